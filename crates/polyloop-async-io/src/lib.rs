@@ -1,0 +1,11 @@
+//! TCP and timers on `async-io`.
+//!
+//! smol and async-std differ in how they run tasks and share this reactor, so
+//! what their two backends have in common stands here once. It is of use to any
+//! other executor on `async-io`, too.
+
+mod tcp;
+mod timer;
+
+pub use tcp::{ReactorTcpListener, ReactorTcpStream, bind_tcp, connect_tcp};
+pub use timer::ReactorTimer;

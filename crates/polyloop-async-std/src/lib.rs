@@ -1,0 +1,125 @@
+//! [`AsyncStdLoop`]: polyloop on async-std, for programs that have not moved to
+//! smol yet.
+//!
+//! async-std is discontinued (RUSTSEC-2025-0052) and names smol as its successor.
+//! The two share a reactor, so moving is one word: `features = ["smol"]` instead of
+//! `features = ["async-std"]`, or `SmolLoop` instead of `AsyncStdLoop`.
+//!
+//! ```
+//! use polyloop_async_std::AsyncStdLoop;
+//! use polyloop_core::{MainLoop, Timers};
+//! use std::time::Duration;
+//!
+//! let lp = AsyncStdLoop::new();
+//! let answer = lp.run(async {
+//!     lp.sleep(Duration::from_millis(1)).await;
+//!     42
+//! })?;
+//! assert_eq!(answer, 42);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod spawn;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use polyloop_async_io::{ReactorTcpListener, ReactorTcpStream, ReactorTimer};
+use polyloop_core::backend::{Backend, MainBackend};
+use polyloop_core::{ListenOptions, LoopState, Tcp, TcpOptions};
+
+pub use spawn::Spawned;
+
+/// A loop on async-std's global executor.
+#[derive(Clone, Debug)]
+pub struct AsyncStdLoop {
+    state: Arc<LoopState>,
+}
+
+/// Marks the state as this backend's: the executor is global, so there is nothing
+/// to keep.
+struct Global;
+
+impl AsyncStdLoop {
+    /// A loop on the global executor.
+    ///
+    /// Each call makes a loop of its own, with its own error hook and its own end;
+    /// clone one to have the same.
+    pub fn new() -> Self {
+        Self {
+            state: LoopState::new("async-std", Global),
+        }
+    }
+
+    /// The loop that `state` belongs to, if it is one of these.
+    pub fn from_state(state: &Arc<LoopState>) -> Option<Self> {
+        state.backend::<Global>()?;
+        Some(Self {
+            state: state.clone(),
+        })
+    }
+}
+
+impl Default for AsyncStdLoop {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backend for AsyncStdLoop {
+    type Started<T: Send + 'static> = Spawned<T>;
+    type Timer = ReactorTimer;
+
+    fn state(&self) -> &Arc<LoopState> {
+        &self.state
+    }
+
+    fn start<F>(&self, future: F) -> Spawned<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Spawned::start(future)
+    }
+
+    fn start_blocking<F>(&self, work: F)
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        drop(async_std::task::spawn_blocking(work));
+    }
+
+    fn timer(&self, deadline: Instant) -> ReactorTimer {
+        ReactorTimer::at(deadline)
+    }
+}
+
+impl MainBackend for AsyncStdLoop {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        async_std::task::block_on(future)
+    }
+}
+
+impl Tcp for AsyncStdLoop {
+    type TcpStream = ReactorTcpStream;
+    type TcpListener = ReactorTcpListener;
+
+    async fn connect_tcp(
+        &self,
+        address: SocketAddr,
+        options: &TcpOptions,
+    ) -> io::Result<ReactorTcpStream> {
+        polyloop_async_io::connect_tcp(address, options).await
+    }
+
+    fn bind_tcp(
+        &self,
+        address: SocketAddr,
+        options: &ListenOptions,
+    ) -> io::Result<ReactorTcpListener> {
+        polyloop_async_io::bind_tcp(address, options)
+    }
+}

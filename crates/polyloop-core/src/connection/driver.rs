@@ -1,0 +1,399 @@
+//! The driver: one hand-written future per connection. It reads, calls back,
+//! sends, and repeats; it is generic over the stream, so the same code runs over
+//! every runtime's sockets.
+//!
+//! ```text
+//!  connection_made ─► turn: mail, timer, send, read ─► … ─► connection_lost ─► linger
+//! ```
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use super::io::{Io, View};
+use super::mailbox::{Mailbox, Message};
+use super::scratch::ReadBuffer;
+use crate::backend::Backend;
+use crate::calls::{WakeUp, after};
+use crate::deferred::Resolver;
+use crate::failure::{Failure, catch};
+use crate::net::Stream;
+use crate::net::server::Membership;
+use crate::protocol::{CloseReason, OnEof, Protocol};
+use crate::transport::{Transport, WriteLimits};
+
+/// Reads per poll, after which other tasks get their turn: not every runtime has a
+/// budget of its own.
+const READS_PER_POLL: usize = 16;
+
+/// How long the system's buffers get to reach a peer that has not ended its side.
+///
+/// Closing a socket with unread input makes the system send a reset, which may
+/// overtake what was sent before it. So after the last byte and the end of stream
+/// the socket is kept, what comes is thrown away, and it is closed when the peer
+/// has ended, too, or after this time.
+const LINGER: Duration = Duration::from_secs(2);
+
+pub(crate) struct Driver<P: Protocol, B: Backend, S: Stream> {
+    backend: B,
+    io: Io<S>,
+    /// Gone once it has been told of the loss.
+    protocol: Option<P>,
+    mailbox: Arc<Mailbox<P>>,
+    phase: Phase,
+    /// What the mailbox has been given; a task's waker does not change in practice.
+    waker: Option<Waker>,
+    /// Its place among its server's connections, until it is lost.
+    membership: Option<Membership<P>>,
+}
+
+enum Phase {
+    /// Not yet polled. A client's connect waits for `connection_made`.
+    New(Option<Resolver<()>>),
+    Open,
+    Lingering(Option<WakeUp>),
+    Done,
+}
+
+/// What a turn ended with.
+enum Turn {
+    /// Wait for the stream, the timer or the mailbox.
+    Wait,
+    /// There may be more to do at once; others get their turn first.
+    Again,
+    Lost(CloseReason),
+}
+
+impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
+    pub(crate) fn new(
+        backend: B,
+        stream: S,
+        protocol: P,
+        mailbox: Arc<Mailbox<P>>,
+        limits: WriteLimits,
+    ) -> Self {
+        Self {
+            backend,
+            io: Io::new(stream, limits),
+            protocol: Some(protocol),
+            mailbox,
+            phase: Phase::New(None),
+            waker: None,
+            membership: None,
+        }
+    }
+
+    /// Settles `made` once `connection_made` has succeeded or failed.
+    pub(crate) fn tell_made(mut self, made: Resolver<()>) -> Self {
+        self.phase = Phase::New(Some(made));
+        self
+    }
+
+    /// Leaves its server's list once the connection is lost.
+    pub(crate) fn member(mut self, membership: Membership<P>) -> Self {
+        self.membership = Some(membership);
+        self
+    }
+
+    /// Makes one callback, and turns what it left behind into the next step.
+    fn call(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut P, &mut dyn Transport) -> Result<(), Failure>,
+    ) -> Result<(), CloseReason> {
+        let Some(protocol) = &mut self.protocol else {
+            return Ok(());
+        };
+        let mut view = View {
+            io: &mut self.io,
+            cx,
+            mailbox: &self.mailbox,
+            backend: &self.backend,
+        };
+        // A failed callback is the reason even if it had closed or aborted before:
+        // a bug must not look like a clean end (PROTO-06).
+        if let Err(failure) = catch(|| f(protocol, &mut view)) {
+            self.backend
+                .state()
+                .report("a protocol's callback failed", &failure);
+            return Err(CloseReason::Error(failure));
+        }
+        self.settle()
+    }
+
+    /// What the callback asked for that ends the connection at once.
+    fn settle(&mut self) -> Result<(), CloseReason> {
+        if self.io.aborted {
+            return Err(CloseReason::Aborted);
+        }
+        match self.io.error.take() {
+            Some(failure) => Err(CloseReason::Error(failure)),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells the protocol of a pause or a resume, strictly in pairs (TRAN-20).
+    fn tell_flow(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
+        loop {
+            if self.io.paused && !self.io.told_paused {
+                self.io.told_paused = true;
+                self.call(cx, |p, t| p.pause_writing(t))?;
+            } else if self.io.may_resume() {
+                self.io.paused = false;
+                self.io.told_paused = false;
+                self.mailbox.set_paused(false);
+                self.call(cx, |p, t| p.resume_writing(t))?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
+        while self.io.has_output() || self.io.paused {
+            let blocked = match self.io.poll_flush(cx) {
+                Poll::Ready(Ok(())) => false,
+                Poll::Ready(Err(error)) => return Err(CloseReason::Error(Failure::new(error))),
+                Poll::Pending => true,
+            };
+            self.tell_flow(cx)?;
+            if blocked {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_mail(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
+        if !self.mailbox.has_mail() {
+            return Ok(());
+        }
+        for message in self.mailbox.take() {
+            match message {
+                Message::Write(data) => self.call(cx, |_, t| {
+                    // Whoever wrote is told by `closed` what has become of it.
+                    let _ = t.write(&data);
+                    Ok(())
+                })?,
+                Message::Close => self.call(cx, |_, t| {
+                    t.close();
+                    Ok(())
+                })?,
+                Message::Abort => return Err(CloseReason::Aborted),
+                Message::Transport(call) => self.call(cx, |_, t| call(Some(t)))?,
+                Message::Protocol(call) => self.call(cx, |p, t| call(Some((p, t))))?,
+            }
+            self.tell_flow(cx)?;
+        }
+        self.mailbox.wrote();
+        Ok(())
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Result<Turn, CloseReason> {
+        self.read_mail(cx)?;
+        self.flush(cx)?;
+        let mut used_up = true;
+        for _ in 0..READS_PER_POLL {
+            if self.io.closing || self.io.reading_paused || self.io.eof_received {
+                used_up = false;
+                break;
+            }
+            let Some(stream) = &mut self.io.stream else {
+                break;
+            };
+            match Pin::new(stream).poll_read(cx, scratch) {
+                Poll::Pending => {
+                    used_up = false;
+                    break;
+                }
+                Poll::Ready(Ok(0)) => {
+                    self.io.eof_received = true;
+                    self.call(cx, |p, t| {
+                        if p.eof_received(t)? == OnEof::Close {
+                            t.close();
+                        }
+                        Ok(())
+                    })?;
+                }
+                Poll::Ready(Ok(n)) => self.call(cx, |p, t| p.data_received(t, &scratch[..n]))?,
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Err(CloseReason::Error(Failure::new(error))),
+            }
+            self.flush(cx)?;
+        }
+        if self.io.closing {
+            if !self.io.eof_received {
+                self.io.end_output();
+                self.flush(cx)?;
+            }
+            return Ok(if self.io.has_output() {
+                Turn::Wait
+            } else {
+                Turn::Lost(CloseReason::Clean)
+            });
+        }
+        if self.io.eof_received && self.io.eof_sent {
+            return Ok(Turn::Lost(CloseReason::Clean));
+        }
+        if self.io.poll_timer(&self.backend, cx) {
+            self.call(cx, |p, t| p.timer_fired(t))?;
+            return Ok(Turn::Again);
+        }
+        Ok(if used_up { Turn::Again } else { Turn::Wait })
+    }
+
+    /// Lets go of the protocol and the world outside. Runs once.
+    fn lose(&mut self, reason: CloseReason) {
+        let Some(mut protocol) = self.protocol.take() else {
+            return;
+        };
+        self.io.stop_timer();
+        if let Some(stream) = &self.io.stream
+            && Arc::strong_count(&self.mailbox) > 1
+            && self.mailbox.known_local().is_none()
+            && let Ok(address) = stream.local_addr()
+        {
+            self.mailbox.set_local(address);
+        }
+        if !reason.is_clean()
+            && let Some(stream) = self.io.stream.take()
+        {
+            // Fails only where there is no connection left to reset.
+            let _ = stream.reset_on_drop();
+        }
+        let made = !matches!(self.phase, Phase::New(_));
+        self.phase = Phase::Done;
+        let told = catch(|| {
+            if made {
+                protocol.connection_lost(reason.clone());
+            }
+            Ok(())
+        });
+        let dropped = catch(|| {
+            drop(protocol);
+            Ok(())
+        });
+        for failure in [told, dropped].into_iter().filter_map(Result::err) {
+            self.backend
+                .state()
+                .report("a protocol's connection_lost failed", &failure);
+        }
+        self.mailbox.lose(&reason);
+        self.membership = None;
+    }
+
+    /// Ready when the socket can go.
+    fn poll_linger(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<()> {
+        let Phase::Lingering(wake_up) = &mut self.phase else {
+            return Poll::Ready(());
+        };
+        let Some(stream) = &mut self.io.stream else {
+            return Poll::Ready(());
+        };
+        match wake_up {
+            None => {
+                let until = after(self.backend.state().now(), LINGER);
+                match WakeUp::at(&self.backend, until, cx.waker()) {
+                    Ok(armed) => *wake_up = Some(armed),
+                    Err(_) => return Poll::Ready(()),
+                }
+            }
+            Some(armed) if !armed.is_pending() => return Poll::Ready(()),
+            Some(_) => {}
+        }
+        for _ in 0..READS_PER_POLL {
+            match Pin::new(&mut *stream).poll_read(cx, scratch) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(_)) => {}
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn make(&mut self, cx: &mut Context<'_>) -> Result<Turn, CloseReason> {
+        let Phase::New(waiting) = std::mem::replace(&mut self.phase, Phase::Open) else {
+            return Ok(Turn::Again);
+        };
+        let made = self.call(cx, |p, t| p.connection_made(t));
+        let Some(waiting) = waiting else {
+            made?;
+            return Ok(Turn::Wait);
+        };
+        match made {
+            Ok(()) => waiting.resolve(()).map_err(|()| {
+                // The connect was given up, so nobody would hold the connection.
+                CloseReason::Aborted
+            })?,
+            Err(reason) => {
+                let _ = waiting.reject(match &reason {
+                    CloseReason::Error(failure) => failure.clone(),
+                    other => Failure::message(format!("the new connection was {other}")),
+                });
+                return Err(reason);
+            }
+        }
+        // Whoever waits for the connection gets it before the first data (PROTO-02).
+        Ok(Turn::Again)
+    }
+
+    fn poll_open(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<CloseReason> {
+        let turn = if matches!(self.phase, Phase::New(_)) {
+            self.make(cx)
+        } else {
+            Ok(Turn::Wait)
+        };
+        let turn = match turn {
+            Ok(Turn::Wait) => self.turn(cx, scratch),
+            Ok(Turn::Again) => self.flush(cx).map(|()| Turn::Again),
+            other => other,
+        };
+        match turn {
+            Ok(Turn::Wait) => Poll::Pending,
+            Ok(Turn::Again) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Ok(Turn::Lost(reason)) | Err(reason) => Poll::Ready(reason),
+        }
+    }
+}
+
+impl<P: Protocol, B: Backend, S: Stream> Unpin for Driver<P, B, S> {}
+
+impl<P: Protocol, B: Backend, S: Stream> Future for Driver<P, B, S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let mut scratch = ReadBuffer::borrow();
+        if this.protocol.is_some() {
+            if !this.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+                this.mailbox.set_driver(cx.waker());
+                this.waker = Some(cx.waker().clone());
+            }
+            let reason = ready!(this.poll_open(cx, scratch.as_mut()));
+            let linger = reason.is_clean() && !this.io.eof_received;
+            this.lose(reason);
+            if linger {
+                this.phase = Phase::Lingering(None);
+            }
+        }
+        ready!(this.poll_linger(cx, scratch.as_mut()));
+        this.phase = Phase::Done;
+        this.io.stream = None;
+        Poll::Ready(())
+    }
+}
+
+impl<P: Protocol, B: Backend, S: Stream> Drop for Driver<P, B, S> {
+    /// The loop ended, or the runtime below it: the protocol is told all the same
+    /// (LOOP-09).
+    fn drop(&mut self) {
+        self.lose(CloseReason::Aborted);
+    }
+}

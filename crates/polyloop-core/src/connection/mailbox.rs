@@ -1,0 +1,279 @@
+//! The mailbox of a connection: what the world outside asks of it, and what it
+//! lets the world know.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::task::Waker;
+
+use bytes::Bytes;
+
+use super::ConnectionLost;
+use crate::deferred::{Deferred, Resolver};
+use crate::failure::Failure;
+use crate::lock::lock;
+use crate::protocol::{CloseReason, Protocol};
+use crate::transport::{Flow, Transport, WriteError};
+
+/// A call with the protocol, or with `None` once the connection is lost. An error is
+/// a panic of the closure, already told to whoever waits for the result.
+pub(super) type ProtocolCall<P> =
+    Box<dyn FnOnce(Option<(&mut P, &mut dyn Transport)>) -> Result<(), Failure> + Send>;
+pub(super) type TransportCall =
+    Box<dyn FnOnce(Option<&mut dyn Transport>) -> Result<(), Failure> + Send>;
+
+pub(super) enum Message<P> {
+    Write(Bytes),
+    Close,
+    Abort,
+    Transport(TransportCall),
+    Protocol(ProtocolCall<P>),
+}
+
+pub(crate) struct Mailbox<P> {
+    /// Messages wait. The driver looks at this instead of taking the lock.
+    pending: AtomicBool,
+    inner: Mutex<Inner<P>>,
+    peer: SocketAddr,
+    /// Asked of the system when somebody first wants it, and at the latest before
+    /// the socket goes.
+    local: OnceLock<SocketAddr>,
+}
+
+struct Inner<P> {
+    messages: Vec<Message<P>>,
+    /// Bytes in `messages`.
+    queued: usize,
+    /// The write buffer is over its high mark.
+    paused: bool,
+    high: usize,
+    /// A close was asked for here or by the protocol.
+    closing: bool,
+    lost: Option<CloseReason>,
+    driver: Option<Waker>,
+    ready: Vec<Resolver<()>>,
+    closed: Vec<Resolver<CloseReason>>,
+}
+
+impl<P: Protocol> Mailbox<P> {
+    pub(crate) fn new(peer: SocketAddr, high: usize) -> Self {
+        Self {
+            pending: AtomicBool::new(false),
+            inner: Mutex::new(Inner {
+                messages: Vec::new(),
+                queued: 0,
+                paused: false,
+                high,
+                closing: false,
+                lost: None,
+                driver: None,
+                ready: Vec::new(),
+                closed: Vec::new(),
+            }),
+            peer,
+            local: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn post(&self, message: Message<P>) {
+        let mut inner = lock(&self.inner);
+        if inner.lost.is_some() {
+            drop(inner);
+            refuse(message);
+            return;
+        }
+        if matches!(message, Message::Close | Message::Abort) {
+            inner.closing = true;
+        }
+        inner.messages.push(message);
+        self.notify(inner);
+    }
+
+    fn notify(&self, inner: std::sync::MutexGuard<'_, Inner<P>>) {
+        self.pending.store(true, Ordering::Release);
+        let driver = inner.driver.clone();
+        drop(inner);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
+    /// Takes what was posted. Nothing is locked if there is nothing.
+    pub(super) fn take(&self) -> Vec<Message<P>> {
+        if !self.pending.swap(false, Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut inner = lock(&self.inner);
+        inner.queued = 0;
+        std::mem::take(&mut inner.messages)
+    }
+
+    /// Notes how to wake the driver, for good.
+    pub(super) fn set_driver(&self, waker: &Waker) {
+        lock(&self.inner).driver = Some(waker.clone());
+    }
+
+    pub(super) fn has_mail(&self) -> bool {
+        self.pending.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_paused(&self, paused: bool) {
+        let mut inner = lock(&self.inner);
+        inner.paused = paused;
+        if !paused {
+            let ready = std::mem::take(&mut inner.ready);
+            drop(inner);
+            for resolver in ready {
+                let _ = resolver.resolve(());
+            }
+        }
+    }
+
+    /// What was taken has reached the write buffer, so its size counts now.
+    pub(super) fn wrote(&self) {
+        let mut inner = lock(&self.inner);
+        if inner.paused || inner.queued > inner.high || inner.ready.is_empty() {
+            return;
+        }
+        let ready = std::mem::take(&mut inner.ready);
+        drop(inner);
+        for resolver in ready {
+            let _ = resolver.resolve(());
+        }
+    }
+
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    pub(super) fn set_high(&self, high: usize) {
+        lock(&self.inner).high = high;
+    }
+
+    pub(super) fn set_closing(&self) {
+        lock(&self.inner).closing = true;
+    }
+
+    pub(crate) fn set_local(&self, address: SocketAddr) {
+        let _ = self.local.set(address);
+    }
+
+    pub(super) fn known_local(&self) -> Option<SocketAddr> {
+        self.local.get().copied()
+    }
+
+    /// The connection is lost: everybody who waits is told.
+    pub(super) fn lose(&self, reason: &CloseReason) {
+        let mut inner = lock(&self.inner);
+        inner.lost = Some(reason.clone());
+        inner.closing = true;
+        inner.driver = None;
+        inner.queued = 0;
+        let messages = std::mem::take(&mut inner.messages);
+        let ready = std::mem::take(&mut inner.ready);
+        let closed = std::mem::take(&mut inner.closed);
+        drop(inner);
+        messages.into_iter().for_each(refuse);
+        for resolver in ready {
+            let _ = resolver.reject(Failure::new(ConnectionLost));
+        }
+        for resolver in closed {
+            let _ = resolver.resolve(reason.clone());
+        }
+    }
+}
+
+fn refuse<P>(message: Message<P>) {
+    // They have told their promises; there is no connection to end any more.
+    match message {
+        Message::Protocol(call) => drop(call(None)),
+        Message::Transport(call) => drop(call(None)),
+        Message::Write(_) | Message::Close | Message::Abort => {}
+    }
+}
+
+/// A mailbox whatever its protocol.
+pub(super) trait Post: Send + Sync {
+    fn write(&self, data: Bytes) -> Result<Flow, WriteError>;
+    fn post_transport_call(&self, call: TransportCall);
+    fn post_close(&self);
+    fn post_abort(&self);
+    fn ready(&self) -> Deferred<()>;
+    fn closed(&self) -> Deferred<CloseReason>;
+    fn is_lost(&self) -> bool;
+    fn local_addr(&self) -> Option<SocketAddr>;
+    fn peer_addr(&self) -> SocketAddr;
+}
+
+impl<P: Protocol> Post for Mailbox<P> {
+    fn write(&self, data: Bytes) -> Result<Flow, WriteError> {
+        let mut inner = lock(&self.inner);
+        if inner.lost.is_some() {
+            return Err(WriteError::Closed);
+        }
+        if inner.closing {
+            return Err(WriteError::Closing);
+        }
+        if !data.is_empty() {
+            inner.queued += data.len();
+            inner.messages.push(Message::Write(data));
+        }
+        let flow = if inner.paused || inner.queued > inner.high {
+            Flow::Pause
+        } else {
+            Flow::Continue
+        };
+        self.notify(inner);
+        Ok(flow)
+    }
+
+    fn post_transport_call(&self, call: TransportCall) {
+        self.post(Message::Transport(call));
+    }
+
+    fn post_close(&self) {
+        self.post(Message::Close);
+    }
+
+    fn post_abort(&self) {
+        self.post(Message::Abort);
+    }
+
+    fn ready(&self) -> Deferred<()> {
+        let mut inner = lock(&self.inner);
+        if inner.lost.is_some() {
+            return Deferred::failed(Failure::new(ConnectionLost));
+        }
+        if !inner.paused && inner.queued <= inner.high {
+            return Deferred::resolved(());
+        }
+        let (resolver, promise) = Deferred::new();
+        inner.ready.retain(|resolver| !resolver.is_abandoned());
+        inner.ready.push(resolver);
+        promise
+    }
+
+    fn closed(&self) -> Deferred<CloseReason> {
+        let mut inner = lock(&self.inner);
+        if let Some(reason) = &inner.lost {
+            return Deferred::resolved(reason.clone());
+        }
+        let (resolver, promise) = Deferred::new();
+        // Those who stopped waiting must not pile up.
+        inner.closed.retain(|resolver| !resolver.is_abandoned());
+        inner.closed.push(resolver);
+        promise
+    }
+
+    fn is_lost(&self) -> bool {
+        lock(&self.inner).lost.is_some()
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.known_local()
+    }
+
+    fn peer_addr(&self) -> SocketAddr {
+        self.peer
+    }
+}

@@ -1,0 +1,186 @@
+//! Running a loop, and winding it up.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::backend::MainBackend;
+use crate::calls::after;
+use crate::context::{self, Entered};
+use crate::failure::Failure;
+use crate::lifecycle::LoopClosed;
+use crate::state::StopRequest;
+
+/// Why [`MainLoop::run`](crate::MainLoop::run) gave no value.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A loop is running on this thread already (LOOP-04). Inside of a loop, await
+    /// or spawn instead.
+    #[error(
+        "`run` on the {asked} loop was called from inside the {running} loop; await the future or spawn it instead"
+    )]
+    Nested {
+        /// The loop that was to be run.
+        asked: &'static str,
+        /// The loop that is running on this thread.
+        running: &'static str,
+    },
+    /// Another thread is running this loop.
+    #[error("the {name} loop is being run by another thread already")]
+    AlreadyRunning {
+        /// The loop's name.
+        name: &'static str,
+    },
+    /// The loop was closed.
+    #[error(transparent)]
+    Closed(#[from] LoopClosed),
+    /// [`Lifecycle::stop`](crate::Lifecycle::stop) was called before `main` was done
+    /// (LOOP-11).
+    #[error("the {name} loop was stopped before its main future was done")]
+    StoppedEarly {
+        /// The loop's name.
+        name: &'static str,
+    },
+    /// The thread may not block.
+    #[error("the {name} loop can't be run here: {reason}")]
+    MayNotBlock {
+        /// The loop's name.
+        name: &'static str,
+        /// What stands in the way, and what to do.
+        reason: String,
+    },
+}
+
+/// Clears the running flag on every way out.
+struct Running<'a, B: MainBackend>(&'a B);
+
+impl<B: MainBackend> Drop for Running<'_, B> {
+    fn drop(&mut self) {
+        let state = self.0.state();
+        *state.stop_request() = StopRequest::default();
+        state.tasks.reopen();
+        state.set_stopped();
+    }
+}
+
+pub(super) fn run<B: MainBackend, F: Future>(backend: &B, main: F) -> Result<F::Output, RunError> {
+    let state = backend.state();
+    let name = state.name();
+    if let Some(running) = context::current_state() {
+        return Err(RunError::Nested {
+            asked: name,
+            running: running.name(),
+        });
+    }
+    state.check_open()?;
+    if let Some(reason) = backend.refuses_to_block() {
+        return Err(RunError::MayNotBlock { name, reason });
+    }
+    if !state.set_running() {
+        return Err(RunError::AlreadyRunning { name });
+    }
+    let _running = Running(backend);
+
+    backend.block_on(async {
+        // Boxed so that it can be dropped in place, as the current loop's, before
+        // the loop is wound up.
+        let mut main = Some(Box::pin(main));
+        let ended = poll_fn(|cx| {
+            if stop_asked(backend, cx.waker()) {
+                return Poll::Ready(Ended::Stopped);
+            }
+            let polled = as_current(backend, || {
+                let Some(main) = main.as_mut() else {
+                    return Ok(Poll::Pending);
+                };
+                catch_unwind(AssertUnwindSafe(|| main.as_mut().poll(cx)))
+            });
+            match polled {
+                Ok(Poll::Ready(value)) => Poll::Ready(Ended::Done(value)),
+                Err(payload) => Poll::Ready(Ended::Panicked(payload)),
+                Ok(Poll::Pending) => Poll::Pending,
+            }
+        })
+        .await;
+        let dropped = as_current(backend, || catch_unwind(AssertUnwindSafe(|| main = None)));
+        wind_up(backend).await;
+        match (ended, dropped) {
+            (Ended::Panicked(payload), _) | (_, Err(payload)) => resume_unwind(payload),
+            (Ended::Done(value), Ok(())) => Ok(value),
+            (Ended::Stopped, Ok(())) => Err(RunError::StoppedEarly { name }),
+        }
+    })
+}
+
+enum Ended<T> {
+    Done(T),
+    Panicked(Box<dyn std::any::Any + Send>),
+    Stopped,
+}
+
+fn as_current<B: MainBackend, R>(backend: &B, f: impl FnOnce() -> R) -> R {
+    let mut slot = Some(backend.state().clone());
+    let _entered = Entered::new(&mut slot);
+    f()
+}
+
+fn stop_asked<B: MainBackend>(backend: &B, waker: &std::task::Waker) -> bool {
+    let mut request = backend.state().stop_request();
+    if !request.asked {
+        request.waker = Some(waker.clone());
+    }
+    request.asked
+}
+
+/// Asks every task to end and waits; then drops those that would not; then says
+/// which are left.
+async fn wind_up<B: MainBackend>(backend: &B) {
+    /// A task that is dropped from outside needs a turn of its own to go.
+    const AFTER_KILL: Duration = Duration::from_secs(1);
+
+    let state = backend.state();
+    state.calls.clear();
+    state.tasks.end_all();
+    if !idle_within(backend, state.shutdown_limit()).await {
+        let stubborn = state.tasks.locations();
+        state.tasks.kill_all();
+        let gone = idle_within(backend, AFTER_KILL).await;
+        let places: Vec<String> = stubborn.iter().map(ToString::to_string).collect();
+        state.report(
+            &format!(
+                "the {} loop ended with tasks that did not end within {:?} (spawned at: {}){}",
+                state.name(),
+                state.shutdown_limit(),
+                places.join(", "),
+                if gone {
+                    String::new()
+                } else {
+                    format!("; {} still block their thread", state.tasks.alive())
+                },
+            ),
+            &Failure::timed_out(state.shutdown_limit()),
+        );
+    }
+    // Ending tasks may have asked for calls.
+    state.calls.clear();
+}
+
+async fn idle_within<B: MainBackend>(backend: &B, limit: Duration) -> bool {
+    let state = backend.state();
+    if state.tasks.alive() == 0 {
+        return true;
+    }
+    let mut timer = pin!(backend.timer(after(state.now(), limit)));
+    poll_fn(|cx| {
+        if state.tasks.wake_when_idle(cx.waker()) {
+            return Poll::Ready(true);
+        }
+        Pin::as_mut(&mut timer).poll(cx).map(|()| false)
+    })
+    .await
+}

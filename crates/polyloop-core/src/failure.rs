@@ -1,0 +1,363 @@
+//! [`Failure`]: the value a promise fails with.
+//!
+//! Twisted calls it a Failure, asyncio an exception. It is cheap to clone, so
+//! that several waiters and the error hook can all hold the same one, says by
+//! its [kind](FailureKind) why the promise failed, and keeps the original error
+//! for [`downcast_ref`](Failure::downcast_ref).
+
+use std::any::Any;
+use std::backtrace::Backtrace;
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt::{self, Display, Write as _};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a promise failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// Somebody cancelled it, or its loop ended.
+    Cancelled,
+    /// A deadline passed before it settled.
+    TimedOut,
+    /// Its [`Resolver`](crate::Resolver) was dropped, so it could never settle.
+    Broken,
+    /// The code that should have produced the value panicked.
+    Panicked,
+    /// The work itself failed; the original error is the [source](Error::source).
+    Error,
+}
+
+impl Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cancelled => "Cancelled",
+            Self::TimedOut => "TimedOut",
+            Self::Broken => "Broken",
+            Self::Panicked => "Panicked",
+            Self::Error => "Error",
+        })
+    }
+}
+
+/// A failed result: its kind, its message, and the error it came from.
+///
+/// `Display` is one line, `TypeName: text` (ERR-01); the alternate form `{:#}`
+/// appends the chain of sources. Formatting never fails and never panics, even
+/// where the wrapped error's own formatting does (ERR-02).
+///
+/// ```
+/// use polyloop_core::{Failure, FailureKind};
+///
+/// let failure = Failure::new("x1".parse::<u16>().unwrap_err());
+/// assert_eq!(failure.kind(), FailureKind::Error);
+/// assert_eq!(failure.to_string(), "ParseIntError: invalid digit found in string");
+/// assert!(failure.downcast_ref::<std::num::ParseIntError>().is_some());
+/// ```
+#[derive(Clone)]
+pub struct Failure(Arc<Inner>);
+
+struct Inner {
+    kind: FailureKind,
+    /// The short name in front of the message.
+    name: Cow<'static, str>,
+    /// Empty where `source` carries the text.
+    text: Cow<'static, str>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+    location: &'static Location<'static>,
+    backtrace: Backtrace,
+}
+
+impl Failure {
+    /// Wraps an error. Wrapping a `Failure` gives that failure back unchanged
+    /// instead of nesting it (ERR-04).
+    #[track_caller]
+    pub fn new<E: Error + Send + Sync + 'static>(error: E) -> Self {
+        if let Some(same) = (&error as &dyn Any).downcast_ref::<Self>() {
+            return same.clone();
+        }
+        Self::build(
+            FailureKind::Error,
+            Cow::Borrowed(short_type_name(std::any::type_name::<E>())),
+            Cow::Borrowed(""),
+            Some(Box::new(error)),
+        )
+    }
+
+    /// A failure that has only a message.
+    #[track_caller]
+    pub fn message(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::build(FailureKind::Error, "Error".into(), text.into(), None)
+    }
+
+    /// What a cancelled promise fails with; the reason reaches its waiter (PROM-25).
+    #[track_caller]
+    pub fn cancelled(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::of_kind(FailureKind::Cancelled, reason.into())
+    }
+
+    /// What a promise fails with when `limit` has passed.
+    #[track_caller]
+    pub fn timed_out(limit: Duration) -> Self {
+        Self::of_kind(
+            FailureKind::TimedOut,
+            format!("not settled within {limit:?}").into(),
+        )
+    }
+
+    /// What a promise fails with when its resolver is dropped.
+    #[track_caller]
+    pub fn broken() -> Self {
+        Self::of_kind(
+            FailureKind::Broken,
+            "the resolver was dropped before it settled the promise".into(),
+        )
+    }
+
+    /// Turns what a panic carried, as [`std::panic::catch_unwind`] hands it out,
+    /// into a failure with the panic's message.
+    #[track_caller]
+    pub fn panicked(payload: &(dyn Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&'static str>()
+            .map(|text| Cow::Borrowed(*text))
+            .or_else(|| payload.downcast_ref::<String>().cloned().map(Cow::Owned))
+            .unwrap_or(Cow::Borrowed("a panic without a text"));
+        Self::of_kind(FailureKind::Panicked, text)
+    }
+
+    #[track_caller]
+    fn of_kind(kind: FailureKind, text: Cow<'static, str>) -> Self {
+        Self::build(kind, kind.to_string().into(), text, None)
+    }
+
+    #[track_caller]
+    fn build(
+        kind: FailureKind,
+        name: Cow<'static, str>,
+        text: Cow<'static, str>,
+        source: Option<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            name,
+            text,
+            source,
+            location: Location::caller(),
+            backtrace: Backtrace::capture(),
+        }))
+    }
+
+    /// Why it failed.
+    pub fn kind(&self) -> FailureKind {
+        self.0.kind
+    }
+
+    /// Whether it was cancelled, which is a choice and not a fault.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.kind == FailureKind::Cancelled
+    }
+
+    /// Whether a deadline passed.
+    pub fn is_timed_out(&self) -> bool {
+        self.0.kind == FailureKind::TimedOut
+    }
+
+    /// Whether a panic was caught.
+    pub fn is_panicked(&self) -> bool {
+        self.0.kind == FailureKind::Panicked
+    }
+
+    /// The text alone: the cancel reason, the panic's message, or the wrapped
+    /// error's own text.
+    pub fn text(&self) -> Cow<'_, str> {
+        match &self.0.source {
+            Some(source) => Cow::Owned(text_of(source.as_ref())),
+            None => Cow::Borrowed(&self.0.text),
+        }
+    }
+
+    /// The original error, or the first of that type among its sources.
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        let mut next = self
+            .0
+            .source
+            .as_deref()
+            .map(|e| e as &(dyn Error + 'static));
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref::<E>() {
+                return Some(found);
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    /// The first [`std::io::Error`]'s kind among the sources, if there is one.
+    pub fn io_kind(&self) -> Option<std::io::ErrorKind> {
+        self.downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind)
+    }
+
+    /// Where in the program it was made.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.0.location
+    }
+
+    /// Where it was made; captured under the conditions of
+    /// [`Backtrace::capture`] (`RUST_BACKTRACE`).
+    pub fn backtrace(&self) -> &Backtrace {
+        &self.0.backtrace
+    }
+
+    /// Whether the two are clones of one failure.
+    pub fn ptr_eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.name, one_line(&self.text()))?;
+        if f.alternate() {
+            let mut next = self.0.source.as_ref().and_then(|error| error.source());
+            while let Some(error) = next {
+                write!(f, ": {}", one_line(&text_of(error)))?;
+                next = error.source();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:#} (at {})", self.0.location)?;
+        if self.0.backtrace.status() == std::backtrace::BacktraceStatus::Captured {
+            write!(f, "\n{}", self.0.backtrace)?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|error| error as _)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    #[track_caller]
+    fn from(error: std::io::Error) -> Self {
+        Self::new(error)
+    }
+}
+
+impl From<&'static str> for Failure {
+    #[track_caller]
+    fn from(text: &'static str) -> Self {
+        Self::message(text)
+    }
+}
+
+impl From<String> for Failure {
+    #[track_caller]
+    fn from(text: String) -> Self {
+        Self::message(text)
+    }
+}
+
+impl From<Box<dyn Error + Send + Sync>> for Failure {
+    #[track_caller]
+    fn from(error: Box<dyn Error + Send + Sync>) -> Self {
+        match error.downcast::<Self>() {
+            Ok(same) => *same,
+            Err(error) => Self::build(FailureKind::Error, "Error".into(), "".into(), Some(error)),
+        }
+    }
+}
+
+/// Runs code of a user; its panic becomes a failure like any other.
+pub(crate) fn catch<R>(f: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
+    catch_unwind(AssertUnwindSafe(f))
+        .unwrap_or_else(|payload| Err(Failure::panicked(payload.as_ref())))
+}
+
+/// The error's text; a placeholder where its own formatting fails or panics.
+fn text_of(error: &(dyn Error + 'static)) -> String {
+    catch_unwind(AssertUnwindSafe(|| {
+        let mut text = String::new();
+        write!(text, "{error}").map(|()| text)
+    }))
+    .ok()
+    .and_then(Result::ok)
+    .unwrap_or_else(|| "an error whose text could not be formatted".to_owned())
+}
+
+fn one_line(text: &str) -> Cow<'_, str> {
+    if text.contains('\n') {
+        Cow::Owned(
+            text.split('\n')
+                .map(str::trim)
+                .collect::<Vec<_>>()
+                .join(" "),
+        )
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// `alloc::boxed::Box<a::b::C<d::E>>` becomes `Box<…>`; `a::b::C` becomes `C`.
+fn short_type_name(full: &'static str) -> &'static str {
+    let plain = full.split('<').next().unwrap_or(full);
+    plain.rsplit("::").next().unwrap_or(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Rude;
+    impl Display for Rude {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("no text for you")
+        }
+    }
+    impl Error for Rude {}
+
+    #[test]
+    fn formatting_survives_an_error_that_panics_when_formatted() {
+        let text = Failure::new(Rude).to_string();
+        assert!(text.starts_with("Rude: "), "{text}");
+    }
+
+    #[test]
+    fn wrapping_twice_does_not_nest() {
+        let first = Failure::message("once");
+        let second = Failure::new(first.clone());
+        assert!(second.ptr_eq(&first));
+        let boxed: Box<dyn Error + Send + Sync> = Box::new(first.clone());
+        assert!(Failure::from(boxed).ptr_eq(&first));
+    }
+
+    #[test]
+    fn the_message_stays_on_one_line() {
+        assert_eq!(Failure::message("a\n  b").to_string(), "Error: a b");
+    }
+
+    #[test]
+    fn the_alternate_form_shows_the_chain() {
+        let io = std::io::Error::other("x".parse::<u8>().unwrap_err());
+        let text = format!("{:#}", Failure::new(io));
+        assert!(text.contains("invalid digit"), "{text}");
+    }
+
+    #[test]
+    fn a_panic_keeps_its_message() {
+        let payload = catch_unwind(|| panic!("number {}", 7)).unwrap_err();
+        assert_eq!(Failure::panicked(payload.as_ref()).text(), "number 7");
+    }
+}

@@ -1,0 +1,150 @@
+//! Options of TCP sockets, connections and listeners.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::transport::WriteLimits;
+
+/// Options of one TCP socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TcpOptions {
+    /// Small writes leave at once: on unless set (TRAN-27).
+    pub nodelay: bool,
+    /// The system probes an idle peer: off unless set.
+    pub keepalive: bool,
+    /// The system's receive buffer, in bytes; `None` leaves the system's default.
+    pub recv_buffer_size: Option<usize>,
+    /// The system's send buffer, in bytes; `None` leaves the system's default.
+    pub send_buffer_size: Option<usize>,
+    /// Where a connection is made from; `None` leaves it to the system (CLI-11).
+    pub local_address: Option<SocketAddr>,
+}
+
+impl Default for TcpOptions {
+    fn default() -> Self {
+        Self {
+            nodelay: true,
+            keepalive: false,
+            recv_buffer_size: None,
+            send_buffer_size: None,
+            local_address: None,
+        }
+    }
+}
+
+/// Options of a client connection.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// Options of the socket.
+    pub tcp: TcpOptions,
+    /// The limit for the whole attempt, name resolution included: 30 s unless set;
+    /// `None` waits as long as the system does (CLI-01).
+    pub timeout: Option<Duration>,
+    /// How long an attempt may take before the next address is tried beside it:
+    /// 250 ms unless set (RFC 8305; CLI-06).
+    pub attempt_delay: Duration,
+    /// The watermarks of the write buffer.
+    pub write_limits: WriteLimits,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            tcp: TcpOptions::default(),
+            timeout: Some(Duration::from_secs(30)),
+            attempt_delay: Duration::from_millis(250),
+            write_limits: WriteLimits::default(),
+        }
+    }
+}
+
+/// Options of a listener.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ListenOptions {
+    /// Options of the accepted sockets. `local_address` has no meaning here.
+    pub tcp: TcpOptions,
+    /// How many connections may wait to be accepted: 128 unless set (SERV-04).
+    pub backlog: u32,
+    /// The address can be bound again right after an earlier listener closed: on
+    /// unless set (SERV-05).
+    pub reuse_address: bool,
+    /// Several listeners may share the port, where the system can: off unless set.
+    pub reuse_port: bool,
+    /// An IPv6 listener takes no IPv4 connections: on unless set (SERV-03).
+    pub v6_only: bool,
+    /// The watermarks of each connection's write buffer.
+    pub write_limits: WriteLimits,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self {
+            tcp: TcpOptions::default(),
+            backlog: 128,
+            reuse_address: true,
+            reuse_port: false,
+            v6_only: true,
+            write_limits: WriteLimits::default(),
+        }
+    }
+}
+
+macro_rules! setters {
+    ($name:ident: $($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
+        impl $name {
+            /// The defaults.
+            pub fn new() -> Self {
+                Self::default()
+            }
+            $(
+                $(#[$doc])*
+                pub fn $field(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! { TcpOptions:
+    /// Sets [`nodelay`](Self#structfield.nodelay).
+    nodelay: bool,
+    /// Sets [`keepalive`](Self#structfield.keepalive).
+    keepalive: bool,
+    /// Sets [`recv_buffer_size`](Self#structfield.recv_buffer_size).
+    recv_buffer_size: Option<usize>,
+    /// Sets [`send_buffer_size`](Self#structfield.send_buffer_size).
+    send_buffer_size: Option<usize>,
+    /// Sets [`local_address`](Self#structfield.local_address).
+    local_address: Option<SocketAddr>,
+}
+
+setters! { ConnectOptions:
+    /// Sets [`tcp`](Self#structfield.tcp).
+    tcp: TcpOptions,
+    /// Sets [`timeout`](Self#structfield.timeout).
+    timeout: Option<Duration>,
+    /// Sets [`attempt_delay`](Self#structfield.attempt_delay).
+    attempt_delay: Duration,
+    /// Sets [`write_limits`](Self#structfield.write_limits).
+    write_limits: WriteLimits,
+}
+
+setters! { ListenOptions:
+    /// Sets [`tcp`](Self#structfield.tcp).
+    tcp: TcpOptions,
+    /// Sets [`backlog`](Self#structfield.backlog).
+    backlog: u32,
+    /// Sets [`reuse_address`](Self#structfield.reuse_address).
+    reuse_address: bool,
+    /// Sets [`reuse_port`](Self#structfield.reuse_port).
+    reuse_port: bool,
+    /// Sets [`v6_only`](Self#structfield.v6_only).
+    v6_only: bool,
+    /// Sets [`write_limits`](Self#structfield.write_limits).
+    write_limits: WriteLimits,
+}

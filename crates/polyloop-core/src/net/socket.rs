@@ -1,0 +1,117 @@
+//! How real sockets are made and configured, once for all backends.
+//!
+//! A backend's part is to wrap the standard library's socket that it gets from
+//! here, and to wait until it is writable.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use super::{ListenOptions, TcpOptions};
+
+/// A non-blocking socket on its way to `address`. It is connected when it becomes
+/// writable and [`finish_connect`] finds no error.
+pub fn start_connect(address: SocketAddr, options: &TcpOptions) -> io::Result<TcpStream> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_nonblocking(true)?;
+    configure(SockRef::from(&socket), options)?;
+    if let Some(local) = options.local_address {
+        // Like a listener: an address that an earlier connection used is not busy.
+        if local.port() != 0 && cfg!(unix) {
+            socket.set_reuse_address(true)?;
+        }
+        socket
+            .bind(&local.into())
+            .map_err(|error| bind_error(local, &error))?;
+    }
+    match socket.connect(&address.into()) {
+        Ok(()) => {}
+        Err(error) if in_progress(&error) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(socket.into())
+}
+
+/// Why a connect attempt that [`start_connect`] began has failed, if it has.
+pub fn finish_connect(socket: SockRef<'_>) -> io::Result<()> {
+    match socket.take_error()? {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// A non-blocking socket that listens on `address`.
+pub fn listen(address: SocketAddr, options: &ListenOptions) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_nonblocking(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(options.v6_only)?;
+    }
+    // Elsewhere than on Unix the option would let two listeners share a port.
+    if cfg!(unix) {
+        socket.set_reuse_address(options.reuse_address)?;
+    }
+    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+    socket.set_reuse_port(options.reuse_port)?;
+    // Accepted sockets inherit these where the system does that; `configure_accepted`
+    // does the rest.
+    configure(SockRef::from(&socket), &options.tcp)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}
+
+/// Whether accepted sockets inherit the options of their listener. Where they do,
+/// a system call per connection is saved.
+pub(crate) const ACCEPTED_INHERIT: bool = cfg!(target_os = "linux");
+
+pub(crate) fn configure(socket: SockRef<'_>, options: &TcpOptions) -> io::Result<()> {
+    if options.nodelay {
+        socket.set_tcp_nodelay(true)?;
+    }
+    if options.keepalive {
+        socket.set_keepalive(true)?;
+    }
+    if let Some(size) = options.recv_buffer_size {
+        socket.set_recv_buffer_size(size)?;
+    }
+    if let Some(size) = options.send_buffer_size {
+        socket.set_send_buffer_size(size)?;
+    }
+    Ok(())
+}
+
+fn in_progress(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::EINPROGRESS) {
+        return true;
+    }
+    // What Windows says.
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+/// A failure to bind the local end of a client, told apart from those of the
+/// connection itself (CLI-11).
+#[derive(Debug, thiserror::Error)]
+#[error("can't bind the local address {address}: {source}")]
+pub(crate) struct LocalBindError {
+    pub(crate) address: SocketAddr,
+    pub(crate) source: io::Error,
+}
+
+fn bind_error(address: SocketAddr, error: &io::Error) -> io::Error {
+    let source = match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::from(error.kind()),
+    };
+    io::Error::new(error.kind(), LocalBindError { address, source })
+}

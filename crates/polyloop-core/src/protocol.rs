@@ -1,0 +1,155 @@
+//! [`Protocol`]: where a network protocol is implemented.
+
+use std::fmt;
+
+use crate::failure::Failure;
+use crate::transport::Transport;
+
+/// A network protocol, as one object per connection.
+///
+/// The loop calls it: made once, data any number of times, at most one end of
+/// stream, lost exactly once and last (PROTO-01). The calls are plain functions
+/// that never await and never overlap, so the same source serves every kind of
+/// loop, and state needs no lock. A panic or an error in one ends that
+/// connection alone, with that error as its reason.
+///
+/// ```
+/// use polyloop_core::{CloseReason, Failure, Protocol, Transport};
+///
+/// #[derive(Default)]
+/// struct Counter { bytes: usize }
+///
+/// impl Protocol for Counter {
+///     fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
+///         self.bytes += data.len();
+///         transport.write(format!("{} so far\n", self.bytes).as_bytes())?;
+///         Ok(())
+///     }
+///     fn connection_lost(&mut self, reason: CloseReason) {
+///         println!("{} bytes, then: {reason}", self.bytes);
+///     }
+/// }
+///
+/// // It is an object type as well, for programs that mix protocols.
+/// let _: Box<dyn Protocol> = Box::<Counter>::default();
+/// ```
+pub trait Protocol: Send + 'static {
+    /// The connection stands.
+    fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        let _ = transport;
+        Ok(())
+    }
+
+    /// Bytes came, at least one. How they are cut says nothing (PROTO-10). The
+    /// buffer belongs to the loop: copy what is to be kept.
+    fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure>;
+
+    /// The peer sends no more. The default closes, after sending what is still
+    /// buffered (TRAN-16, TRAN-17).
+    fn eof_received(&mut self, transport: &mut dyn Transport) -> Result<OnEof, Failure> {
+        let _ = transport;
+        Ok(OnEof::Close)
+    }
+
+    /// The write buffer went over its high mark: told once until the matching
+    /// [`resume_writing`](Self::resume_writing) (TRAN-20).
+    fn pause_writing(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        let _ = transport;
+        Ok(())
+    }
+
+    /// The write buffer is down at its low mark: go on.
+    fn resume_writing(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        let _ = transport;
+        Ok(())
+    }
+
+    /// The timer that [`Transport::set_timer`] set has fired.
+    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        let _ = transport;
+        Ok(())
+    }
+
+    /// The connection has ended: exactly once, and last.
+    fn connection_lost(&mut self, reason: CloseReason) {
+        let _ = reason;
+    }
+}
+
+impl<P: Protocol + ?Sized> Protocol for Box<P> {
+    fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        (**self).connection_made(transport)
+    }
+
+    fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
+        (**self).data_received(transport, data)
+    }
+
+    fn eof_received(&mut self, transport: &mut dyn Transport) -> Result<OnEof, Failure> {
+        (**self).eof_received(transport)
+    }
+
+    fn pause_writing(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        (**self).pause_writing(transport)
+    }
+
+    fn resume_writing(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        (**self).resume_writing(transport)
+    }
+
+    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        (**self).timer_fired(transport)
+    }
+
+    fn connection_lost(&mut self, reason: CloseReason) {
+        (**self).connection_lost(reason);
+    }
+}
+
+/// What to do when the peer sends no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnEof {
+    /// Send what is buffered, then close.
+    Close,
+    /// Go on sending. The connection closes by itself once this side has ended,
+    /// too.
+    KeepOpen,
+}
+
+/// How a connection ended (PROTO-03, ERR-07).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// Both sides had their say: this side closed, or the peer did.
+    Clean,
+    /// This side aborted it, or its loop ended (TRAN-10).
+    Aborted,
+    /// The network or a callback failed; a reset by the peer is an
+    /// [`io::Error`](std::io::Error) of kind `ConnectionReset` (PROTO-04).
+    Error(Failure),
+}
+
+impl CloseReason {
+    /// Whether it ended as both sides wanted.
+    pub fn is_clean(&self) -> bool {
+        matches!(self, Self::Clean)
+    }
+
+    /// The error, if it was one.
+    pub fn error(&self) -> Option<&Failure> {
+        match self {
+            Self::Error(failure) => Some(failure),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clean => f.write_str("closed cleanly"),
+            Self::Aborted => f.write_str("aborted"),
+            Self::Error(failure) => write!(f, "{failure:#}"),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! [`Spawner`] and [`Threads`]: handing work to a loop.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::backend::Backend;
+use crate::deferred::Deferred;
+use crate::failure::Failure;
+use crate::promise::Promise;
+use crate::task::{self, Task};
+
+/// Runs futures.
+///
+/// ```
+/// use polyloop_core::{Failure, Promise, Spawner};
+///
+/// async fn sum_of_two<S: Spawner>(lp: &S) -> Result<u32, Failure> {
+///     let left = lp.spawn(async { 20 });
+///     let right = lp.spawn(async { 22 });
+///     Ok(left.await? + right.await?)
+/// }
+/// ```
+pub trait Spawner: Clone + Send + Sync + 'static {
+    /// The promise for a spawned future's output.
+    type Task<T: Send + 'static>: Promise<Value = T> + Unpin + 'static;
+
+    /// Runs `future` on this loop, whatever thread or runtime the caller is on.
+    ///
+    /// No part of it runs before this returns (LOOP-35). Its panic becomes the
+    /// promise's failure. On a closed loop the promise fails with
+    /// [`LoopClosed`](crate::LoopClosed).
+    fn spawn<F>(&self, future: F) -> Self::Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static;
+}
+
+impl<B: Backend> Spawner for B {
+    type Task<T: Send + 'static> = Task<B, T>;
+
+    #[track_caller]
+    fn spawn<F>(&self, future: F) -> Task<B, F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        task::spawn(self, future)
+    }
+}
+
+/// Runs blocking code beside the loop: asyncio's `run_in_executor`, Twisted's
+/// `deferToThread`.
+///
+/// ```
+/// use polyloop_core::{Failure, Threads};
+///
+/// async fn read<T: Threads>(lp: &T, path: &'static str) -> Result<String, Failure> {
+///     Ok(lp.run_in_thread(move || std::fs::read_to_string(path)).await??)
+/// }
+/// ```
+pub trait Threads: Send + Sync {
+    /// Runs `work` on a thread that may block, and promises its value (LOOP-27).
+    ///
+    /// Cancelling the promise lets go of the waiter at once; the thread runs to
+    /// its end and what it returns is dropped (LOOP-28).
+    fn run_in_thread<F, T>(&self, work: F) -> Deferred<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static;
+}
+
+impl<B: Backend> Threads for B {
+    fn run_in_thread<F, T>(&self, work: F) -> Deferred<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        if let Err(closed) = self.state().check_open() {
+            return Deferred::failed(closed);
+        }
+        let (resolver, promise) = Deferred::new();
+        self.start_blocking(move || match catch_unwind(AssertUnwindSafe(work)) {
+            // A value that nobody waits for any more is dropped quietly.
+            Ok(value) => drop(resolver.resolve(value)),
+            Err(payload) => drop(resolver.reject(Failure::panicked(payload.as_ref()))),
+        });
+        promise
+    }
+}

@@ -1,0 +1,171 @@
+//! [`LoopState`]: what core keeps for each loop, whatever its runtime.
+//!
+//! Every handle of a loop, and every task on it, shares one. The loop lives as
+//! long as somebody holds it or work is left on it.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use crate::calls::CallQueue;
+use crate::error_hook::{ErrorHook, ErrorReport, report_to};
+use crate::failure::Failure;
+use crate::lifecycle::LoopClosed;
+use crate::lock::lock;
+use crate::task::table::TaskTable;
+
+/// How long the end of a run waits for tasks that do not end.
+pub(crate) const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// The runtime-free half of a loop. A backend creates one per loop, keeps it in
+/// an [`Arc`] in every handle, and never looks inside.
+pub struct LoopState {
+    name: &'static str,
+    /// What the backend needs to make another handle of itself, and what has to
+    /// live as long as the loop does.
+    backend: Box<dyn Any + Send + Sync>,
+    clock: Option<Clock>,
+    pub(crate) tasks: TaskTable,
+    pub(crate) calls: Arc<CallQueue>,
+    hook: Mutex<Option<ErrorHook>>,
+    running: AtomicBool,
+    closed: AtomicBool,
+    shutdown_limit: Mutex<Duration>,
+    stop: Mutex<StopRequest>,
+}
+
+type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
+
+#[derive(Default)]
+pub(crate) struct StopRequest {
+    pub(crate) asked: bool,
+    pub(crate) waker: Option<Waker>,
+}
+
+impl LoopState {
+    /// Makes the state of a new loop. `name` is the loop's name as users write it
+    /// (`"tokio"`); `backend` is given back by [`backend`](Self::backend).
+    pub fn new(name: &'static str, backend: impl Any + Send + Sync) -> Arc<Self> {
+        Self::build(name, Box::new(backend), None)
+    }
+
+    /// The same for a runtime whose timers go by a monotonic clock of its own.
+    pub fn with_clock(
+        name: &'static str,
+        backend: impl Any + Send + Sync,
+        clock: impl Fn() -> Instant + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Self::build(name, Box::new(backend), Some(Box::new(clock)))
+    }
+
+    fn build(
+        name: &'static str,
+        backend: Box<dyn Any + Send + Sync>,
+        clock: Option<Clock>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            backend,
+            clock,
+            tasks: TaskTable::new(),
+            calls: Arc::new(CallQueue::new()),
+            hook: Mutex::new(None),
+            running: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            shutdown_limit: Mutex::new(SHUTDOWN_LIMIT),
+            stop: Mutex::new(StopRequest::default()),
+        })
+    }
+
+    /// The loop's monotonic clock.
+    pub fn now(&self) -> Instant {
+        self.clock
+            .as_ref()
+            .map_or_else(Instant::now, |clock| clock())
+    }
+
+    /// The loop's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What the backend stored, if it is a `T`. This is how a backend's handle is
+    /// made again from the [current state](crate::context::current_state).
+    pub fn backend<T: Any>(&self) -> Option<&T> {
+        self.backend.downcast_ref()
+    }
+
+    pub(crate) fn report(&self, context: &str, failure: &Failure) {
+        let hook = lock(&self.hook).clone();
+        let report = ErrorReport {
+            context: context.to_owned(),
+            failure: failure.clone(),
+            loop_name: Some(self.name),
+        };
+        report_to(hook.as_ref(), &report);
+    }
+
+    pub(crate) fn set_hook(&self, hook: Option<ErrorHook>) {
+        *lock(&self.hook) = hook;
+    }
+
+    pub(crate) fn check_open(&self) -> Result<(), LoopClosed> {
+        if self.closed.load(Ordering::Acquire) {
+            Err(LoopClosed { name: self.name })
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
+    /// False if it was running already.
+    pub(crate) fn set_running(&self) -> bool {
+        !self.running.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn set_stopped(&self) {
+        self.running.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn shutdown_limit(&self) -> Duration {
+        *lock(&self.shutdown_limit)
+    }
+
+    pub(crate) fn set_shutdown_limit(&self, limit: Duration) {
+        *lock(&self.shutdown_limit) = limit;
+    }
+
+    pub(crate) fn stop_request(&self) -> MutexGuard<'_, StopRequest> {
+        lock(&self.stop)
+    }
+
+    /// Ends every task and call, for good.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.tasks.end_all();
+        self.calls.clear();
+    }
+}
+
+impl Drop for LoopState {
+    fn drop(&mut self) {
+        // Its driver holds the queue alone; this lets it go.
+        self.calls.close();
+    }
+}
+
+impl fmt::Debug for LoopState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopState")
+            .field("name", &self.name)
+            .field("running", &self.is_running())
+            .field("tasks", &self.tasks.alive())
+            .finish_non_exhaustive()
+    }
+}

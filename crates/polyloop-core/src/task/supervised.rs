@@ -1,0 +1,216 @@
+//! The wrapper around every spawned future: it makes the loop current while the
+//! future runs, keeps the span it was spawned in, catches panics, and obeys
+//! cancellation.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use pin_project_lite::pin_project;
+use tracing::Span;
+
+use super::catch_cancel;
+use super::table::{Cancel, TaskId};
+use crate::context::Entered;
+use crate::failure::Failure;
+use crate::lifecycle::LoopClosed;
+use crate::state::LoopState;
+
+pin_project! {
+    /// A future on its way through a loop. The fields are dropped in order: the
+    /// future goes before the guard that tells the loop it has gone.
+    pub(crate) struct Supervised<F> {
+        #[pin]
+        future: Option<F>,
+        span: Span,
+        // The future is suspended inside `catch_cancel`, which takes a cancel
+        // instead of letting the future be dropped.
+        catching: bool,
+        told_to_end: bool,
+        guard: Guard,
+    }
+}
+
+/// Ends the task in the loop's books, on every way out.
+struct Guard {
+    /// Empty only while it is the current loop of the polling thread.
+    state: Option<Arc<LoopState>>,
+    id: TaskId,
+    waker: Option<Waker>,
+    location: &'static Location<'static>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(state) = &self.state {
+            if self.waker.is_some() || state.tasks.may_be_cancelled(self.id) {
+                state.tasks.forget(self.id);
+            }
+            state.tasks.end();
+        }
+    }
+}
+
+impl<F: Future> Supervised<F> {
+    #[track_caller]
+    pub(crate) fn new(state: &Arc<LoopState>, future: F) -> Result<Self, LoopClosed> {
+        state.check_open()?;
+        Ok(Self {
+            future: Some(future),
+            span: Span::current(),
+            catching: false,
+            told_to_end: false,
+            guard: Guard {
+                id: state.tasks.begin(),
+                state: Some(state.clone()),
+                waker: None,
+                location: Location::caller(),
+            },
+        })
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        self.guard.id
+    }
+}
+
+impl<F: Future> Future for Supervised<F> {
+    type Output = Outcome<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let Some(state) = this.guard.state.as_ref() else {
+                // Only a poll after completion, or one on a thread that is being
+                // torn down, comes here.
+                return Poll::Pending;
+            };
+            let cancel = state.tasks.take_cancel(this.guard.id, this.told_to_end);
+
+            let entered = Entered::new(&mut this.guard.state);
+            let in_span = this.span.enter();
+            let step = match cancel {
+                Some(Cancel::Kill) => Step::Cancelled("the loop ended".to_owned()),
+                Some(Cancel::Ask(reason)) if !*this.catching => Step::Cancelled(reason),
+                Some(Cancel::Ask(reason)) => {
+                    step(this.future.as_mut(), cx, Some(reason), this.catching)
+                }
+                None => step(this.future.as_mut(), cx, None, this.catching),
+            };
+            // The future goes before its outcome is seen, in its own span and loop.
+            let dropped = if matches!(step, Step::Pending) {
+                Ok(())
+            } else {
+                catch_unwind(AssertUnwindSafe(|| this.future.set(None)))
+            };
+            drop((in_span, entered));
+
+            let location = this.guard.location;
+            if let (Err(payload), Some(state)) = (&dropped, &this.guard.state) {
+                state.report(
+                    &format!("dropping the task spawned at {location} panicked"),
+                    &Failure::panicked(payload.as_ref()),
+                );
+            }
+            let result = match step {
+                Step::Ready(value) => Ok(value),
+                Step::Panicked(failure) => Err(failure),
+                Step::Cancelled(reason) => Err(Failure::cancelled(reason)),
+                Step::Pending => {
+                    let known = this
+                        .guard
+                        .waker
+                        .as_ref()
+                        .is_some_and(|waker| waker.will_wake(cx.waker()));
+                    if known {
+                        return Poll::Pending;
+                    }
+                    this.guard.waker = Some(cx.waker().clone());
+                    let asleep = this.guard.state.as_ref().is_none_or(|state| {
+                        state
+                            .tasks
+                            .suspend(this.guard.id, *this.told_to_end, cx.waker(), location)
+                    });
+                    if asleep {
+                        return Poll::Pending;
+                    }
+                    continue;
+                }
+            };
+            return Poll::Ready(Outcome {
+                result: Some(result),
+                state: this.guard.state.clone(),
+                location,
+            });
+        }
+    }
+}
+
+enum Step<T> {
+    Ready(T),
+    Pending,
+    Panicked(Failure),
+    Cancelled(String),
+}
+
+fn step<F: Future>(
+    future: Pin<&mut Option<F>>,
+    cx: &mut Context<'_>,
+    cancel: Option<String>,
+    catching: &mut bool,
+) -> Step<F::Output> {
+    let Some(future) = future.as_pin_mut() else {
+        return Step::Pending;
+    };
+    let scope = catch_cancel::Scope::enter(cancel);
+    let polled = catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
+    let (untaken, now_catching) = scope.leave();
+    *catching = now_catching;
+    match (polled, untaken) {
+        (Ok(Poll::Ready(value)), _) => Step::Ready(value),
+        (Ok(Poll::Pending), None) => Step::Pending,
+        (Ok(Poll::Pending), Some(reason)) => Step::Cancelled(reason),
+        (Err(payload), _) => Step::Panicked(Failure::panicked(payload.as_ref())),
+    }
+}
+
+/// What a task ended with, on its way to whoever awaits it. A failure that
+/// nobody takes is reported when it is dropped; a cancelled one is not
+/// (PROM-23, PROM-32).
+pub struct Outcome<T> {
+    result: Option<Result<T, Failure>>,
+    state: Option<Arc<LoopState>>,
+    location: &'static Location<'static>,
+}
+
+impl<T> Outcome<T> {
+    pub(crate) fn into_result(mut self) -> Result<T, Failure> {
+        self.result
+            .take()
+            .unwrap_or_else(|| Err(Failure::cancelled("the outcome was taken before")))
+    }
+}
+
+impl<T> std::fmt::Debug for Outcome<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outcome").finish_non_exhaustive()
+    }
+}
+
+impl<T> Drop for Outcome<T> {
+    fn drop(&mut self) {
+        if let (Some(Err(failure)), Some(state)) = (&self.result, &self.state)
+            && !failure.is_cancelled()
+        {
+            state.report(
+                &format!(
+                    "the task spawned at {} failed and nobody awaited it",
+                    self.location
+                ),
+                failure,
+            );
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The table of a loop's suspended tasks: how a task is found in order to
+//! cancel it, and how the end of a run knows that all of them have gone.
+//!
+//! A task enters the table when it is first suspended, so one that finishes at
+//! its first poll touches no lock. A handle and its task share nothing but the
+//! task's number, which keeps `spawn` at the runtime's own single allocation.
+
+use std::collections::HashMap;
+use std::panic::Location;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::Waker;
+
+use crate::lock::lock;
+
+/// Numbers grow with time; zero is no task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TaskId(u64);
+
+impl TaskId {
+    pub(crate) const NONE: Self = Self(0);
+}
+
+/// Why a task is to end.
+pub(crate) enum Cancel {
+    /// It may take the reason in `catch_cancel` and go on.
+    Ask(String),
+    /// It may not.
+    Kill,
+}
+
+/// More shards than cores would be idle; fewer would be waited for.
+const SHARDS: usize = 8;
+
+pub(crate) struct TaskTable {
+    next: AtomicU64,
+    /// Every task below this number is to end.
+    ending: AtomicU64,
+    /// Every task below this number is dropped, whatever it waits for.
+    killed: AtomicU64,
+    /// Tasks that were started and have not been dropped yet.
+    alive: AtomicUsize,
+    shards: [Shard; SHARDS],
+    /// Who waits for `alive` to reach zero.
+    idle: Mutex<Option<Waker>>,
+}
+
+#[derive(Default)]
+struct Shard {
+    /// How many entries carry a cancel that has not been picked up. A poll looks
+    /// at this number instead of taking the lock.
+    cancels: AtomicUsize,
+    entries: Mutex<HashMap<TaskId, Entry>>,
+}
+
+#[derive(Default)]
+struct Entry {
+    waker: Option<Waker>,
+    location: Option<&'static Location<'static>>,
+    cancel: Option<String>,
+}
+
+impl TaskTable {
+    pub(crate) fn new() -> Self {
+        Self {
+            next: AtomicU64::new(1),
+            ending: AtomicU64::new(0),
+            killed: AtomicU64::new(0),
+            alive: AtomicUsize::new(0),
+            shards: std::array::from_fn(|_| Shard::default()),
+            idle: Mutex::new(None),
+        }
+    }
+
+    /// Counts a new task and numbers it.
+    pub(crate) fn begin(&self) -> TaskId {
+        self.alive.fetch_add(1, Ordering::Relaxed);
+        TaskId(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Uncounts a task whose future has been dropped.
+    pub(crate) fn end(&self) {
+        // Release: what the future's destructors did happens before `run` returns.
+        if self.alive.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let waker = lock(&self.idle).take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    /// How many tasks are alive.
+    pub(crate) fn alive(&self) -> usize {
+        self.alive.load(Ordering::Acquire)
+    }
+
+    /// Wakes `waker` once no task is alive. True if none is now.
+    pub(crate) fn wake_when_idle(&self, waker: &Waker) -> bool {
+        *lock(&self.idle) = Some(waker.clone());
+        self.alive() == 0
+    }
+
+    fn shard(&self, id: TaskId) -> &Shard {
+        &self.shards[usize::try_from(id.0 % SHARDS as u64).unwrap_or(0)]
+    }
+
+    /// Notes that the task is suspended, and how to wake it. False if it has been
+    /// cancelled meanwhile: its caller looks again instead of sleeping.
+    pub(crate) fn suspend(
+        &self,
+        id: TaskId,
+        told_to_end: bool,
+        waker: &Waker,
+        location: &'static Location<'static>,
+    ) -> bool {
+        let shard = self.shard(id);
+        let mut entries = lock(&shard.entries);
+        let entry = entries.entry(id).or_default();
+        entry.waker = Some(waker.clone());
+        entry.location = Some(location);
+        // The limits are raised before the shards are walked, so a task that
+        // comes too late for the walk sees them here.
+        entry.cancel.is_none()
+            && (told_to_end || id.0 >= self.ending.load(Ordering::SeqCst))
+            && id.0 >= self.killed.load(Ordering::SeqCst)
+    }
+
+    /// Removes a suspended or noted task.
+    pub(crate) fn forget(&self, id: TaskId) {
+        let shard = self.shard(id);
+        let removed = lock(&shard.entries).remove(&id);
+        if removed.is_some_and(|entry| entry.cancel.is_some()) {
+            shard.cancels.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the task may have an entry that nobody but the task will remove.
+    pub(crate) fn may_be_cancelled(&self, id: TaskId) -> bool {
+        self.shard(id).cancels.load(Ordering::Acquire) > 0
+    }
+
+    /// Takes the cancel that is waiting for this task. The end of the loop is told
+    /// to each task once; `told_to_end` remembers it.
+    pub(crate) fn take_cancel(&self, id: TaskId, told_to_end: &mut bool) -> Option<Cancel> {
+        if id.0 < self.ending.load(Ordering::Acquire) {
+            if id.0 < self.killed.load(Ordering::Acquire) {
+                return Some(Cancel::Kill);
+            }
+            if !std::mem::replace(told_to_end, true) {
+                return Some(Cancel::Ask("the loop ended".to_owned()));
+            }
+        }
+        let shard = self.shard(id);
+        if shard.cancels.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let reason = lock(&shard.entries).get_mut(&id)?.cancel.take()?;
+        shard.cancels.fetch_sub(1, Ordering::Relaxed);
+        Some(Cancel::Ask(reason))
+    }
+
+    /// Asks one task to end. True if it had no entry yet and got one.
+    pub(crate) fn cancel(&self, id: TaskId, reason: &str) -> bool {
+        let shard = self.shard(id);
+        let mut entries = lock(&shard.entries);
+        let fresh = !entries.contains_key(&id);
+        let entry = entries.entry(id).or_default();
+        if entry.cancel.is_none() {
+            entry.cancel = Some(reason.to_owned());
+            shard.cancels.fetch_add(1, Ordering::Release);
+        }
+        let waker = entry.waker.clone();
+        drop(entries);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        fresh
+    }
+
+    /// Asks every task to end, those too that are spawned while it lasts.
+    pub(crate) fn end_all(&self) {
+        self.ending.store(u64::MAX, Ordering::SeqCst);
+        self.wake_all();
+    }
+
+    /// Drops every task that is still suspended, whatever it waits for.
+    pub(crate) fn kill_all(&self) {
+        self.killed.store(u64::MAX, Ordering::SeqCst);
+        self.wake_all();
+    }
+
+    /// Lets tasks be spawned again after [`end_all`](Self::end_all). Those of
+    /// before still end.
+    pub(crate) fn reopen(&self) {
+        let next = self.next.load(Ordering::SeqCst);
+        self.ending.store(next, Ordering::SeqCst);
+        self.killed.store(next, Ordering::SeqCst);
+    }
+
+    fn wake_all(&self) {
+        for shard in &self.shards {
+            let wakers: Vec<Waker> = lock(&shard.entries)
+                .values()
+                .filter_map(|entry| entry.waker.clone())
+                .collect();
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Where the suspended tasks were spawned, in the order of spawning.
+    pub(crate) fn locations(&self) -> Vec<&'static Location<'static>> {
+        let mut found: Vec<_> = self
+            .shards
+            .iter()
+            .flat_map(|shard| {
+                lock(&shard.entries)
+                    .iter()
+                    .filter_map(|(id, entry)| Some((*id, entry.location?)))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        found.sort_by_key(|(id, _)| *id);
+        found.into_iter().map(|(_, location)| location).collect()
+    }
+}

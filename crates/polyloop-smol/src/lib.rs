@@ -1,0 +1,157 @@
+//! [`SmolLoop`]: polyloop on smol.
+//!
+//! This crate only maps; how things behave is decided in `polyloop-core`, and the
+//! sockets are those of `polyloop-async-io`. It is the shortest backend: copy it to
+//! add another.
+//!
+//! ```
+//! use polyloop_core::{MainLoop, Timers};
+//! use polyloop_smol::SmolLoop;
+//! use std::time::Duration;
+//!
+//! let lp = SmolLoop::new();
+//! let answer = lp.run(async {
+//!     lp.sleep(Duration::from_millis(1)).await;
+//!     42
+//! })?;
+//! assert_eq!(answer, 42);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod spawn;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use polyloop_async_io::{ReactorTcpListener, ReactorTcpStream, ReactorTimer};
+use polyloop_core::backend::{Backend, MainBackend};
+use polyloop_core::{ListenOptions, LoopState, Tcp, TcpOptions};
+use smol::Executor;
+
+pub use spawn::Spawned;
+
+/// A loop on smol's executor: the global one, or one that an application owns.
+#[derive(Clone)]
+pub struct SmolLoop {
+    state: Arc<LoopState>,
+    executor: Where,
+}
+
+#[derive(Clone)]
+enum Where {
+    /// `smol::spawn`, whose threads run by themselves (`SMOL_THREADS` of them, one
+    /// unless set).
+    Global,
+    Own(Arc<Executor<'static>>),
+}
+
+impl SmolLoop {
+    /// A loop on the global executor.
+    ///
+    /// Each call makes a loop of its own, with its own error hook and its own end;
+    /// clone one to have the same.
+    pub fn new() -> Self {
+        Self::with(Where::Global)
+    }
+
+    /// A loop on an executor that the application owns. It runs while the
+    /// application runs the executor, or some thread is inside
+    /// [`run`](polyloop_core::MainLoop::run).
+    pub fn from_executor(executor: Arc<Executor<'static>>) -> Self {
+        Self::with(Where::Own(executor))
+    }
+
+    /// The loop that `state` belongs to, if it is one of these.
+    pub fn from_state(state: &Arc<LoopState>) -> Option<Self> {
+        Some(Self {
+            executor: state.backend::<Where>()?.clone(),
+            state: state.clone(),
+        })
+    }
+
+    fn with(executor: Where) -> Self {
+        Self {
+            state: LoopState::new("smol", executor.clone()),
+            executor,
+        }
+    }
+}
+
+impl Default for SmolLoop {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backend for SmolLoop {
+    type Started<T: Send + 'static> = Spawned<T>;
+    type Timer = ReactorTimer;
+
+    fn state(&self) -> &Arc<LoopState> {
+        &self.state
+    }
+
+    fn start<F>(&self, future: F) -> Spawned<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Spawned::new(match &self.executor {
+            Where::Global => smol::spawn(future),
+            Where::Own(executor) => executor.spawn(future),
+        })
+    }
+
+    fn start_blocking<F>(&self, work: F)
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        smol::unblock(work).detach();
+    }
+
+    fn timer(&self, deadline: Instant) -> ReactorTimer {
+        ReactorTimer::at(deadline)
+    }
+}
+
+impl MainBackend for SmolLoop {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        match &self.executor {
+            Where::Global => smol::block_on(future),
+            Where::Own(executor) => smol::block_on(executor.run(future)),
+        }
+    }
+}
+
+impl Tcp for SmolLoop {
+    type TcpStream = ReactorTcpStream;
+    type TcpListener = ReactorTcpListener;
+
+    async fn connect_tcp(
+        &self,
+        address: SocketAddr,
+        options: &TcpOptions,
+    ) -> io::Result<ReactorTcpStream> {
+        polyloop_async_io::connect_tcp(address, options).await
+    }
+
+    fn bind_tcp(
+        &self,
+        address: SocketAddr,
+        options: &ListenOptions,
+    ) -> io::Result<ReactorTcpListener> {
+        polyloop_async_io::bind_tcp(address, options)
+    }
+}
+
+impl fmt::Debug for SmolLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SmolLoop")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
