@@ -105,11 +105,12 @@ impl<B: Backend, T: Send + 'static> Promise for Task<B, T> {
         if running.is_finished() {
             return false;
         }
-        if self.state.tasks.cancel(self.id, reason) {
-            self.noted.store(true, Ordering::Relaxed);
+        if !self.state.tasks.cancel(self.id, reason) {
+            return true;
         }
-        // It may have finished between the two looks.
-        !running.is_finished()
+        self.noted.store(true, Ordering::Relaxed);
+        // The task may have finished before the note was left; then nobody reads it.
+        !(running.is_finished() && self.state.tasks.retract(self.id))
     }
 
     fn is_done(&self) -> bool {
@@ -125,13 +126,9 @@ impl<B: Backend, T: Send + 'static> Drop for Task<B, T> {
     fn drop(&mut self) {
         // A cancel noted for a task that finished without ever being suspended
         // has nobody else to clear it.
-        if self.noted.load(Ordering::Relaxed) {
-            if let Started::Running(running) = &self.started
-                && !running.is_finished()
-            {
-                return;
-            }
-            self.state.tasks.forget(self.id);
+        let running = matches!(&self.started, Started::Running(task) if !task.is_finished());
+        if self.noted.load(Ordering::Relaxed) && !running {
+            self.state.tasks.retract(self.id);
         }
     }
 }

@@ -56,7 +56,12 @@ fn go<L: MainLoop>(lp: L) {
         println!("{:?}", c.closed().await);
         println!(
             "{:?}",
-            lp2.spawn(async { if true { panic!("boo") } }).await
+            lp2.spawn(async {
+                if true {
+                    panic!("boo")
+                }
+            })
+            .await
         );
         let t = lp2.spawn(std::future::pending::<()>());
         lp2.sleep(Duration::from_millis(5)).await;

@@ -125,13 +125,25 @@ impl TaskTable {
             && id.0 >= self.killed.load(Ordering::SeqCst)
     }
 
-    /// Removes a suspended or noted task.
+    /// Removes a task that ends.
     pub(crate) fn forget(&self, id: TaskId) {
         let shard = self.shard(id);
         let removed = lock(&shard.entries).remove(&id);
         if removed.is_some_and(|entry| entry.cancel.is_some()) {
             shard.cancels.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    /// Takes back a cancel that its task has not read. False if it has.
+    pub(crate) fn retract(&self, id: TaskId) -> bool {
+        let shard = self.shard(id);
+        let mut entries = lock(&shard.entries);
+        let unread = entries.get(&id).is_some_and(|entry| entry.cancel.is_some());
+        if unread {
+            entries.remove(&id);
+            shard.cancels.fetch_sub(1, Ordering::Relaxed);
+        }
+        unread
     }
 
     /// Whether the task may have an entry that nobody but the task will remove.
@@ -159,7 +171,8 @@ impl TaskTable {
         Some(Cancel::Ask(reason))
     }
 
-    /// Asks one task to end. True if it had no entry yet and got one.
+    /// Asks one task to end. True if it had no entry yet, so that the request was
+    /// left for it to find.
     pub(crate) fn cancel(&self, id: TaskId, reason: &str) -> bool {
         let shard = self.shard(id);
         let mut entries = lock(&shard.entries);
