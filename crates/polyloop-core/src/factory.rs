@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use crate::error_hook::report_here;
+use crate::failure::{Failure, catch};
 use crate::lock::lock;
 use crate::protocol::Protocol;
 
@@ -41,6 +43,38 @@ pub trait ProtocolFactory: Send + 'static {
 
     /// The last port it serves is closed, or its connection has failed or ended.
     fn stop_factory(&mut self) {}
+}
+
+/// A factory that was started, and is stopped when this is dropped.
+pub(crate) struct Started<F: ProtocolFactory> {
+    factory: F,
+}
+
+impl<F: ProtocolFactory> Started<F> {
+    /// Starts it; what its hook panics with is the error.
+    pub(crate) fn new(mut factory: F) -> Result<Self, Failure> {
+        catch(|| {
+            factory.start_factory();
+            Ok(())
+        })?;
+        Ok(Self { factory })
+    }
+
+    /// Asks for a protocol; a panic is an error.
+    pub(crate) fn build(&mut self, peer: SocketAddr) -> Result<Option<F::Protocol>, Failure> {
+        catch(|| Ok(self.factory.build_protocol(peer)))
+    }
+}
+
+impl<F: ProtocolFactory> Drop for Started<F> {
+    fn drop(&mut self) {
+        if let Err(failure) = catch(|| {
+            self.factory.stop_factory();
+            Ok(())
+        }) {
+            report_here("a factory failed to stop", &failure);
+        }
+    }
 }
 
 impl<F, P> ProtocolFactory for F

@@ -128,6 +128,15 @@ impl Failure {
         Self::of_kind(FailureKind::Panicked, text)
     }
 
+    /// The same failure, said to come from `location`: for one that core builds on
+    /// behalf of code of a user.
+    pub(crate) fn at(mut self, location: &'static Location<'static>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.location = location;
+        }
+        self
+    }
+
     #[track_caller]
     fn of_kind(kind: FailureKind, text: Cow<'static, str>) -> Self {
         Self::build(kind, kind.to_string().into(), text, None)
@@ -201,7 +210,8 @@ impl Failure {
             .map(std::io::Error::kind)
     }
 
-    /// Where in the program it was made.
+    /// Where in the program it was made; for the panic or the cancellation of a task,
+    /// where the task was spawned.
     pub fn location(&self) -> &'static Location<'static> {
         self.0.location
     }

@@ -124,8 +124,12 @@ impl<B: Backend, T: Send + 'static> Promise for Task<B, T> {
 
 impl<B: Backend, T: Send + 'static> Drop for Task<B, T> {
     fn drop(&mut self) {
-        // A cancel noted for a task that finished without ever being suspended
-        // has nobody else to clear it.
+        if let Started::Refused(Some(failure)) = &self.started {
+            self.state
+                .report("a task was not started and nobody awaited it", failure);
+        }
+        // A cancel noted for a task that finished without ever being suspended has
+        // nobody else to clear it.
         let running = matches!(&self.started, Started::Running(task) if !task.is_finished());
         if self.noted.load(Ordering::Relaxed) && !running {
             self.state.tasks.retract(self.id);

@@ -23,11 +23,11 @@ use crate::failure::{Failure, catch};
 use crate::net::Stream;
 use crate::net::server::Membership;
 use crate::protocol::{CloseReason, OnEof, Protocol};
-use crate::transport::{Transport, WriteLimits};
+use crate::transport::{Transport, WriteError, WriteLimits};
 
-/// Reads per poll, after which other tasks get their turn: not every runtime has a
+/// Reads per poll, and resumes per flush, after which other tasks get their turn: not every runtime has a
 /// budget of its own.
-const READS_PER_POLL: usize = 16;
+const TURNS_PER_POLL: usize = 16;
 
 /// How long the system's buffers get to reach a peer that has not ended its side.
 ///
@@ -46,8 +46,19 @@ pub(crate) struct Driver<P: Protocol, B: Backend, S: Stream> {
     phase: Phase,
     /// What the mailbox has been given; a task's waker does not change in practice.
     waker: Option<Waker>,
-    /// Its place among its server's connections, until it is lost.
-    membership: Option<Membership<P>>,
+    /// The turns of this poll were used up, or something happened that may lead to
+    /// more.
+    busy: bool,
+    /// What ends with the connection.
+    until_lost: Option<UntilLost<P>>,
+}
+
+/// What a connection holds until it is lost, and lets go of by dropping.
+pub(crate) enum UntilLost<P: Protocol> {
+    /// Its place among its server's connections.
+    Member(#[expect(dead_code, reason = "held for its drop")] Membership<P>),
+    /// The factory of a client.
+    Client(#[expect(dead_code, reason = "held for its drop")] Box<dyn Send>),
 }
 
 enum Phase {
@@ -82,7 +93,8 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
             mailbox,
             phase: Phase::New(None),
             waker: None,
-            membership: None,
+            busy: false,
+            until_lost: None,
         }
     }
 
@@ -92,9 +104,9 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
         self
     }
 
-    /// Leaves its server's list once the connection is lost.
-    pub(crate) fn member(mut self, membership: Membership<P>) -> Self {
-        self.membership = Some(membership);
+    /// Keeps `until_lost` until the connection is lost.
+    pub(crate) fn holding(mut self, until_lost: UntilLost<P>) -> Self {
+        self.until_lost = Some(until_lost);
         self
     }
 
@@ -113,9 +125,14 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
             mailbox: &self.mailbox,
             backend: &self.backend,
         };
-        // A failed callback is the reason even if it had closed or aborted before:
-        // a bug must not look like a clean end (PROTO-06).
         if let Err(failure) = catch(|| f(protocol, &mut view)) {
+            // A callback that passes on what a write found out has not failed itself,
+            // and what the network said is the better reason.
+            if failure.downcast_ref::<WriteError>() == Some(&WriteError::Closed) {
+                self.settle()?;
+            }
+            // A failed callback is the reason even if it had closed or aborted before:
+            // a bug must not look like a clean end (PROTO-06).
             self.backend
                 .state()
                 .report("a protocol's callback failed", &failure);
@@ -152,8 +169,17 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
         }
     }
 
+    /// Sends, and tells the protocol when it may write more. Over a system that takes
+    /// everything a protocol that writes on every resume would go on for ever, so
+    /// this ends after some turns; then `busy` is set.
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
+        let mut turns = 0;
         while self.io.has_output() || self.io.paused {
+            turns += 1;
+            if turns > TURNS_PER_POLL {
+                self.busy = true;
+                break;
+            }
             let blocked = match self.io.poll_flush(cx) {
                 Poll::Ready(Ok(())) => false,
                 Poll::Ready(Err(error)) => return Err(CloseReason::Error(Failure::new(error))),
@@ -192,23 +218,17 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
         Ok(())
     }
 
-    fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Result<Turn, CloseReason> {
-        self.read_mail(cx)?;
-        self.flush(cx)?;
-        let mut used_up = true;
-        for _ in 0..READS_PER_POLL {
+    /// Reads and calls back, until there is no more for now or the turns are used up.
+    fn read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Result<(), CloseReason> {
+        for _ in 0..TURNS_PER_POLL {
             if self.io.closing || self.io.reading_paused || self.io.eof_received {
-                used_up = false;
-                break;
+                return Ok(());
             }
             let Some(stream) = &mut self.io.stream else {
-                break;
+                return Ok(());
             };
             match Pin::new(stream).poll_read(cx, scratch) {
-                Poll::Pending => {
-                    used_up = false;
-                    break;
-                }
+                Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => {
                     self.io.eof_received = true;
                     self.call(cx, |p, t| {
@@ -224,25 +244,30 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
             }
             self.flush(cx)?;
         }
+        self.busy = true;
+        Ok(())
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Result<Turn, CloseReason> {
+        self.busy = false;
+        self.read_mail(cx)?;
+        self.flush(cx)?;
+        self.read(cx, scratch)?;
         if self.io.closing {
             if !self.io.eof_received {
                 self.io.end_output();
                 self.flush(cx)?;
             }
-            return Ok(if self.io.has_output() {
-                Turn::Wait
-            } else {
-                Turn::Lost(CloseReason::Clean)
-            });
-        }
-        if self.io.eof_received && self.io.eof_sent {
+            if !self.io.has_output() {
+                return Ok(Turn::Lost(CloseReason::Clean));
+            }
+        } else if self.io.eof_received && self.io.eof_sent {
             return Ok(Turn::Lost(CloseReason::Clean));
-        }
-        if self.io.poll_timer(&self.backend, cx) {
+        } else if self.io.poll_timer(&self.backend, cx) {
             self.call(cx, |p, t| p.timer_fired(t))?;
-            return Ok(Turn::Again);
+            self.busy = true;
         }
-        Ok(if used_up { Turn::Again } else { Turn::Wait })
+        Ok(if self.busy { Turn::Again } else { Turn::Wait })
     }
 
     /// Lets go of the protocol and the world outside. Runs once.
@@ -282,7 +307,7 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
                 .report("a protocol's connection_lost failed", &failure);
         }
         self.mailbox.lose(&reason);
-        self.membership = None;
+        self.until_lost = None;
     }
 
     /// Ready when the socket can go.
@@ -304,7 +329,7 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
             Some(armed) if !armed.is_pending() => return Poll::Ready(()),
             Some(_) => {}
         }
-        for _ in 0..READS_PER_POLL {
+        for _ in 0..TURNS_PER_POLL {
             match Pin::new(&mut *stream).poll_read(cx, scratch) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),

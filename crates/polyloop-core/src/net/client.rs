@@ -16,13 +16,13 @@ use thiserror::Error;
 use super::socket::LocalBindError;
 use super::{ConnectOptions, Resolve, Stream};
 use crate::calls::after;
-use crate::connection::driver::Driver;
+use crate::connection::driver::{Driver, UntilLost};
 use crate::connection::{Connection, Mailbox};
 use crate::deferred::Deferred;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event_loop::Loop;
-use crate::factory::ProtocolFactory;
-use crate::failure::{Failure, catch};
+use crate::factory::{ProtocolFactory, Started};
+use crate::failure::Failure;
 use crate::lifecycle::LoopClosed;
 use crate::promise::Promise as _;
 use crate::task;
@@ -79,6 +79,9 @@ pub enum ConnectError {
         /// What the system said, with the local address.
         source: io::Error,
     },
+    /// The factory's start hook panicked.
+    #[error("can't connect: the factory failed to start: {0}")]
+    Factory(Failure),
     /// The factory declined the connection (FACT-02).
     #[error("connected to {peer}, but the factory has no protocol for it")]
     Declined {
@@ -168,25 +171,13 @@ pub(crate) async fn connect<L: Loop, F: ProtocolFactory>(
     lp: L,
     endpoint: Result<Endpoint, EndpointError>,
     options: ConnectOptions,
-    mut factory: F,
+    factory: F,
 ) -> Result<Connected<F>, ConnectError> {
     let endpoint = endpoint?;
     lp.state().check_open()?;
-    factory.start_factory();
-    let result = connect_protocol(&lp, &endpoint, &options, &mut factory).await;
-    if result.is_err() {
-        factory.stop_factory();
-    }
-    result
-}
-
-async fn connect_protocol<L: Loop, F: ProtocolFactory>(
-    lp: &L,
-    endpoint: &Endpoint,
-    options: &ConnectOptions,
-    factory: &mut F,
-) -> Result<Connected<F>, ConnectError> {
-    let stream = connect_stream(lp, endpoint, options).await?;
+    // Stopped on every way out, and otherwise when the connection is lost (FACT-06).
+    let mut factory = Started::new(factory).map_err(ConnectError::Factory)?;
+    let stream = connect_stream(&lp, &endpoint, &options).await?;
     let peer = stream.peer_addr().map_err(|source| ConnectError::Other {
         endpoint: endpoint.clone(),
         attempts: Attempts(
@@ -197,7 +188,7 @@ async fn connect_protocol<L: Loop, F: ProtocolFactory>(
                 .collect(),
         ),
     })?;
-    let protocol = match catch(|| Ok(factory.build_protocol(peer))) {
+    let protocol = match factory.build(peer) {
         Ok(Some(protocol)) => protocol,
         Ok(None) => return Err(ConnectError::Declined { peer }),
         Err(source) => return Err(ConnectError::Protocol { peer, source }),
@@ -214,8 +205,9 @@ async fn connect_protocol<L: Loop, F: ProtocolFactory>(
         mailbox.clone(),
         options.write_limits,
     )
-    .tell_made(resolver);
-    task::spawn(lp, driver).detach();
+    .tell_made(resolver)
+    .holding(UntilLost::Client(Box::new(factory)));
+    task::spawn(&lp, driver).detach();
     match made.await {
         Ok(()) => Ok(Connection::new(mailbox)),
         Err(source) => Err(ConnectError::Protocol { peer, source }),

@@ -14,13 +14,13 @@ use thiserror::Error;
 use super::socket::{ACCEPTED_INHERIT, configure};
 use super::{ListenOptions, Listener, Resolve, Stream};
 use crate::calls::{WakeUp, after};
-use crate::connection::driver::Driver;
+use crate::connection::driver::{Driver, UntilLost};
 use crate::connection::{Connection, Mailbox};
 use crate::deferred::{Deferred, Resolver};
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event_loop::Loop;
-use crate::factory::ProtocolFactory;
-use crate::failure::{Failure, catch};
+use crate::factory::{ProtocolFactory, Started};
+use crate::failure::Failure;
 use crate::lifecycle::LoopClosed;
 use crate::lock::lock;
 use crate::promise::Promise as _;
@@ -232,7 +232,7 @@ pub(crate) async fn serve<L: Loop, F: ProtocolFactory>(
     lp: L,
     endpoint: Result<Endpoint, EndpointError>,
     options: ListenOptions,
-    mut factory: F,
+    factory: F,
 ) -> Result<Server<F::Protocol>, ListenError> {
     let endpoint = endpoint?;
     lp.state().check_open()?;
@@ -247,11 +247,7 @@ pub(crate) async fn serve<L: Loop, F: ProtocolFactory>(
     let listener = lp.bind_tcp(address, &options).map_err(bind_error)?;
     let local = listener.local_addr().map_err(bind_error)?;
     // Only now: a failed bind leaves the factory unstarted (FACT-07).
-    catch(|| {
-        factory.start_factory();
-        Ok(())
-    })
-    .map_err(ListenError::Factory)?;
+    let factory = Started::new(factory).map_err(ListenError::Factory)?;
 
     let registry = Arc::new(Registry {
         inner: Mutex::new(Inner {
@@ -266,9 +262,10 @@ pub(crate) async fn serve<L: Loop, F: ProtocolFactory>(
     let acceptor = Acceptor {
         lp: lp.clone(),
         listener: Some(listener),
-        factory,
+        factory: Some(factory),
         options,
         registry: registry.clone(),
+        failures: 0,
         resting: None,
     };
     task::spawn(&lp, acceptor).detach();
@@ -293,9 +290,11 @@ async fn resolve<L: Loop>(lp: &L, endpoint: &Endpoint) -> Result<SocketAddr, Lis
 struct Acceptor<L: Loop, F: ProtocolFactory> {
     lp: L,
     listener: Option<L::TcpListener>,
-    factory: F,
+    factory: Option<Started<F>>,
     options: ListenOptions,
     registry: Arc<Registry<F::Protocol>>,
+    /// Failures in a row.
+    failures: usize,
     /// Out of descriptors: nothing is accepted until then.
     resting: Option<WakeUp>,
 }
@@ -308,11 +307,15 @@ const REST: Duration = Duration::from_secs(1);
 
 impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
     fn accept(&mut self, stream: L::TcpStream, peer: SocketAddr) {
+        self.failures = 0;
         if !ACCEPTED_INHERIT && let Some(socket) = stream.socket() {
             // An option that can't be set is no reason to lose a connection.
             let _ = configure(socket, &self.options.tcp);
         }
-        let protocol = match catch(|| Ok(self.factory.build_protocol(peer))) {
+        let Some(factory) = &mut self.factory else {
+            return;
+        };
+        let protocol = match factory.build(peer) {
             Ok(Some(protocol)) => protocol,
             Ok(None) => return,
             Err(failure) => {
@@ -331,15 +334,17 @@ impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
             mailbox,
             self.options.write_limits,
         )
-        .member(membership);
+        .holding(UntilLost::Member(membership));
         task::spawn(&self.lp, driver).detach();
     }
 
     /// True if accepting goes on at once.
     fn accept_failed(&mut self, error: io::Error, cx: &Context<'_>) -> bool {
-        if is_the_peers_affair(&error) {
+        self.failures += 1;
+        if is_the_peers_affair(&error) && self.failures <= ACCEPTS_PER_POLL {
             return true;
         }
+        self.failures = 0;
         let until = after(self.lp.state().now(), REST);
         self.resting = WakeUp::at(&self.lp, until, cx.waker()).ok();
         let address = self.listener.as_ref().and_then(|l| l.local_addr().ok());
@@ -410,14 +415,7 @@ impl<L: Loop, F: ProtocolFactory> Future for Acceptor<L, F> {
 impl<L: Loop, F: ProtocolFactory> Drop for Acceptor<L, F> {
     fn drop(&mut self) {
         self.listener = None;
-        if let Err(failure) = catch(|| {
-            self.factory.stop_factory();
-            Ok(())
-        }) {
-            self.lp
-                .state()
-                .report("the factory failed to stop", &failure);
-        }
+        self.factory = None;
         let mut inner = lock(&self.registry.inner);
         inner.closing = true;
         inner.released = true;

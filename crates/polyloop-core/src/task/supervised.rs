@@ -116,8 +116,8 @@ impl<F: Future> Future for Supervised<F> {
             }
             let result = match step {
                 Step::Ready(value) => Ok(value),
-                Step::Panicked(failure) => Err(failure),
-                Step::Cancelled(reason) => Err(Failure::cancelled(reason)),
+                Step::Panicked(failure) => Err(failure.at(location)),
+                Step::Cancelled(reason) => Err(Failure::cancelled(reason).at(location)),
                 Step::Pending => {
                     let known = this
                         .guard
