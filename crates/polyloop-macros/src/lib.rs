@@ -1,1 +1,94 @@
-//! The attribute macros of polyloop.
+//! The attribute macros of polyloop: `#[polyloop::main]` and `#[polyloop::test]`.
+//!
+//! Use them through the `polyloop` crate, which re-exports them and holds the
+//! code that their expansions call. A macro can't see which features `polyloop`
+//! was built with, and the caller's features say nothing about that; so for each
+//! loop the expansion goes through a hidden macro of `polyloop` that keeps or
+//! drops it.
+//!
+//! Each attribute has a file of its own; `loops` lists the loops that they know,
+//! `arguments` reads what stands in the parentheses, `signature` looks at how the
+//! function takes its loop, and `sorting` deals its other attributes out.
+
+mod arguments;
+mod loops;
+mod main_attribute;
+mod signature;
+mod sorting;
+mod test_attribute;
+
+use proc_macro::TokenStream;
+use syn::parse_macro_input;
+
+/// Makes an `async fn main` the program's entry, run on a loop.
+///
+/// ```ignore
+/// #[polyloop::main]
+/// async fn main(lp: AnyLoop) -> Result<(), Failure> {
+///     lp.serve("127.0.0.1:7000", || Echo).await?.drained().await;
+///     Ok(())
+/// }
+/// ```
+///
+/// The function may return whatever `main` may return, and may take the loop: as
+/// an `AnyLoop`, as `impl Loop`, or through one type parameter.
+///
+/// | written | the loop |
+/// | --- | --- |
+/// | `#[polyloop::main]` | the one that `POLYLOOP_LOOP` names, else the default one |
+/// | `#[polyloop::main(tokio)]` | `TokioLoop`, always |
+/// | `#[polyloop::main(smol)]` | `SmolLoop`, always |
+/// | `#[polyloop::main(async_std)]` | `AsyncStdLoop`, always |
+///
+/// A pinned loop is not overridden by `POLYLOOP_LOOP`, and the function may take it
+/// by its own type. Its feature has to be on; the compiler says so if it is not.
+///
+/// If no loop can be had, or it can't be run, the reason is printed to standard
+/// error and the exit code is 1.
+///
+/// `crate = "path"` says where `polyloop` is, if it has another name.
+#[proc_macro_attribute]
+pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let function = parse_macro_input!(item as syn::ItemFn);
+    let name = function.sig.ident.clone();
+    syn::parse(arguments)
+        .and_then(|arguments| main_attribute::expand(&arguments, function))
+        .unwrap_or_else(|error| main_attribute::explain(&name, &error.into_compile_error()))
+        .into()
+}
+
+/// Makes one test of an `async fn` for each loop that is compiled in.
+///
+/// ```ignore
+/// #[polyloop::test]
+/// async fn echo<L: Loop>(lp: L) -> Result<(), Failure> {
+///     let server = lp.serve("127.0.0.1:0", || Echo).await?;
+///     // …
+///     Ok(())
+/// }
+/// ```
+///
+/// gives `echo::tokio`, `echo::smol` and `echo::async_std`, as far as the features
+/// of `polyloop` are on, whichever crate switched them on. The function takes the
+/// loop through one type parameter, as `impl Loop`, as `&L`, as an `AnyLoop`, or
+/// not at all. It returns nothing, or a `Result` whose error is `Debug`.
+///
+/// A test fails when its body panics, when it returns an error, and when its
+/// deadline passes: also when the body hangs in code that never awaits.
+///
+/// | argument | what it does |
+/// | --- | --- |
+/// | `timeout = 5`, `timeout = "500ms"` | the deadline, in seconds or with a unit (`ms`, `s`, `m`); 60 s unless set |
+/// | `loops(tokio, smol)` | only these, as far as they are compiled in |
+/// | `crate = "path"` | where `polyloop` is, if it has another name |
+///
+/// Other attributes (`#[ignore]`, `#[should_panic]`, `#[cfg(…)]`, documentation)
+/// go to the tests; lint levels stay on the function.
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let arguments = parse_macro_input!(arguments as arguments::TestArguments);
+    let function = parse_macro_input!(item as syn::ItemFn);
+    test_attribute::expand(&arguments, function)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}

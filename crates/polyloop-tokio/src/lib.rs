@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ambient;
 mod spawn;
 mod tcp;
 mod timer;
@@ -34,6 +35,7 @@ use polyloop_core::LoopState;
 use polyloop_core::backend::{Backend, MainBackend};
 use tokio::runtime::{Builder, Handle, Runtime};
 
+pub use ambient::is_inside_runtime;
 pub use spawn::Spawned;
 pub use tcp::{TokioTcpListener, TokioTcpStream};
 pub use timer::TokioTimer;

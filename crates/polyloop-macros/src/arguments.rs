@@ -1,0 +1,224 @@
+//! What stands in the parentheses of the attributes.
+
+use std::time::Duration;
+
+use proc_macro2::Ident;
+use quote::ToTokens;
+use syn::ext::IdentExt as _;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Error, Lit, LitStr, Path, Result, Token, parenthesized, parse_quote};
+
+use crate::loops::{self, KnownLoop};
+
+/// How long a test may take unless it says otherwise.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The arguments of `#[polyloop::main]`.
+pub(crate) struct MainArguments {
+    /// The loop, and the word that named it.
+    pub(crate) pinned: Option<(Ident, &'static KnownLoop)>,
+    pub(crate) polyloop: Path,
+}
+
+impl Parse for MainArguments {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut arguments = Self {
+            pinned: None,
+            polyloop: parse_quote!(::polyloop),
+        };
+        let expected = || {
+            format!(
+                "expected one loop ({}) or `crate = \"path\"`",
+                loops::words()
+            )
+        };
+        each_argument(input, &expected(), |word, input| {
+            if word == "crate" {
+                arguments.polyloop = path(input)?;
+                return Ok(());
+            }
+            let Some(known) = loops::find(word) else {
+                return Err(Error::new_spanned(
+                    word,
+                    format!("`{word}` is not an argument here; {}", expected()),
+                ));
+            };
+            if let Some((first, _)) = arguments.pinned.replace((word.clone(), known)) {
+                return Err(Error::new_spanned(
+                    word,
+                    format!("a program is pinned to one loop, and `{first}` is named already"),
+                ));
+            }
+            Ok(())
+        })?;
+        Ok(arguments)
+    }
+}
+
+/// The arguments of `#[polyloop::test]`.
+pub(crate) struct TestArguments {
+    pub(crate) timeout: Duration,
+    pub(crate) loops: Vec<&'static KnownLoop>,
+    pub(crate) polyloop: Path,
+}
+
+impl Parse for TestArguments {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        const EXPECTED: &str =
+            "expected `timeout = seconds`, `loops(name, …)` or `crate = \"path\"`";
+        let mut arguments = Self {
+            timeout: DEFAULT_TIMEOUT,
+            loops: loops::KNOWN.iter().collect(),
+            polyloop: parse_quote!(::polyloop),
+        };
+        each_argument(input, EXPECTED, |word, input| {
+            match word.to_string().as_str() {
+                "crate" => arguments.polyloop = path(input)?,
+                "timeout" => arguments.timeout = timeout(input)?,
+                "loops" => arguments.loops = chosen(word, input)?,
+                other => {
+                    return Err(Error::new_spanned(
+                        word,
+                        format!("`{other}` is not an argument here; {EXPECTED}"),
+                    ));
+                }
+            }
+            Ok(())
+        })?;
+        Ok(arguments)
+    }
+}
+
+/// Reads arguments separated by commas; `one` gets the first word of each.
+fn each_argument(
+    input: ParseStream<'_>,
+    expected: &str,
+    mut one: impl FnMut(&Ident, ParseStream<'_>) -> Result<()>,
+) -> Result<()> {
+    while !input.is_empty() {
+        let word = input
+            .call(Ident::parse_any)
+            .map_err(|error| Error::new(error.span(), expected))?;
+        one(&word, input)?;
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    Ok(())
+}
+
+fn path(input: ParseStream<'_>) -> Result<Path> {
+    input.parse::<Token![=]>()?;
+    let text: LitStr = input.parse()?;
+    text.parse_with(Path::parse_mod_style)
+}
+
+fn chosen(word: &Ident, input: ParseStream<'_>) -> Result<Vec<&'static KnownLoop>> {
+    let list;
+    parenthesized!(list in input);
+    let words: Punctuated<Ident, Token![,]> = list.parse_terminated(Ident::parse_any, Token![,])?;
+    if words.is_empty() {
+        return Err(Error::new_spanned(
+            word,
+            format!(
+                "`loops()` names no loop; expected some of {}",
+                loops::words()
+            ),
+        ));
+    }
+    let mut chosen: Vec<&'static KnownLoop> = Vec::new();
+    for word in &words {
+        let known = loops::find(word).ok_or_else(|| {
+            Error::new_spanned(
+                word,
+                format!(
+                    "no loop is called `{word}`; expected some of {}",
+                    loops::words()
+                ),
+            )
+        })?;
+        if chosen.iter().any(|other| other.word == known.word) {
+            return Err(Error::new_spanned(word, format!("`{word}` is named twice")));
+        }
+        chosen.push(known);
+    }
+    Ok(chosen)
+}
+
+fn timeout(input: ParseStream<'_>) -> Result<Duration> {
+    input.parse::<Token![=]>()?;
+    let literal: Lit = input.parse()?;
+    let text = match &literal {
+        Lit::Int(number) => number.base10_digits().to_owned(),
+        Lit::Float(number) => number.base10_digits().to_owned(),
+        Lit::Str(text) => text.value(),
+        _ => String::new(),
+    };
+    duration(text.trim()).ok_or_else(|| {
+        Error::new_spanned(
+            &literal,
+            format!(
+                "`{}` is not a deadline; expected more than zero seconds, such as 5 or 0.5, \
+                 or a number with a unit, such as \"500ms\", \"5s\" or \"2m\"",
+                literal.to_token_stream()
+            ),
+        )
+    })
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let factor = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        _ => return None,
+    };
+    let number: f64 = number.trim().parse().ok()?;
+    let duration = Duration::try_from_secs_f64(number * factor).ok()?;
+    (!duration.is_zero()).then_some(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines() {
+        for (text, expected) in [
+            ("5", Duration::from_secs(5)),
+            ("0.5", Duration::from_millis(500)),
+            ("500ms", Duration::from_millis(500)),
+            ("5 s", Duration::from_secs(5)),
+            ("2m", Duration::from_secs(120)),
+        ] {
+            assert_eq!(duration(text), Some(expected), "{text}");
+        }
+        for text in ["", "0", "-1", "5 h", "ms", "1e300", "inf", "nan"] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn all_loops_unless_some_are_named() {
+        let all: TestArguments = syn::parse_str("").unwrap();
+        assert_eq!(all.loops.len(), loops::KNOWN.len());
+        assert_eq!(all.timeout, DEFAULT_TIMEOUT);
+        let some: TestArguments = syn::parse_str("loops(smol, tokio), timeout = 5").unwrap();
+        let words: Vec<_> = some.loops.iter().map(|known| known.word).collect();
+        assert_eq!(words, ["smol", "tokio"]);
+        assert_eq!(some.timeout, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn polyloop_may_be_elsewhere() {
+        let arguments: MainArguments = syn::parse_str("smol, crate = \"my::lp\"").unwrap();
+        assert_eq!(arguments.pinned.unwrap().1.word, "smol");
+        let path = &arguments.polyloop;
+        assert_eq!(path.to_token_stream().to_string(), "my :: lp");
+    }
+}

@@ -1,0 +1,51 @@
+//! The loops that the macros know.
+//!
+//! Another loop is one more line in [`KNOWN`], one more `__if_…!` macro and one
+//! more `__private::…` constructor in the `polyloop` crate. A simulated one
+//! (`sim`) has its place at the end of the list.
+
+use proc_macro2::Ident;
+
+/// A loop that can be named in an attribute.
+#[derive(Debug)]
+pub(crate) struct KnownLoop {
+    /// How it is written in an attribute; the name of its test, and of its
+    /// constructor in `polyloop::__private`.
+    pub(crate) word: &'static str,
+    /// The feature of `polyloop` that compiles it in.
+    pub(crate) feature: &'static str,
+    /// The macro of `polyloop` that keeps its first argument if the loop is compiled
+    /// in, and its second otherwise.
+    pub(crate) if_compiled_in: &'static str,
+}
+
+pub(crate) const KNOWN: &[KnownLoop] = &[
+    KnownLoop {
+        word: "tokio",
+        feature: "tokio",
+        if_compiled_in: "__if_tokio",
+    },
+    KnownLoop {
+        word: "smol",
+        feature: "smol",
+        if_compiled_in: "__if_smol",
+    },
+    KnownLoop {
+        word: "async_std",
+        feature: "async-std",
+        if_compiled_in: "__if_async_std",
+    },
+];
+
+pub(crate) fn find(word: &Ident) -> Option<&'static KnownLoop> {
+    KNOWN.iter().find(|known| word == known.word)
+}
+
+/// For error messages.
+pub(crate) fn words() -> String {
+    let words: Vec<String> = KNOWN
+        .iter()
+        .map(|known| format!("`{}`", known.word))
+        .collect();
+    words.join(", ")
+}

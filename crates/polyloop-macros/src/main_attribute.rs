@@ -1,0 +1,68 @@
+//! `#[polyloop::main]`.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{ItemFn, Result, Visibility};
+
+use crate::arguments::MainArguments;
+use crate::signature;
+use crate::sorting::{Sorted, sort};
+
+pub(crate) fn expand(arguments: &MainArguments, mut function: ItemFn) -> Result<TokenStream> {
+    signature::check("main", &function)?;
+    let Sorted {
+        conditions,
+        lints,
+        docs,
+        others,
+    } = sort(std::mem::take(&mut function.attrs));
+    let visibility = std::mem::replace(&mut function.vis, Visibility::Inherited);
+    let name = function.sig.ident.clone();
+    let polyloop = &arguments.polyloop;
+    let call = signature::caller(&function, &quote!(#name));
+    let entry = |constructor: &str| {
+        let constructor = Ident::new(constructor, Span::call_site());
+        quote! {
+            #(#conditions)*
+            #(#docs)*
+            #(#lints)*
+            #visibility fn #name() -> ::std::process::ExitCode {
+                #(#others)*
+                #[allow(clippy::unused_async)]
+                #function
+                #polyloop::__private::run_main(#polyloop::__private::#constructor, #call)
+            }
+        }
+    };
+    let Some((word, pinned)) = &arguments.pinned else {
+        return Ok(entry("from_env"));
+    };
+    let if_compiled_in = Ident::new(pinned.if_compiled_in, Span::call_site());
+    let entry = entry(pinned.word);
+    let missing = format!(
+        "this program is pinned to the {feature} loop, which is not compiled in; \
+         enable the feature \"{feature}\" of polyloop",
+        feature = pinned.feature
+    );
+    let missing = explain(
+        &name,
+        &quote_spanned!(word.span()=> ::core::compile_error!(#missing);),
+    );
+    Ok(quote! {
+        #polyloop::#if_compiled_in! {
+            { #entry }
+            else
+            { #missing }
+        }
+    })
+}
+
+/// The error, and an empty function that spares the reader a second error, about
+/// the lack of it.
+pub(crate) fn explain(name: &Ident, error: &TokenStream) -> TokenStream {
+    quote! {
+        #error
+        #[allow(dead_code)]
+        fn #name() {}
+    }
+}

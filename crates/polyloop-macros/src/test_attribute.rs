@@ -1,0 +1,64 @@
+//! `#[polyloop::test]`.
+//!
+//! The function stays where it is, so that every path in it means what it
+//! meant. Beside it, under the same name (modules and functions have separate
+//! namespaces), goes a module with one test per loop.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+use syn::{ItemFn, Result};
+
+use crate::arguments::TestArguments;
+use crate::signature;
+use crate::sorting::{Sorted, sort};
+
+pub(crate) fn expand(arguments: &TestArguments, mut function: ItemFn) -> Result<TokenStream> {
+    signature::check("test", &function)?;
+    let Sorted {
+        conditions,
+        lints,
+        docs,
+        others,
+    } = sort(std::mem::take(&mut function.attrs));
+    let name = &function.sig.ident;
+    let polyloop = &arguments.polyloop;
+    let call = signature::caller(&function, &quote!(super::#name));
+    let seconds = arguments.timeout.as_secs();
+    let nanos = arguments.timeout.subsec_nanos();
+    let tests = arguments.loops.iter().map(|known| {
+        let word = Ident::new(known.word, Span::call_site());
+        let if_compiled_in = Ident::new(known.if_compiled_in, Span::call_site());
+        quote! {
+            #polyloop::#if_compiled_in! {
+                {
+                    #(#docs)*
+                    #(#others)*
+                    #[::core::prelude::v1::test]
+                    fn #word() {
+                        #polyloop::__private::run_test(
+                            ::core::concat!(::core::module_path!(), "::", ::core::stringify!(#word)),
+                            ::core::time::Duration::new(#seconds, #nanos),
+                            #polyloop::__private::#word,
+                            #call,
+                        );
+                    }
+                }
+                else {}
+            }
+        }
+    });
+    Ok(quote! {
+        #(#conditions)*
+        #[cfg(test)]
+        #(#lints)*
+        // With no loop compiled in, nothing calls it.
+        #[allow(dead_code, clippy::unused_async)]
+        #function
+
+        #(#conditions)*
+        #[cfg(test)]
+        mod #name {
+            #(#tests)*
+        }
+    })
+}

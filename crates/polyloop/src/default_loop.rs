@@ -1,0 +1,63 @@
+//! [`DefaultLoop`]: the loop that the cargo features choose.
+
+use crate::ChooseError;
+
+cfg_if::cfg_if! {
+    if #[cfg(feature = "async-std")] {
+        type Preferred = crate::AsyncStdLoop;
+    } else if #[cfg(feature = "smol")] {
+        type Preferred = crate::SmolLoop;
+    } else if #[cfg(feature = "tokio")] {
+        type Preferred = crate::TokioLoop;
+    } else {
+        type Preferred = crate::AnyLoop;
+    }
+}
+
+/// The loop that the features of this crate choose: `AsyncStdLoop` with
+/// `async-std`, else `SmolLoop` with `smol`, else `TokioLoop` with `tokio`; without
+/// any of them, [`AnyLoop`](crate::AnyLoop), of which there is then no value.
+///
+/// Whoever names a feature besides the one that is on by default means it, so
+/// `features = ["async-std"]` is enough to get async-std, and moving on to smol is
+/// that one word.
+///
+/// Cargo unifies features: another crate in the tree may switch one on, and this
+/// type follows. A program that must not be swapped pins its loop: by a macro
+/// argument (`#[polyloop::main(tokio)]`), by a type (`TokioLoop`), or, when it is
+/// started, by `POLYLOOP_LOOP` with
+/// [`AnyLoop::from_env`](crate::AnyLoop::from_env). A library asks for
+/// [`Loop`](crate::Loop) and never names this type.
+pub type DefaultLoop = Preferred;
+
+/// Makes a [`DefaultLoop`].
+///
+/// The features alone decide; `POLYLOOP_LOOP` does not, since the type is fixed when
+/// the program is compiled.
+///
+#[cfg_attr(
+    any(feature = "tokio", feature = "smol", feature = "async-std"),
+    doc = "```"
+)]
+#[cfg_attr(
+    not(any(feature = "tokio", feature = "smol", feature = "async-std")),
+    doc = "```no_run"
+)]
+/// use polyloop::{AnyLoop, Lifecycle};
+///
+/// let lp = polyloop::default_loop()?;
+/// assert_eq!(lp.name(), AnyLoop::available()[0]);
+/// # Ok::<(), polyloop::ChooseError>(())
+/// ```
+pub fn default_loop() -> Result<DefaultLoop, ChooseError> {
+    cfg_if::cfg_if! {
+        if #[cfg(any(feature = "async-std", feature = "smol"))] {
+            Ok(DefaultLoop::new())
+        } else if #[cfg(feature = "tokio")] {
+            let built = DefaultLoop::new();
+            built.map_err(|source| ChooseError::Build { name: "tokio", source })
+        } else {
+            Err(ChooseError::NoneCompiledIn)
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What each test of `#[polyloop::test]` becomes.
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use polyloop_core::MainLoop;
+
+use crate::ChooseError;
+
+/// What a test may return.
+pub trait TestOutcome {
+    /// The text to fail with, if it failed.
+    fn failed(self) -> Option<String>;
+}
+
+impl TestOutcome for () {
+    fn failed(self) -> Option<String> {
+        None
+    }
+}
+
+impl<E: Debug> TestOutcome for Result<(), E> {
+    fn failed(self) -> Option<String> {
+        self.err().map(|error| format!("{error:?}"))
+    }
+}
+
+/// How the thread of a test ended.
+type Ended = Result<Option<String>, Box<dyn Any + Send>>;
+
+/// Runs one test on one loop, with a deadline.
+///
+/// The body has a thread of its own, so that the deadline also holds for a body
+/// that blocks; that thread is then left behind.
+///
+/// # Panics
+/// If the test fails: with the panic of the body, its error, or the deadline.
+#[track_caller]
+pub fn run_test<L, B, F>(
+    path: &'static str,
+    deadline: Duration,
+    make: fn() -> Result<L, ChooseError>,
+    body: B,
+) where
+    L: MainLoop,
+    B: FnOnce(L) -> F + Send + 'static,
+    F: Future<Output: TestOutcome>,
+{
+    // As the test harness names it: without the crate.
+    let name = path.split_once("::").map_or(path, |(_, name)| name);
+    let lp = match make() {
+        Ok(lp) => lp,
+        Err(error) => panic!("{name}: {error}"),
+    };
+    let (sender, receiver) = mpsc::channel::<Ended>();
+    let on_thread = lp.clone();
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            let main = body(on_thread.clone());
+            match on_thread.run(main) {
+                Ok(outcome) => outcome.failed(),
+                Err(error) => Some(error.to_string()),
+            }
+        }));
+        drop(on_thread);
+        // Nobody listens any more once the deadline has passed.
+        let _ = sender.send(ended);
+    });
+    let thread = match thread {
+        Ok(thread) => thread,
+        Err(error) => panic!("{name}: its thread could not be started: {error}"),
+    };
+    match receiver.recv_timeout(deadline) {
+        Ok(ended) => {
+            let _ = thread.join();
+            match ended {
+                Ok(None) => {}
+                Ok(Some(error)) => panic!("{name} failed on the {} loop: {error}", lp.name()),
+                Err(payload) => resume_unwind(payload),
+            }
+        }
+        Err(RecvTimeoutError::Timeout) => {
+            let tasks = lp.task_count();
+            // A body that does await can still be told to go.
+            let _ = lp.stop();
+            panic!(
+                "{name} was not done on the {} loop within its deadline of {deadline:?}; \
+                 {tasks} of its tasks were alive",
+                lp.name()
+            );
+        }
+        Err(RecvTimeoutError::Disconnected) => {
+            panic!("{name}: its thread ended without a result")
+        }
+    }
+}

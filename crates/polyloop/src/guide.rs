@@ -1,0 +1,8 @@
+//! The guide: how to write on polyloop, in two short chapters. There is no code
+//! here, only documentation.
+
+#[doc = include_str!("guide/writing_a_library.md")]
+pub mod writing_a_library {}
+
+#[doc = include_str!("guide/adding_a_backend.md")]
+pub mod adding_a_backend {}

@@ -1,0 +1,38 @@
+//! [`run`]: a loop for one future.
+
+use std::future::Future;
+
+use polyloop_core::{MainLoop, RunError};
+use thiserror::Error;
+
+use crate::{AnyLoop, ChooseError};
+
+/// Runs `main` on the loop of [`AnyLoop::from_env`], and that loop with it, until
+/// `main` is done. [`MainLoop::run`] says what happens then.
+///
+#[cfg_attr(feature = "tokio", doc = "```")]
+#[cfg_attr(not(feature = "tokio"), doc = "```no_run")]
+/// use std::time::Duration;
+///
+/// let answer = polyloop::run(async {
+///     polyloop::sleep(Duration::from_millis(1))?.await;
+///     Ok::<_, polyloop::NoCurrentLoop>(42)
+/// })??;
+/// assert_eq!(answer, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn run<F: Future>(main: F) -> Result<F::Output, StartError> {
+    Ok(AnyLoop::from_env()?.run(main)?)
+}
+
+/// Why [`run`] gave no value.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// There is no such loop.
+    #[error(transparent)]
+    Choose(#[from] ChooseError),
+    /// The loop could not be run to the end.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}

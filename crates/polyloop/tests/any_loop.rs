@@ -1,0 +1,182 @@
+//! `AnyLoop` is a loop: what it wraps does everything through it.
+//!
+//! `#[polyloop::test]` hands each loop that is compiled in over as an `AnyLoop`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::future::poll_fn;
+use futures_util::{AsyncReadExt, AsyncWriteExt};
+use polyloop::backend::{Backend, Timer};
+use polyloop::{
+    AnyLoop, Calls, Deferred, Failure, Lifecycle, ListenOptions, Listener, Loop, MainLoop, Promise,
+    Protocol, Resolve, Spawner, Stream, Tcp, TcpOptions, Threads, Timers, Transport,
+};
+
+#[polyloop::test]
+async fn tasks(lp: AnyLoop) -> Result<(), Failure> {
+    let sum = lp.spawn(async { 20 }).await? + lp.spawn(async { 22 }).await?;
+    assert_eq!(sum, 42);
+
+    let stuck = lp.spawn(std::future::pending::<()>());
+    assert!(!stuck.is_done());
+    assert!(stuck.cancel("enough"));
+    assert!(stuck.await.unwrap_err().is_cancelled());
+
+    let panicking = lp.spawn(async { panic!("on purpose") });
+    let failure: Failure = panicking.await.unwrap_err();
+    assert!(failure.is_panicked() && failure.text().contains("on purpose"));
+
+    assert_eq!(lp.run_in_thread(|| 6 * 7).await?, 42);
+    Ok(())
+}
+
+#[polyloop::test]
+async fn a_detached_task_runs_on(lp: AnyLoop) -> Result<(), Failure> {
+    let (resolver, done) = Deferred::new();
+    let clock = lp.clone();
+    lp.spawn(async move {
+        clock.sleep(Duration::from_millis(5)).await;
+        resolver.resolve("done").unwrap();
+    })
+    .detach();
+    assert_eq!(done.await?, "done");
+    Ok(())
+}
+
+#[polyloop::test]
+async fn timers(lp: AnyLoop) -> Result<(), Failure> {
+    let start = lp.now();
+    lp.sleep(Duration::from_millis(5)).await;
+    assert!(lp.now() - start >= Duration::from_millis(5));
+    lp.sleep(Duration::ZERO).await;
+
+    let (resolver, called) = Deferred::new();
+    lp.call_later(Duration::from_millis(5), move || {
+        resolver.resolve(1).unwrap();
+    })?;
+    assert_eq!(called.await?, 1);
+    Ok(())
+}
+
+#[polyloop::test]
+async fn a_timer_can_be_moved(lp: AnyLoop) {
+    const FAR: Duration = Duration::from_secs(3600);
+    let start = lp.now();
+    let mut timer = std::pin::pin!(lp.timer(start + FAR));
+    timer.as_mut().reset(start + Duration::from_millis(5));
+    timer.as_mut().await;
+    assert!(lp.now() - start >= Duration::from_millis(5));
+    timer.as_mut().reset(lp.now() + Duration::from_millis(5));
+    timer.await;
+    assert!(lp.now() - start >= Duration::from_millis(10));
+}
+
+#[polyloop::test]
+async fn names_are_resolved(lp: AnyLoop) -> io::Result<()> {
+    let found = lp.resolve("127.0.0.1", 80).await?;
+    assert_eq!(found, [SocketAddr::from(([127, 0, 0, 1], 80))]);
+    Ok(())
+}
+
+#[polyloop::test]
+async fn streams(lp: AnyLoop) -> io::Result<()> {
+    let mut listener = lp.bind_tcp(SocketAddr::from(([127, 0, 0, 1], 0)), &ListenOptions::new())?;
+    let address = listener.local_addr()?;
+    let options = TcpOptions::new();
+    let (client, accepted) = futures_util::join!(
+        lp.connect_tcp(address, &options),
+        poll_fn(|cx| listener.poll_accept(cx))
+    );
+    let (mut client, (server, peer)) = (client?, accepted?);
+    assert_eq!(Stream::peer_addr(&client)?, address);
+    assert_eq!(Stream::local_addr(&client)?, peer);
+    client.set_keepalive(true)?;
+    assert!(client.keepalive()?);
+    client.set_nodelay(false)?;
+    assert!(!client.nodelay()?);
+
+    client.write_all(b"ping").await?;
+    client.flush().await?;
+    client.close().await?;
+    {
+        let mut server = server;
+        let mut got = Vec::new();
+        server.read_to_end(&mut got).await?;
+        assert_eq!(got, b"ping");
+        server.reset_on_drop()?;
+    }
+    let error = client.read(&mut [0]).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    Ok(())
+}
+
+struct Echo;
+
+impl Protocol for Echo {
+    fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
+        transport.write(data)?;
+        Ok(())
+    }
+}
+
+/// Sends what it is made with and keeps what comes back.
+struct Client {
+    sends: &'static [u8],
+    got: Vec<u8>,
+}
+
+impl Protocol for Client {
+    fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        transport.write(self.sends)?;
+        Ok(())
+    }
+
+    fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
+        self.got.extend_from_slice(data);
+        if self.got == self.sends {
+            transport.close();
+        }
+        Ok(())
+    }
+}
+
+#[polyloop::test]
+async fn an_echo(lp: AnyLoop) -> Result<(), Failure> {
+    let server = lp.serve("127.0.0.1:0", || Echo).await?;
+    let client = lp
+        .connect(server.local_addr(), || Client {
+            sends: b"hello",
+            got: Vec::new(),
+        })
+        .await?;
+    assert!(client.closed().await.is_clean());
+    server.close();
+    server.drained().await;
+    Ok(())
+}
+
+#[polyloop::test]
+async fn it_is_current_and_the_same(lp: AnyLoop) -> Result<(), Failure> {
+    let current = AnyLoop::current()?;
+    assert_eq!(current.name(), lp.name());
+    assert!(std::sync::Arc::ptr_eq(current.state(), lp.state()));
+    let in_task = lp.spawn(async { AnyLoop::current() }).await??;
+    assert!(std::sync::Arc::ptr_eq(in_task.state(), lp.state()));
+    Ok(())
+}
+
+#[polyloop::test]
+async fn it_does_not_run_inside_of_itself(lp: AnyLoop) {
+    let error = lp.run(async {}).unwrap_err().to_string();
+    assert!(error.contains("from inside"), "{error}");
+}
+
+#[test]
+fn it_prints_what_it_is() {
+    for name in AnyLoop::available() {
+        let lp = AnyLoop::by_name(name).unwrap();
+        assert!(format!("{lp:?}").contains(name), "{lp:?}");
+    }
+}

@@ -1,0 +1,2 @@
+#[polyloop::main]
+fn main() {}

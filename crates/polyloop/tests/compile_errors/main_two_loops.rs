@@ -1,0 +1,2 @@
+#[polyloop::main(tokio, smol)]
+async fn main() {}

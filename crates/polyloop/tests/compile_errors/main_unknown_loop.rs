@@ -1,0 +1,2 @@
+#[polyloop::main(tokyo)]
+async fn main() {}

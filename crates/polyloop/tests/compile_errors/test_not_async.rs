@@ -1,0 +1,4 @@
+#[polyloop::test]
+fn waits() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[polyloop::test(deadline = 5)]
+async fn waits() {}
+
+fn main() {}

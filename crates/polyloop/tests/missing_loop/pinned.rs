@@ -1,0 +1,2 @@
+#[polyloop::main(smol)]
+async fn main() {}
