@@ -1,1 +1,13 @@
-//! Cross-backend tests.
+//! Cross-backend tests: real sockets, real processes, real clients.
+//!
+//! The tests themselves are in `tests/tests`, one file per promise. Here is what
+//! several of them need: protocols that record what happens to them, and child
+//! processes that end with the test.
+
+mod child;
+mod guide_loop;
+mod recorder;
+
+pub use child::{Child, client_program};
+pub use guide_loop::GuideLoop;
+pub use recorder::{Event, Log, Recorder};

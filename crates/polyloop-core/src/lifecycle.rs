@@ -1,12 +1,19 @@
 //! A loop's life: its name, its error hook, running, stopping and closing it.
 
+mod shutdown;
+
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 
+pub(crate) use shutdown::ShutdownHooks;
+pub use shutdown::{ShutdownHook, ShutdownPhase};
+
 use crate::backend::Backend;
+use crate::calls::Calls as _;
 use crate::error_hook::{ErrorHook, ErrorReport};
 use crate::failure::Failure;
 
@@ -50,6 +57,22 @@ pub trait Lifecycle {
 
     /// Reports an error as the loop itself reports those of its callbacks.
     fn report(&self, context: &str, failure: &Failure);
+
+    /// Runs `hook` at the end of the current or the next run, once, in its phase.
+    ///
+    /// The hooks of a phase run side by side, and the next phase waits for all of
+    /// them (LOOP-07), within the [limit](Self::set_shutdown_limit) for each. One that
+    /// fails is reported and holds nobody up (LOOP-08).
+    fn on_shutdown<F, R>(&self, phase: ShutdownPhase, hook: F) -> ShutdownHook
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static;
+
+    /// Makes the call in the first pass of the next run, in the order asked; in the
+    /// next pass if the loop is running (LOOP-31).
+    fn call_when_running<F>(&self, call: F) -> Result<(), Rejected<F>>
+    where
+        F: FnOnce() + Send + 'static;
 
     /// How long the end of a run waits for tasks that were asked to end before it
     /// drops them; 10 s unless set.
@@ -110,6 +133,27 @@ impl<B: Backend> Lifecycle for B {
 
     fn report(&self, context: &str, failure: &Failure) {
         self.state().report(context, failure);
+    }
+
+    fn on_shutdown<F, R>(&self, phase: ShutdownPhase, hook: F) -> ShutdownHook
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        self.state().shutdown_hooks.add(phase, hook)
+    }
+
+    fn call_when_running<F>(&self, call: F) -> Result<(), Rejected<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        if let Err(closed) = self.state().check_open() {
+            return Err(Rejected { call, closed });
+        }
+        match self.state().wait_for_run(call) {
+            None => Ok(()),
+            Some(call) => self.call_soon(call).map(|_| ()),
+        }
     }
 
     fn set_shutdown_limit(&self, limit: Duration) {

@@ -1,11 +1,16 @@
 //! [`Spawner`] and [`Threads`]: handing work to a loop.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+
+use thiserror::Error;
 
 use crate::backend::Backend;
+use crate::calls::Calls as _;
+use crate::context;
 use crate::deferred::Deferred;
-use crate::failure::Failure;
+use crate::failure::{Failure, catch};
+use crate::lifecycle::LoopClosed;
 use crate::promise::Promise;
 use crate::task::{self, Task};
 
@@ -67,6 +72,32 @@ pub trait Threads: Send + Sync {
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static;
+
+    /// Makes the call on the loop and blocks this thread for its result: Twisted's
+    /// `blockingCallFromThread` (LOOP-29). For threads beside the loop only; on the
+    /// loop itself it would wait for ever, so there it fails at once.
+    fn call_from_thread<F, T>(&self, call: F) -> Result<T, CallFromThreadError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static;
+}
+
+/// Why [`Threads::call_from_thread`] has no result.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum CallFromThreadError {
+    /// This thread is running a loop and must not block.
+    #[error("`call_from_thread` was used on the {running} loop itself, which must not block")]
+    OnLoop {
+        /// The loop that this thread runs.
+        running: &'static str,
+    },
+    /// The loop was closed.
+    #[error(transparent)]
+    Closed(#[from] LoopClosed),
+    /// The call panicked, or the loop ended before it was made.
+    #[error("the call was not completed: {0}")]
+    Failed(Failure),
 }
 
 impl<B: Backend> Threads for B {
@@ -79,11 +110,33 @@ impl<B: Backend> Threads for B {
             return Deferred::failed(closed);
         }
         let (resolver, promise) = Deferred::new();
-        self.start_blocking(move || match catch_unwind(AssertUnwindSafe(work)) {
+        self.start_blocking(move || match catch(|| Ok(work())) {
             // A value that nobody waits for any more is dropped quietly.
             Ok(value) => drop(resolver.resolve(value)),
-            Err(payload) => drop(resolver.reject(Failure::panicked(payload.as_ref()))),
+            Err(failure) => drop(resolver.reject(failure)),
         });
         promise
+    }
+
+    fn call_from_thread<F, T>(&self, call: F) -> Result<T, CallFromThreadError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        if let Some(running) = context::current_state() {
+            return Err(CallFromThreadError::OnLoop {
+                running: running.name(),
+            });
+        }
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.call_soon(move || {
+            // A thread that waits no more has gone with its process.
+            let _ = sender.send(catch(|| Ok(call())));
+        })
+        .map_err(|rejected| rejected.closed)?;
+        let outcome = receiver
+            .recv()
+            .unwrap_or_else(|_| Err(Failure::cancelled("the loop ended before the call")));
+        outcome.map_err(CallFromThreadError::Failed)
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::calls::CallQueue;
 use crate::error_hook::{ErrorHook, ErrorReport, report_to};
 use crate::failure::Failure;
-use crate::lifecycle::LoopClosed;
+use crate::lifecycle::{LoopClosed, ShutdownHooks};
 use crate::lock::lock;
 use crate::task::table::TaskTable;
 
@@ -31,12 +31,16 @@ pub struct LoopState {
     pub(crate) tasks: TaskTable,
     pub(crate) calls: Arc<CallQueue>,
     hook: Mutex<Option<ErrorHook>>,
+    pub(crate) shutdown_hooks: Arc<ShutdownHooks>,
+    /// Calls that wait for a run to begin; `None` while one is under way.
+    when_running: Mutex<Option<Vec<WaitingCall>>>,
     running: AtomicBool,
     closed: AtomicBool,
     shutdown_limit: Mutex<Duration>,
     stop: Mutex<StopRequest>,
 }
 
+pub(crate) type WaitingCall = Box<dyn FnOnce() + Send>;
 type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
 
 #[derive(Default)]
@@ -73,6 +77,8 @@ impl LoopState {
             tasks: TaskTable::new(),
             calls: Arc::new(CallQueue::new()),
             hook: Mutex::new(None),
+            shutdown_hooks: Arc::default(),
+            when_running: Mutex::new(Some(Vec::new())),
             running: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             shutdown_limit: Mutex::new(SHUTDOWN_LIMIT),
@@ -109,7 +115,9 @@ impl LoopState {
     }
 
     pub(crate) fn set_hook(&self, hook: Option<ErrorHook>) {
-        *lock(&self.hook) = hook;
+        let old = std::mem::replace(&mut *lock(&self.hook), hook);
+        // Only now is the lock gone: dropping a closure may run code of a user.
+        drop(old);
     }
 
     pub(crate) fn check_open(&self) -> Result<(), LoopClosed> {
@@ -124,13 +132,28 @@ impl LoopState {
         self.running.load(Ordering::Acquire)
     }
 
-    /// False if it was running already.
-    pub(crate) fn set_running(&self) -> bool {
-        !self.running.swap(true, Ordering::AcqRel)
+    /// The calls that waited for this run, or `None` if one is under way already.
+    pub(crate) fn begin_run(&self) -> Option<Vec<WaitingCall>> {
+        if self.running.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        Some(lock(&self.when_running).take().unwrap_or_default())
     }
 
-    pub(crate) fn set_stopped(&self) {
+    pub(crate) fn end_run(&self) {
+        *lock(&self.when_running) = Some(Vec::new());
         self.running.store(false, Ordering::Release);
+    }
+
+    /// Keeps the call for the next run; gives it back if one is under way.
+    pub(crate) fn wait_for_run<F: FnOnce() + Send + 'static>(&self, call: F) -> Option<F> {
+        match &mut *lock(&self.when_running) {
+            Some(waiting) => {
+                waiting.push(Box::new(call));
+                None
+            }
+            None => Some(call),
+        }
     }
 
     pub(crate) fn shutdown_limit(&self) -> Duration {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::panic::Location;
 use std::sync::{Arc, Mutex};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use slab::Slab;
@@ -48,6 +48,10 @@ struct Inner {
     alive: Option<Arc<LoopState>>,
     /// `stop` was called: no further pass begins in this run.
     halted: bool,
+    /// The driver is making the calls of a pass.
+    in_pass: bool,
+    /// Who waits for the pass to end.
+    pass_waiter: Option<Waker>,
     closed: bool,
 }
 
@@ -235,6 +239,7 @@ impl CallQueue {
             return Next::Sleep(until);
         }
         inner.driver = Driver::Awake;
+        inner.in_pass = true;
         Next::Pass(state)
     }
 
@@ -250,7 +255,25 @@ impl CallQueue {
 
     /// After a pass: lets the loop go if nothing is pending.
     pub(super) fn pass_done(&self) -> Option<Arc<LoopState>> {
-        lock(&self.inner).release_if_empty()
+        let mut inner = lock(&self.inner);
+        inner.in_pass = false;
+        let waiter = inner.pass_waiter.take();
+        let released = inner.release_if_empty();
+        drop(inner);
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+        released
+    }
+
+    /// Ready when no pass is under way.
+    pub(crate) fn poll_between_passes(&self, waker: &Waker) -> Poll<()> {
+        let mut inner = lock(&self.inner);
+        if !inner.in_pass {
+            return Poll::Ready(());
+        }
+        inner.pass_waiter = Some(waker.clone());
+        Poll::Pending
     }
 
     /// Begins no further pass; the one that is under way goes on.
@@ -275,6 +298,7 @@ impl CallQueue {
     pub(super) fn driver_lost(&self) -> Option<Arc<LoopState>> {
         let mut inner = lock(&self.inner);
         inner.driver = Driver::NotStarted;
+        inner.in_pass = false;
         inner.alive.clone()
     }
 

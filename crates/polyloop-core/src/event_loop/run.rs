@@ -2,18 +2,21 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::backend::MainBackend;
+use crate::calls::Calls as _;
 use crate::calls::after;
 use crate::context::{self, Entered};
 use crate::failure::Failure;
-use crate::lifecycle::LoopClosed;
+use crate::lifecycle::{LoopClosed, ShutdownPhase};
+use crate::promise::Promise as _;
 use crate::state::StopRequest;
+use crate::task;
 
 /// Why [`MainLoop::run`](crate::MainLoop::run) gave no value.
 #[derive(Debug, Error)]
@@ -64,7 +67,7 @@ impl<B: MainBackend> Drop for Running<'_, B> {
         let state = self.0.state();
         *state.stop_request() = StopRequest::default();
         state.tasks.reopen();
-        state.set_stopped();
+        state.end_run();
     }
 }
 
@@ -81,10 +84,14 @@ pub(super) fn run<B: MainBackend, F: Future>(backend: &B, main: F) -> Result<F::
     if let Some(reason) = backend.refuses_to_block() {
         return Err(RunError::MayNotBlock { name, reason });
     }
-    if !state.set_running() {
+    let Some(waiting) = state.begin_run() else {
         return Err(RunError::AlreadyRunning { name });
-    }
+    };
     let _running = Running(backend);
+    for call in waiting {
+        // Only a close refuses a call, and this run has made sure that there is none.
+        let _ = backend.call_soon(call);
+    }
 
     backend.block_on(async {
         // Boxed so that it can be dropped in place, as the current loop's, before
@@ -144,6 +151,15 @@ async fn wind_up<B: MainBackend>(backend: &B) {
     const AFTER_KILL: Duration = Duration::from_secs(1);
 
     let state = backend.state();
+    // What was due in the pass that stopped the loop is still called (LOOP-05,
+    // LOOP-06), as long as it does not block for ever.
+    state.calls.halt();
+    let pass = poll_fn(|cx| state.calls.poll_between_passes(cx.waker()));
+    within(backend, state.shutdown_limit(), pass).await;
+    // Hooks may need calls of their own.
+    state.calls.clear();
+    run_hooks(backend, ShutdownPhase::Before).await;
+    run_hooks(backend, ShutdownPhase::During).await;
     state.calls.clear();
     state.tasks.end_all();
     if !idle_within(backend, state.shutdown_limit()).await {
@@ -168,19 +184,60 @@ async fn wind_up<B: MainBackend>(backend: &B) {
     }
     // Ending tasks may have asked for calls.
     state.calls.clear();
+    state.tasks.reopen();
+    run_hooks(backend, ShutdownPhase::After).await;
+}
+
+/// Runs the hooks of a phase side by side; what fails or takes too long is reported
+/// and holds nobody up (LOOP-08).
+async fn run_hooks<B: MainBackend>(backend: &B, phase: ShutdownPhase) {
+    let state = backend.state();
+    let hooks = state.shutdown_hooks.take(phase);
+    if hooks.is_empty() {
+        return;
+    }
+    // As tasks, so that each is on the loop, and its panic its own affair.
+    let running: Vec<_> = hooks
+        .into_iter()
+        .map(|hook| task::spawn(backend, async move { hook().await }))
+        .collect();
+    for task in running {
+        let outcome = task.timeout(backend, state.shutdown_limit()).await;
+        if let Err(failure) | Ok(Err(failure)) = outcome {
+            state.report(&format!("a shutdown hook ({phase:?}) failed"), &failure);
+        }
+    }
 }
 
 async fn idle_within<B: MainBackend>(backend: &B, limit: Duration) -> bool {
     let state = backend.state();
-    if state.tasks.alive() == 0 {
-        return true;
-    }
-    let mut timer = pin!(backend.timer(after(state.now(), limit)));
-    poll_fn(|cx| {
+    let idle = poll_fn(|cx| {
         if state.tasks.wake_when_idle(cx.waker()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    });
+    within(backend, limit, idle).await
+}
+
+/// Whether `future` is done within `limit`.
+async fn within<B: MainBackend>(
+    backend: &B,
+    limit: Duration,
+    future: impl Future<Output = ()>,
+) -> bool {
+    let mut future = pin!(future);
+    let mut timer = None;
+    poll_fn(|cx| {
+        if future.as_mut().poll(cx).is_ready() {
             return Poll::Ready(true);
         }
-        Pin::as_mut(&mut timer).poll(cx).map(|()| false)
+        // Most often there is nothing to wait for, and so no timer.
+        let timer = timer.get_or_insert_with(|| {
+            Box::pin(backend.timer(after(backend.state().now(), limit)))
+        });
+        timer.as_mut().poll(cx).map(|()| false)
     })
     .await
 }

@@ -1,0 +1,182 @@
+//! A process for the tests to talk to. It ends when its input does.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use polyloop::AnyLoop;
+use polyloop_core::{
+    CloseReason, Connection, Deferred, Failure, Flow, Lifecycle, ListenOptions, Loop, MainLoop,
+    Protocol, Resolver, Threads, Transport,
+};
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    role: Role,
+    /// The loop to run on.
+    #[arg(global = true, default_value = "tokio")]
+    name: String,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum Role {
+    /// Echoes.
+    Echo,
+    /// Echoes with very few descriptors, and prints what is reported.
+    FewDescriptors,
+    /// The `kv` example.
+    Kv,
+    /// Echoes a gibibyte to itself, reading slowly, and prints that it did.
+    SlowReader,
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments = Arguments::parse();
+    let lp = AnyLoop::by_name(&arguments.name)?;
+    lp.run(act(lp.clone(), arguments.role))??;
+    Ok(())
+}
+
+async fn act<L: Loop>(lp: L, role: Role) -> Result<(), Failure> {
+    match role {
+        Role::Echo => {
+            let options = ListenOptions::new().backlog(4096);
+            let server = lp.serve_with("127.0.0.1:0", options, || Echo).await?;
+            say(&format!("listening on {}", server.local_addr()))?;
+        }
+        Role::FewDescriptors => {
+            lp.set_error_hook(|report| {
+                // Whoever listens may have gone.
+                let _ = say(&report.to_string());
+            });
+            let server = lp.serve("127.0.0.1:0", || Echo).await?;
+            rlimit::setrlimit(rlimit::Resource::NOFILE, 40, 40)?;
+            say(&format!("listening on {}", server.local_addr()))?;
+        }
+        Role::Kv => {
+            let server = lp.serve("127.0.0.1:0", || Echo).await?; // KVTODO
+            say(&format!("listening on {}", server.local_addr()))?;
+        }
+        Role::SlowReader => slow_reader(&lp).await?,
+    }
+    lp.run_in_thread(|| std::io::stdin().read_to_end(&mut Vec::new()))
+        .await??;
+    Ok(())
+}
+
+fn say(line: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// Echoes, and reads no more than it can send.
+struct Echo;
+
+impl Protocol for Echo {
+    fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
+        if transport.write(data)? == Flow::Pause {
+            transport.pause_reading();
+        }
+        Ok(())
+    }
+
+    fn resume_writing(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        transport.resume_reading();
+        Ok(())
+    }
+}
+
+const TOTAL: u64 = 1 << 30;
+const CHUNK: usize = 32 * 1024;
+
+/// Sends bytes that depend on their place, and checks those that come back; after
+/// each mebibyte it reads nothing for a while.
+struct SlowReader {
+    sent: u64,
+    received: u64,
+    done: Option<Resolver<u64>>,
+}
+
+/// What the stream has from `place` on. The pattern is no power of two long, so that
+/// a lost buffer shows.
+fn expected(place: u64, length: usize) -> &'static [u8] {
+    const PERIOD: usize = 251;
+    static PATTERN: [u8; PERIOD + (64 << 10)] = {
+        let mut pattern = [0; PERIOD + (64 << 10)];
+        let mut index = 0;
+        while index < pattern.len() {
+            pattern[index] = (index % PERIOD) as u8;
+            index += 1;
+        }
+        pattern
+    };
+    &PATTERN[(place % PERIOD as u64) as usize..][..length]
+}
+
+impl Protocol for SlowReader {
+    fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.resume_writing(transport)
+    }
+
+    fn resume_writing(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        while self.sent < TOTAL {
+            let flow = transport.write(expected(self.sent, CHUNK))?;
+            self.sent += CHUNK as u64;
+            if flow == Flow::Pause {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
+        if data != expected(self.received, data.len()) {
+            return Err(Failure::message(format!(
+                "wrong after {} bytes",
+                self.received
+            )));
+        }
+        let before = self.received >> 20;
+        self.received += data.len() as u64;
+        if self.received >> 20 > before {
+            transport.pause_reading();
+            transport.set_timer(Duration::from_millis(1));
+        }
+        if self.received == TOTAL {
+            if let Some(done) = self.done.take() {
+                let _ = done.resolve(self.received);
+            }
+            transport.close();
+        }
+        Ok(())
+    }
+
+    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        transport.resume_reading();
+        Ok(())
+    }
+
+    fn connection_lost(&mut self, reason: CloseReason) {
+        if let (Some(done), CloseReason::Error(failure)) = (self.done.take(), reason) {
+            let _ = done.reject(failure);
+        }
+    }
+}
+
+async fn slow_reader<L: Loop>(lp: &L) -> Result<(), Failure> {
+    let server = lp.serve("127.0.0.1:0", || Echo).await?;
+    let (resolver, done) = Deferred::new();
+    let mut resolver = Some(resolver);
+    let _connection: Connection<SlowReader> = lp
+        .connect(server.local_addr(), move || SlowReader {
+            sent: 0,
+            received: 0,
+            done: resolver.take(),
+        })
+        .await?;
+    let echoed = done.await?;
+    say(&format!("echoed {echoed} bytes intact"))?;
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! A backend that is not one of ours, written against the public API alone: the
+//! worked example of the guide 'Adding a backend'.
+//!
+//! It runs tasks on an `async-executor` in one thread of its own, waits with
+//! `async-io`, and blocks on threads of the standard library. Two traits say how
+//! work is started ([`Backend`], [`MainBackend`]), one how the network is reached
+//! ([`Tcp`]); everything else a user sees follows, and
+//! `tests/third_party.rs` runs the whole conformance suite over it.
+
+use std::future::Future;
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use async_executor::{Executor, FallibleTask};
+use async_io::Async;
+use futures_io::{AsyncRead, AsyncWrite};
+use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
+use polyloop_core::net::socket;
+use polyloop_core::{ListenOptions, Listener, LoopState, Stream, Tcp, TcpOptions};
+use socket2::SockRef;
+
+/// 1. The loop: a cheap handle that holds the [`LoopState`] and the runtime.
+#[derive(Clone, Debug)]
+pub struct GuideLoop {
+    state: Arc<LoopState>,
+    executor: Arc<Executor<'static>>,
+}
+
+/// 2. What lives as long as the loop: core keeps it in the state and drops it last.
+struct Shared {
+    /// Dropping it ends the thread.
+    _stop: async_channel::Sender<()>,
+}
+
+impl GuideLoop {
+    /// A loop with a thread of its own.
+    ///
+    /// # Panics
+    /// If the system gives no thread.
+    pub fn new() -> Self {
+        let executor = Arc::new(Executor::new());
+        let (stop, stopped) = async_channel::bounded::<()>(1);
+        let own = executor.clone();
+        std::thread::Builder::new()
+            .name("guide-loop".to_owned())
+            .spawn(move || async_io::block_on(own.run(stopped.recv())))
+            .expect("a thread");
+        Self {
+            state: LoopState::new("guide", Shared { _stop: stop }),
+            executor,
+        }
+    }
+}
+
+impl Default for GuideLoop {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// 3. Starting work. No method may panic for lack of an ambient runtime.
+impl Backend for GuideLoop {
+    type Started<T: Send + 'static> = Started<T>;
+    type Timer = GuideTimer;
+
+    fn state(&self) -> &Arc<LoopState> {
+        &self.state
+    }
+
+    fn start<F>(&self, future: F) -> Started<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Started(Some(self.executor.spawn(future).fallible()))
+    }
+
+    fn start_blocking<F>(&self, work: F)
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        std::thread::spawn(work);
+    }
+
+    fn timer(&self, deadline: Instant) -> GuideTimer {
+        GuideTimer(async_io::Timer::at(deadline))
+    }
+}
+
+/// 4. Running: the calling thread helps until its future is done.
+impl MainBackend for GuideLoop {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        async_io::block_on(self.executor.run(future))
+    }
+}
+
+/// 5. A started future: ready with `None` if the runtime dropped it, detached when
+/// its handle is dropped.
+#[derive(Debug)]
+pub struct Started<T>(Option<FallibleTask<T>>);
+
+impl<T: Send> Future for Started<T> {
+    type Output = Option<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        match &mut self.0 {
+            Some(task) => Pin::new(task).poll(cx),
+            None => Poll::Ready(None),
+        }
+    }
+}
+
+impl<T: Send> StartedTask<T> for Started<T> {
+    fn is_finished(&self) -> bool {
+        self.0.as_ref().is_none_or(FallibleTask::is_finished)
+    }
+}
+
+impl<T> Drop for Started<T> {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.detach();
+        }
+    }
+}
+
+/// 6. A timer: never early, and movable.
+#[derive(Debug)]
+pub struct GuideTimer(async_io::Timer);
+
+impl Future for GuideTimer {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx).map(|_| ())
+    }
+}
+
+impl Timer for GuideTimer {
+    fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+        self.0.set_at(deadline);
+    }
+}
+
+/// 7. The network. Core makes and configures the sockets; a backend wraps them.
+impl Tcp for GuideLoop {
+    type TcpStream = GuideStream;
+    type TcpListener = GuideListener;
+
+    async fn connect_tcp(
+        &self,
+        address: SocketAddr,
+        options: &TcpOptions,
+    ) -> io::Result<GuideStream> {
+        let stream = Async::new_nonblocking(socket::start_connect(address, options)?)?;
+        stream.writable().await?;
+        socket::finish_connect(SockRef::from(stream.get_ref()))?;
+        Ok(GuideStream(stream))
+    }
+
+    fn bind_tcp(&self, address: SocketAddr, options: &ListenOptions) -> io::Result<GuideListener> {
+        Async::new_nonblocking(socket::listen(address, options)?).map(GuideListener)
+    }
+}
+
+/// 8. A stream speaks `futures_io`; closing it ends the sending side.
+#[derive(Debug)]
+pub struct GuideStream(Async<TcpStream>);
+
+impl Stream for GuideStream {
+    fn socket(&self) -> Option<SockRef<'_>> {
+        Some(SockRef::from(self.0.get_ref()))
+    }
+}
+
+impl AsyncRead for GuideStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for GuideStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.get_ref().shutdown(Shutdown::Write))
+    }
+}
+
+/// 9. A listener is polled for readiness, never with a fresh future per poll.
+#[derive(Debug)]
+pub struct GuideListener(Async<TcpListener>);
+
+impl Listener for GuideListener {
+    type Stream = GuideStream;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(GuideStream, SocketAddr)>> {
+        loop {
+            match self.0.get_ref().accept() {
+                Ok((stream, peer)) => {
+                    return Poll::Ready(Ok((GuideStream(Async::new(stream)?), peer)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.0.poll_readable(cx))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.get_ref().local_addr()
+    }
+}
