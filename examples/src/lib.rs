@@ -1,1 +1,20 @@
 //! Programs to copy from.
+//!
+//! Each module is one example's logic, written on `polyloop-core` alone: it names no
+//! runtime, so it runs on every loop. The programs in `src/bin` read a command line,
+//! choose a loop and call it; only they and [`program`] know `polyloop`, the facade.
+//!
+//! | module | what it shows |
+//! | --- | --- |
+//! | [`slow_square`] | promises: chained callbacks, and the same as an `async fn` |
+//! | [`echo`] | a protocol; back-pressure; half close |
+//! | [`chat`] | protocols that talk to each other; what to do about slow readers |
+//! | [`proxy`] | two connections joined, with bounded memory |
+//! | [`kv`] | a network library in full: the pattern for your own |
+
+pub mod chat;
+pub mod echo;
+pub mod kv;
+pub mod program;
+pub mod proxy;
+pub mod slow_square;

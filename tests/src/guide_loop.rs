@@ -20,7 +20,7 @@ use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
 use polyloop_core::net::socket;
-use polyloop_core::{ListenOptions, Listener, LoopState, Stream, Tcp, TcpOptions};
+use polyloop_core::{Listener, LoopState, Stream, Tcp, TcpOptions};
 use socket2::SockRef;
 
 /// 1. The loop: a cheap handle that holds the [`LoopState`] and the runtime.
@@ -162,8 +162,8 @@ impl Tcp for GuideLoop {
         Ok(GuideStream(stream))
     }
 
-    fn bind_tcp(&self, address: SocketAddr, options: &ListenOptions) -> io::Result<GuideListener> {
-        Async::new_nonblocking(socket::listen(address, options)?).map(GuideListener)
+    fn adopt_tcp(&self, socket: TcpListener) -> io::Result<GuideListener> {
+        Async::new_nonblocking(socket).map(GuideListener)
     }
 }
 

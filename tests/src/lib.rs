@@ -5,7 +5,7 @@
 //! processes that end with the test.
 
 mod child;
-mod guide_loop;
+pub mod guide_loop;
 mod recorder;
 
 pub use child::{Child, client_program};

@@ -1,2 +1,43 @@
-//! cargo xtask.
-fn main() {}
+//! `cargo xtask`: the tasks of this repository, without a tool to install.
+//!
+//! `demo` runs the main job, `test` everything that a change must pass. Each
+//! subcommand is a file of its own.
+
+mod demo;
+mod shell;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The tasks of the polyloop repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs every loop against every other on real sockets, and chooses loops in
+    /// each way.
+    Demo(demo::Options),
+    /// Runs formatting, clippy, docs and all tests, for each set of features.
+    Test(test::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Demo(options) => demo::run(&options),
+        Task::Test(options) => test::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

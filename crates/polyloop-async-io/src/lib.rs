@@ -7,5 +7,5 @@
 mod tcp;
 mod timer;
 
-pub use tcp::{ReactorTcpListener, ReactorTcpStream, bind_tcp, connect_tcp};
+pub use tcp::{ReactorTcpListener, ReactorTcpStream, adopt_tcp, connect_tcp};
 pub use timer::ReactorTimer;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::net::socket;
-use polyloop_core::{ListenOptions, Listener, Stream, TcpOptions};
+use polyloop_core::{Listener, Stream, TcpOptions};
 use socket2::SockRef;
 
 /// What a backend's `Tcp::connect_tcp` does on this reactor.
@@ -23,10 +23,9 @@ pub async fn connect_tcp(
     Ok(ReactorTcpStream(stream))
 }
 
-/// What a backend's `Tcp::bind_tcp` does on this reactor.
-pub fn bind_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<ReactorTcpListener> {
-    let listener = socket::listen(address, options)?;
-    Async::new_nonblocking(listener).map(ReactorTcpListener)
+/// What a backend's `Tcp::adopt_tcp` does on this reactor.
+pub fn adopt_tcp(socket: TcpListener) -> io::Result<ReactorTcpListener> {
+    Async::new_nonblocking(socket).map(ReactorTcpListener)
 }
 
 /// A stream registered with the reactor.

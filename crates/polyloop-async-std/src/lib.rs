@@ -23,13 +23,13 @@ mod spawn;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant;
 
 use polyloop_async_io::{ReactorTcpListener, ReactorTcpStream, ReactorTimer};
 use polyloop_core::backend::{Backend, MainBackend};
-use polyloop_core::{ListenOptions, LoopState, Tcp, TcpOptions};
+use polyloop_core::{LoopState, Tcp, TcpOptions};
 
 pub use spawn::Spawned;
 
@@ -115,11 +115,7 @@ impl Tcp for AsyncStdLoop {
         polyloop_async_io::connect_tcp(address, options).await
     }
 
-    fn bind_tcp(
-        &self,
-        address: SocketAddr,
-        options: &ListenOptions,
-    ) -> io::Result<ReactorTcpListener> {
-        polyloop_async_io::bind_tcp(address, options)
+    fn adopt_tcp(&self, socket: TcpListener) -> io::Result<ReactorTcpListener> {
+        polyloop_async_io::adopt_tcp(socket)
     }
 }

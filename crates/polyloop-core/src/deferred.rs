@@ -138,6 +138,12 @@ impl<T: Send> Promise for Deferred<T> {
             .as_ref()
             .is_some_and(|cell| Self::innermost(cell).is_settled())
     }
+
+    fn ignore_failure(&self) {
+        if let Some(cell) = &self.cell {
+            Self::innermost(cell).ignore_failure();
+        }
+    }
 }
 
 impl<T> Drop for Deferred<T> {
@@ -185,7 +191,10 @@ impl<T: Send> Resolver<T> {
         let (Some(cell), Some(target)) = (self.cell.take(), inner.cell.take()) else {
             return Err(inner);
         };
-        if Arc::ptr_eq(&Deferred::innermost(&target), &cell) {
+        // Straight to the promise that will have the outcome, so that chains of chains
+        // stay short however they are put together.
+        let target = Deferred::innermost(&target);
+        if Arc::ptr_eq(&target, &cell) {
             // Whoever holds the other end learns of it.
             let _ = cell.settle(Err(Failure::message(
                 "a promise was resolved with itself and would never settle",

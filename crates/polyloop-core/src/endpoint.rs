@@ -5,10 +5,12 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use thiserror::Error;
 
+use crate::failure::Failure;
+
 /// Where to listen or connect: a host and a port.
 ///
 /// Written `host:port` or `tcp:host:port`; an IPv6 address stands in brackets,
-/// `[::1]:80`. Parsing opens no socket and asks no resolver (ENDP-12).
+/// `[::1]:80`, and `*:80` is every interface. Parsing opens no socket and asks no resolver (ENDP-12).
 ///
 /// ```
 /// use polyloop_core::Endpoint;
@@ -48,6 +50,17 @@ impl Endpoint {
         self.port
     }
 
+    /// Every interface of the machine, IPv4 and IPv6: written `*:port`. For listening
+    /// only; with port 0 both families get the same one (SERV-02).
+    pub fn every_interface(port: u16) -> Self {
+        Self::tcp("*", port)
+    }
+
+    /// Whether it stands for every interface.
+    pub fn is_every_interface(&self) -> bool {
+        self.host == "*"
+    }
+
     /// The address, if the host is one: then nothing has to be resolved (CLI-12).
     pub fn address(&self) -> Option<SocketAddr> {
         if let Ok(ip) = self.host.parse::<IpAddr>() {
@@ -79,6 +92,13 @@ pub struct EndpointError {
     pub given: String,
     /// What is wrong with it.
     pub problem: &'static str,
+}
+
+impl From<EndpointError> for Failure {
+    #[track_caller]
+    fn from(error: EndpointError) -> Self {
+        Self::new(error)
+    }
 }
 
 impl std::str::FromStr for Endpoint {

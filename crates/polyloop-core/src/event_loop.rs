@@ -110,6 +110,21 @@ pub trait Loop: Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + L
     {
         server::serve(self.clone(), endpoint.into_endpoint(), options, factory)
     }
+
+    /// Serves on a socket that listens already: one that a supervisor passed on, or
+    /// that was bound before privileges were dropped (SERV-13). Only those of the
+    /// options count that are about connections.
+    fn serve_socket<F>(
+        &self,
+        socket: std::net::TcpListener,
+        options: ListenOptions,
+        factory: F,
+    ) -> Result<Server<F::Protocol>, ListenError>
+    where
+        F: ProtocolFactory,
+    {
+        server::adopt(self, socket, options, factory)
+    }
 }
 
 impl<L> Loop for L where L: Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + Lifecycle {}

@@ -24,7 +24,9 @@
 //! | `event_loop`, `spawner`, `timers`, `calls`, `lifecycle` | the abilities of a loop |
 //! | [`net`] | sockets, options, clients and servers |
 //! | `task`, `deferred`, `promise`, `failure` | promises |
+//! | `combine` | waiting for several promises at once |
 //! | `protocol`, `transport`, `factory`, `connection` | protocols and what drives them |
+//! | `buffered`, `switchable`, [`producer`] | protocols that own their buffer, change, or are fed |
 //! | [`backend`] | what a runtime has to map: read this to add one |
 //! | [`context`] | which loop is current on a thread |
 //!
@@ -33,7 +35,9 @@
 //! those of the conformance suite.
 
 pub mod backend;
+mod buffered;
 mod calls;
+mod combine;
 mod connection;
 pub mod context;
 mod deferred;
@@ -45,10 +49,14 @@ mod failure;
 mod lifecycle;
 mod lock;
 pub mod net;
+pub mod producer;
 mod promise;
 mod protocol;
+pub mod schedule;
 mod spawner;
 mod state;
+mod switchable;
+pub mod sync;
 mod task;
 mod timers;
 mod transport;
@@ -57,7 +65,13 @@ mod transport;
 /// version never has to be guessed.
 pub use bytes::Bytes;
 
+pub use buffered::{Buffered, BufferedProtocol};
 pub use calls::{Calls, DelayedCall, PendingCall};
+pub use combine::{
+    AllFailed, AsCompleted, FirstFailure, Gather, GroupClosed, GroupFailed, GroupSpawner,
+    GroupTask, JoinGroup, NothingToWaitFor, Race, Select, Selected, Shield, TaskGroup, TryGather,
+    Wait, WaitFor, Waited, as_completed, gather, race, select, shield, try_gather, wait,
+};
 pub use connection::{Connection, ConnectionLost, TransportHandle};
 pub use deferred::{Deferred, Resolver};
 pub use endpoint::{Endpoint, EndpointError, IntoEndpoint};
@@ -65,14 +79,24 @@ pub use error_hook::{ErrorHook, ErrorReport};
 pub use event_loop::{Loop, MainLoop, RunError};
 pub use factory::{ProtocolFactory, SharedFactory};
 pub use failure::{Failure, FailureKind};
-pub use lifecycle::{Lifecycle, LoopClosed, NotRunning, Rejected, StillRunning};
+pub use lifecycle::{
+    Lifecycle, LoopClosed, NotRunning, Rejected, ShutdownHook, ShutdownPhase, StillRunning,
+};
 pub use net::client::{Attempts, ConnectError, Connected};
 pub use net::server::{ListenError, Server};
-pub use net::{ConnectOptions, ListenOptions, Listener, Resolve, Stream, Tcp, TcpOptions};
-pub use promise::{AndThen, Finally, OnDone, OrElse, Promise, Shared, Then, Timeout};
+pub use net::{
+    Backoff, ClientService, ClientServiceBuilder, ConnectOptions, ListenOptions, Listener, Resolve,
+    RetryPolicy, Stream, Tcp, TcpOptions,
+};
+pub use producer::{Consumer, Produced, PullProducer, PushProducer, RegisterError, Registration};
+pub use promise::{
+    AndThen, AsPromise, Finally, FromFuture, IntoPromise, OnDone, OrElse, Promise, Shared, Then,
+    Timeout, as_promise, from_future,
+};
 pub use protocol::{CloseReason, OnEof, Protocol};
-pub use spawner::{Spawner, Threads};
+pub use spawner::{CallFromThreadError, Spawner, Threads};
 pub use state::LoopState;
+pub use switchable::{SwitchHandle, Switchable};
 pub use task::{CancelOnDrop, CatchCancel, Outcome, Task, catch_cancel};
 pub use timers::{Sleep, Timers, yield_now};
 pub use transport::{Flow, InvalidLimits, Transport, WriteError, WriteLimits};

@@ -8,7 +8,9 @@
 //! [`Loop::serve`]: crate::Loop::serve
 
 pub mod client;
+mod client_service;
 mod options;
+mod retry;
 pub mod server;
 pub mod socket;
 
@@ -21,7 +23,9 @@ use futures_io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
 
 pub use client::Connected;
+pub use client_service::{ClientService, ClientServiceBuilder};
 pub use options::{ConnectOptions, ListenOptions, TcpOptions};
+pub use retry::{Backoff, RetryPolicy};
 
 use crate::backend::Backend;
 
@@ -52,12 +56,19 @@ pub trait Tcp: Send + Sync {
         options: &TcpOptions,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send;
 
-    /// Listens on one address.
+    /// Listens on one address. The default makes the socket and
+    /// [adopts](Self::adopt_tcp) it.
     fn bind_tcp(
         &self,
         address: SocketAddr,
         options: &ListenOptions,
-    ) -> io::Result<Self::TcpListener>;
+    ) -> io::Result<Self::TcpListener> {
+        self.adopt_tcp(socket::listen(address, options)?)
+    }
+
+    /// Takes over a socket that listens already and does not block (SERV-13). A loop
+    /// whose network is not the system's has an error of kind `Unsupported`.
+    fn adopt_tcp(&self, socket: std::net::TcpListener) -> io::Result<Self::TcpListener>;
 }
 
 /// A byte stream with addresses: what a connection is driven over.

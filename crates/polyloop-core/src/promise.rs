@@ -6,12 +6,16 @@
 //! its links run in the task that awaits or spawns it, cost no allocation, and
 //! never run inside the call that settles or attaches (PROM-02, PROM-03).
 
+mod as_promise;
+mod from_future;
 mod links;
 mod shared;
 mod timeout;
 
 use std::future::Future;
 
+pub use as_promise::{AsPromise, IntoPromise, as_promise};
+pub use from_future::{FromFuture, from_future};
 pub use links::{AndThen, Finally, OnDone, OrElse, Then};
 pub use shared::Shared;
 pub use timeout::Timeout;
@@ -57,6 +61,15 @@ pub trait Promise: Future<Output = Result<<Self as Promise>::Value, Failure>> + 
         Self: Sized,
     {
     }
+
+    /// Says that nobody will take the outcome and that this is meant: a failure that
+    /// it settles with is not reported when it is dropped. For a promise that is
+    /// about to be dropped; what awaiting it gives afterwards is not specified.
+    ///
+    /// [`try_gather`](crate::try_gather) does this to the siblings of the one that
+    /// failed (COMB-06). A chain passes it to the promise that it waits for. The
+    /// default does nothing, which suits a promise that reports nothing.
+    fn ignore_failure(&self) {}
 
     /// Ties the work to the returned guard: dropping the guard cancels it.
     fn cancel_on_drop(self) -> CancelOnDrop<Self>
@@ -146,6 +159,10 @@ impl<P: Promise + Unpin + ?Sized> Promise for Box<P> {
     fn is_done(&self) -> bool {
         (**self).is_done()
     }
+
+    fn ignore_failure(&self) {
+        (**self).ignore_failure();
+    }
 }
 
 impl<P: Promise + ?Sized> Promise for std::pin::Pin<Box<P>> {
@@ -157,5 +174,9 @@ impl<P: Promise + ?Sized> Promise for std::pin::Pin<Box<P>> {
 
     fn is_done(&self) -> bool {
         (**self).is_done()
+    }
+
+    fn ignore_failure(&self) {
+        (**self).ignore_failure();
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::buffered::BufferedProtocol;
 use crate::failure::Failure;
 use crate::transport::Transport;
 
@@ -74,6 +75,13 @@ pub trait Protocol: Send + 'static {
     fn connection_lost(&mut self, reason: CloseReason) {
         let _ = reason;
     }
+
+    /// The protocol as one that owns its read buffer, if it is one: then bytes go there
+    /// and not to [`data_received`](Self::data_received). [`Buffered`](crate::Buffered)
+    /// answers it; a protocol that wraps others passes it on.
+    fn as_buffered(&mut self) -> Option<&mut dyn BufferedProtocol> {
+        None
+    }
 }
 
 impl<P: Protocol + ?Sized> Protocol for Box<P> {
@@ -103,6 +111,10 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 
     fn connection_lost(&mut self, reason: CloseReason) {
         (**self).connection_lost(reason);
+    }
+
+    fn as_buffered(&mut self) -> Option<&mut dyn BufferedProtocol> {
+        (**self).as_buffered()
     }
 }
 

@@ -38,7 +38,8 @@ pub struct Task<B: Backend, T: Send + 'static> {
     started: Started<B, T>,
     state: Arc<LoopState>,
     id: TaskId,
-    /// A cancel was noted for a task that had no entry in the table yet.
+    /// A cancel was noted for a task that had no entry in the table yet; of a task
+    /// that was refused, that nobody minds.
     noted: AtomicBool,
 }
 
@@ -120,11 +121,22 @@ impl<B: Backend, T: Send + 'static> Promise for Task<B, T> {
             Started::Taken => false,
         }
     }
+
+    fn ignore_failure(&self) {
+        match &self.started {
+            // The outcome looks for this when it is dropped.
+            Started::Running(_) => self.state.tasks.ignore_failure(self.id),
+            Started::Refused(_) => self.noted.store(true, Ordering::Relaxed),
+            Started::Taken => {}
+        }
+    }
 }
 
 impl<B: Backend, T: Send + 'static> Drop for Task<B, T> {
     fn drop(&mut self) {
-        if let Started::Refused(Some(failure)) = &self.started {
+        if let Started::Refused(Some(failure)) = &self.started
+            && !self.noted.load(Ordering::Relaxed)
+        {
             self.state
                 .report("a task was not started and nobody awaited it", failure);
         }
@@ -167,6 +179,10 @@ impl<P: Promise + Unpin> Promise for CancelOnDrop<P> {
 
     fn is_done(&self) -> bool {
         self.promise.is_done()
+    }
+
+    fn ignore_failure(&self) {
+        self.promise.ignore_failure();
     }
 }
 

@@ -23,13 +23,13 @@ mod spawn;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant;
 
 use polyloop_async_io::{ReactorTcpListener, ReactorTcpStream, ReactorTimer};
 use polyloop_core::backend::{Backend, MainBackend};
-use polyloop_core::{ListenOptions, LoopState, Tcp, TcpOptions};
+use polyloop_core::{LoopState, Tcp, TcpOptions};
 use smol::Executor;
 
 pub use spawn::Spawned;
@@ -139,12 +139,8 @@ impl Tcp for SmolLoop {
         polyloop_async_io::connect_tcp(address, options).await
     }
 
-    fn bind_tcp(
-        &self,
-        address: SocketAddr,
-        options: &ListenOptions,
-    ) -> io::Result<ReactorTcpListener> {
-        polyloop_async_io::bind_tcp(address, options)
+    fn adopt_tcp(&self, socket: TcpListener) -> io::Result<ReactorTcpListener> {
+        polyloop_async_io::adopt_tcp(socket)
     }
 }
 

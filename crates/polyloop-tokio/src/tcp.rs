@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::net::socket;
-use polyloop_core::{ListenOptions, Listener, Stream, Tcp, TcpOptions};
+use polyloop_core::{Listener, Stream, Tcp, TcpOptions};
 use socket2::SockRef;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -34,12 +34,7 @@ impl Tcp for TokioLoop {
         Ok(TokioTcpStream(stream))
     }
 
-    fn bind_tcp(
-        &self,
-        address: SocketAddr,
-        options: &ListenOptions,
-    ) -> io::Result<TokioTcpListener> {
-        let socket = socket::listen(address, options)?;
+    fn adopt_tcp(&self, socket: std::net::TcpListener) -> io::Result<TokioTcpListener> {
         let _context = self.handle().enter();
         TcpListener::from_std(socket).map(TokioTcpListener)
     }

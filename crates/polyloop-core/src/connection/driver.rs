@@ -17,6 +17,7 @@ use super::io::{Io, View};
 use super::mailbox::{Mailbox, Message};
 use super::scratch::ReadBuffer;
 use crate::backend::Backend;
+use crate::buffered::checked_buffer;
 use crate::calls::{WakeUp, after};
 use crate::deferred::Resolver;
 use crate::failure::{Failure, catch};
@@ -227,7 +228,21 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
             let Some(stream) = &mut self.io.stream else {
                 return Ok(());
             };
-            match Pin::new(stream).poll_read(cx, scratch) {
+            // The protocol's own buffer, if it has one.
+            let own = self.protocol.as_mut().and_then(P::as_buffered);
+            let has_own = own.is_some();
+            let polled = match own {
+                None => Pin::new(stream).poll_read(cx, scratch),
+                Some(own) => match catch(|| checked_buffer(own, scratch.len())) {
+                    Ok(buffer) => Pin::new(stream).poll_read(cx, buffer),
+                    Err(failure) => {
+                        // As a callback that fails.
+                        self.call(cx, |_, _| Err(failure))?;
+                        return Ok(());
+                    }
+                },
+            };
+            match polled {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => {
                     self.io.eof_received = true;
@@ -238,6 +253,10 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
                         Ok(())
                     })?;
                 }
+                Poll::Ready(Ok(n)) if has_own => self.call(cx, |p, t| match p.as_buffered() {
+                    Some(own) => own.buffer_updated(t, n),
+                    None => Ok(()),
+                })?,
                 Poll::Ready(Ok(n)) => self.call(cx, |p, t| p.data_received(t, &scratch[..n]))?,
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => return Err(CloseReason::Error(Failure::new(error))),

@@ -42,8 +42,11 @@ pub(crate) struct Mailbox<P> {
 
 struct Inner<P> {
     messages: Vec<Message<P>>,
-    /// Bytes in `messages`.
+    /// Bytes in `messages`, and in those that the driver has taken and not yet written:
+    /// whoever asks meanwhile must not be told that there is room.
     queued: usize,
+    /// The latter alone.
+    taken: usize,
     /// The write buffer is over its high mark.
     paused: bool,
     high: usize,
@@ -62,6 +65,7 @@ impl<P: Protocol> Mailbox<P> {
             inner: Mutex::new(Inner {
                 messages: Vec::new(),
                 queued: 0,
+                taken: 0,
                 paused: false,
                 high,
                 closing: false,
@@ -104,7 +108,7 @@ impl<P: Protocol> Mailbox<P> {
             return Vec::new();
         }
         let mut inner = lock(&self.inner);
-        inner.queued = 0;
+        inner.taken = inner.queued;
         std::mem::take(&mut inner.messages)
     }
 
@@ -132,6 +136,7 @@ impl<P: Protocol> Mailbox<P> {
     /// What was taken has reached the write buffer, so its size counts now.
     pub(super) fn wrote(&self) {
         let mut inner = lock(&self.inner);
+        inner.queued -= std::mem::take(&mut inner.taken);
         if inner.paused || inner.queued > inner.high || inner.ready.is_empty() {
             return;
         }
@@ -169,6 +174,7 @@ impl<P: Protocol> Mailbox<P> {
         inner.closing = true;
         inner.driver = None;
         inner.queued = 0;
+        inner.taken = 0;
         let messages = std::mem::take(&mut inner.messages);
         let ready = std::mem::take(&mut inner.ready);
         let closed = std::mem::take(&mut inner.closed);

@@ -57,10 +57,13 @@ impl<T> Cell<T> {
         let mut state = lock(&self.0);
         match &mut *state {
             State::Pending { waker, .. } | State::Cancelling { waker } => {
-                match waker {
-                    Some(known) if known.will_wake(by) => {}
-                    waker => *waker = Some(by.clone()),
-                }
+                let old = match waker {
+                    Some(known) if known.will_wake(by) => None,
+                    waker => waker.replace(by.clone()),
+                };
+                // A waker may be the last to hold its task.
+                drop(state);
+                drop(old);
                 Forward::Here(Poll::Pending)
             }
             State::Forwarded(next) => Forward::To(next.clone()),
@@ -147,10 +150,23 @@ impl<T> Cell<T> {
         }
     }
 
+    /// Its waiter is about to go, and does not mind what it failed with.
+    pub(super) fn ignore_failure(&self) {
+        let mut state = lock(&self.0);
+        if matches!(&*state, State::Settled(Err(_))) {
+            let old = std::mem::replace(&mut *state, State::Gone);
+            // The failure is dropped without the lock: it may hold anything.
+            drop(state);
+            drop(old);
+        }
+    }
+
     /// Its waiter has gone. Gives back the promise it had adopted, to be abandoned
     /// next.
     pub(super) fn abandon(&self) -> Option<Arc<Self>> {
-        match std::mem::replace(&mut *lock(&self.0), State::Gone) {
+        // The lock is gone before anything of a user is dropped.
+        let old = std::mem::replace(&mut *lock(&self.0), State::Gone);
+        match old {
             State::Settled(Err(failure)) if !failure.is_cancelled() => {
                 report_here("a promise failed and nobody took the failure", &failure);
                 None

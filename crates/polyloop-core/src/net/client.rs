@@ -25,6 +25,7 @@ use crate::factory::{ProtocolFactory, Started};
 use crate::failure::Failure;
 use crate::lifecycle::LoopClosed;
 use crate::promise::Promise as _;
+use crate::protocol::Protocol;
 use crate::task;
 
 /// What connecting with a factory gives.
@@ -177,17 +178,7 @@ pub(crate) async fn connect<L: Loop, F: ProtocolFactory>(
     lp.state().check_open()?;
     // Stopped on every way out, and otherwise when the connection is lost (FACT-06).
     let mut factory = Started::new(factory).map_err(ConnectError::Factory)?;
-    let stream = connect_stream(&lp, &endpoint, &options).await?;
-    let peer = stream.peer_addr().map_err(|source| ConnectError::Other {
-        endpoint: endpoint.clone(),
-        attempts: Attempts(
-            endpoint
-                .address()
-                .map(|address| (address, source))
-                .into_iter()
-                .collect(),
-        ),
-    })?;
+    let (stream, peer) = connect_stream(&lp, &endpoint, &options).await?;
     let protocol = match factory.build(peer) {
         Ok(Some(protocol)) => protocol,
         Ok(None) => return Err(ConnectError::Declined { peer }),
@@ -208,18 +199,48 @@ pub(crate) async fn connect<L: Loop, F: ProtocolFactory>(
     .tell_made(resolver)
     .holding(UntilLost::Client(Box::new(factory)));
     task::spawn(&lp, driver).detach();
+    let mut unclaimed = Unclaimed::new(mailbox);
     match made.await {
-        Ok(()) => Ok(Connection::new(mailbox)),
+        Ok(()) => Ok(unclaimed.claim()),
         Err(source) => Err(ConnectError::Protocol { peer, source }),
     }
 }
 
-/// A connected stream, within the limit.
+/// A new connection that nobody has been given yet. A connect that is dropped ends
+/// it, also where `connection_made` has already run (CLI-05).
+struct Unclaimed<P: Protocol> {
+    connection: Connection<P>,
+    claimed: bool,
+}
+
+impl<P: Protocol> Unclaimed<P> {
+    fn new(mailbox: Arc<Mailbox<P>>) -> Self {
+        Self {
+            connection: Connection::new(mailbox),
+            claimed: false,
+        }
+    }
+
+    fn claim(&mut self) -> Connection<P> {
+        self.claimed = true;
+        self.connection.clone()
+    }
+}
+
+impl<P: Protocol> Drop for Unclaimed<P> {
+    fn drop(&mut self) {
+        if !self.claimed {
+            self.connection.abort();
+        }
+    }
+}
+
+/// A connected stream and the address it leads to, within the limit.
 async fn connect_stream<L: Loop>(
     lp: &L,
     endpoint: &Endpoint,
     options: &ConnectOptions,
-) -> Result<L::TcpStream, ConnectError> {
+) -> Result<(L::TcpStream, SocketAddr), ConnectError> {
     let mut race = Race {
         lp,
         options,
@@ -260,7 +281,7 @@ async fn connect_stream<L: Loop>(
     };
     let failed = Attempts(std::mem::take(&mut race.failed));
     match outcome {
-        Some(Ok(Some(stream))) => Ok(stream),
+        Some(Ok(Some(won))) => Ok(won),
         Some(Ok(None)) => Err(judge(endpoint, failed)),
         Some(Err(error)) => Err(error),
         None => Err(ConnectError::TimedOut {
@@ -334,7 +355,10 @@ struct Race<'a, L: Loop> {
 
 impl<L: Loop> Race<'_, L> {
     /// `None` when every attempt has failed.
-    fn poll(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Option<L::TcpStream>> {
+    fn poll(
+        &mut self,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<Option<(L::TcpStream, SocketAddr)>> {
         loop {
             let mut start_next = self.running.is_empty();
             let mut index = 0;
@@ -342,8 +366,9 @@ impl<L: Loop> Race<'_, L> {
                 let (address, attempt) = &mut self.running[index];
                 match attempt.as_mut().poll(cx) {
                     Poll::Ready(Ok(stream)) => {
+                        let address = *address;
                         self.running.clear();
-                        return Poll::Ready(Some(stream));
+                        return Poll::Ready(Some((stream, address)));
                     }
                     Poll::Ready(Err(error)) => {
                         self.failed.push((*address, error));

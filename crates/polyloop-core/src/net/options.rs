@@ -63,6 +63,10 @@ impl Default for ConnectOptions {
 /// Options of a listener.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, set by name"
+)]
 pub struct ListenOptions {
     /// Options of the accepted sockets. `local_address` has no meaning here.
     pub tcp: TcpOptions,
@@ -75,6 +79,9 @@ pub struct ListenOptions {
     pub reuse_port: bool,
     /// An IPv6 listener takes no IPv4 connections: on unless set (SERV-03).
     pub v6_only: bool,
+    /// Connections are accepted from the start: on unless set. Otherwise
+    /// [`Server::start`](crate::Server::start) begins (SERV-12).
+    pub start_serving: bool,
     /// The watermarks of each connection's write buffer.
     pub write_limits: WriteLimits,
 }
@@ -87,6 +94,7 @@ impl Default for ListenOptions {
             reuse_address: true,
             reuse_port: false,
             v6_only: true,
+            start_serving: true,
             write_limits: WriteLimits::default(),
         }
     }
@@ -145,6 +153,8 @@ setters! { ListenOptions:
     reuse_port: bool,
     /// Sets [`v6_only`](Self#structfield.v6_only).
     v6_only: bool,
+    /// Sets [`start_serving`](Self#structfield.start_serving).
+    start_serving: bool,
     /// Sets [`write_limits`](Self#structfield.write_limits).
     write_limits: WriteLimits,
 }

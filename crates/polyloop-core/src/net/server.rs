@@ -1,31 +1,29 @@
 //! Servers: listening, accepting, and the list of accepted connections.
 
+mod acceptor;
+mod listening;
+mod registry;
+
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
-use slab::Slab;
 use thiserror::Error;
 
-use super::socket::{ACCEPTED_INHERIT, configure};
-use super::{ListenOptions, Listener, Resolve, Stream};
-use crate::calls::{WakeUp, after};
-use crate::connection::driver::{Driver, UntilLost};
-use crate::connection::{Connection, Mailbox};
-use crate::deferred::{Deferred, Resolver};
+use super::{ListenOptions, Listener};
+use crate::connection::Connection;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event_loop::Loop;
 use crate::factory::{ProtocolFactory, Started};
 use crate::failure::Failure;
 use crate::lifecycle::LoopClosed;
-use crate::lock::lock;
 use crate::promise::Promise as _;
 use crate::protocol::Protocol;
 use crate::task;
+use acceptor::Acceptor;
+pub(crate) use registry::Membership;
+use registry::Registry;
 
 /// Why nothing is listening.
 #[derive(Debug, Error)]
@@ -58,6 +56,9 @@ pub enum ListenError {
         /// What the system said.
         source: io::Error,
     },
+    /// The socket to be adopted can't be used by this loop.
+    #[error("can't listen on the given socket: {0}")]
+    Adopt(io::Error),
     /// The factory's start hook panicked.
     #[error("can't listen: the factory failed to start: {0}")]
     Factory(Failure),
@@ -80,64 +81,101 @@ impl From<ListenError> for Failure {
 #[must_use = "a server runs on when its handle is dropped; keep it to close it"]
 pub struct Server<P: Protocol> {
     registry: Arc<Registry<P>>,
-    local: SocketAddr,
+    local: Arc<[SocketAddr]>,
 }
 
 impl<P: Protocol> Server<P> {
-    /// The address listened on, with the port that was really given (SERV-01).
+    /// The address listened on, with the port that was really given (SERV-01); the
+    /// first of several.
     pub fn local_addr(&self) -> SocketAddr {
-        self.local
+        self.local[0]
+    }
+
+    /// All the addresses listened on.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local
+    }
+
+    /// Begins to accept, if it was made with
+    /// [`start_serving(false)`](ListenOptions::start_serving) (SERV-12).
+    pub fn start(&self) {
+        self.registry.start();
+    }
+
+    /// Serves until this future is dropped or its task is cancelled, which closes the
+    /// server, or until it is closed otherwise. A second caller is refused
+    /// (SERV-12).
+    pub fn serve_forever(&self) -> impl Future<Output = Result<(), AlreadyServed>> + Send + use<P> {
+        let server = self.clone();
+        async move {
+            if !server.registry.begin_serving() {
+                return Err(AlreadyServed {
+                    address: server.local_addr(),
+                });
+            }
+            let serving = Serving(&server);
+            server.start();
+            server.closed().await;
+            drop(serving);
+            Ok(())
+        }
     }
 
     /// Stops accepting. Connections go on; closing twice is harmless (SERV-08).
     pub fn close(&self) {
-        let mut inner = lock(&self.registry.inner);
-        inner.closing = true;
-        let acceptor = inner.acceptor.take();
-        drop(inner);
-        if let Some(acceptor) = acceptor {
-            acceptor.wake();
+        self.registry.close();
+    }
+
+    /// Waits until the listening sockets are released (SERV-09). Cancel safe.
+    pub async fn closed(&self) {
+        if let Some(waiting) = self.registry.until_closed() {
+            // Broken only if the server went, and then its sockets have.
+            let _ = waiting.await;
         }
     }
 
-    /// Waits until the listening socket is released (SERV-09). Cancel safe.
-    pub async fn closed(&self) {
-        let waiting = {
-            let mut inner = lock(&self.registry.inner);
-            if inner.released {
-                return;
-            }
-            wait_in(&mut inner.closed)
-        };
-        // Broken only if the server went, and then its socket has.
-        let _ = waiting.await;
-    }
-
-    /// Waits until the listening socket is released and the last accepted connection
-    /// is lost (SERV-09). Cancel safe.
+    /// Waits until the listening sockets are released and the last accepted
+    /// connection is lost (SERV-09). Cancel safe.
     pub async fn drained(&self) {
-        let waiting = {
-            let mut inner = lock(&self.registry.inner);
-            if inner.is_drained() {
-                return;
-            }
-            wait_in(&mut inner.drained)
-        };
-        let _ = waiting.await;
+        if let Some(waiting) = self.registry.until_drained() {
+            let _ = waiting.await;
+        }
     }
 
     /// The connections that are open now, in no order.
     pub fn connections(&self) -> Vec<Connection<P>> {
-        lock(&self.registry.inner)
-            .members
-            .iter()
-            .map(|(_, mailbox)| Connection::new(mailbox.clone()))
-            .collect()
+        self.registry.connections()
     }
 
     /// How many connections are open now.
     pub fn connection_count(&self) -> usize {
-        lock(&self.registry.inner).members.len()
+        self.registry.connection_count()
+    }
+}
+
+/// Closes its server on every way out of `serve_forever`.
+struct Serving<'a, P: Protocol>(&'a Server<P>);
+
+impl<P: Protocol> Drop for Serving<'_, P> {
+    fn drop(&mut self) {
+        self.0.registry.end_serving();
+        self.0.close();
+    }
+}
+
+/// [`Server::serve_forever`] was called while another call of it was waiting.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the server on {address} is being served by another `serve_forever` already")]
+#[non_exhaustive]
+pub struct AlreadyServed {
+    /// Its address.
+    pub address: SocketAddr,
+}
+
+impl From<AlreadyServed> for Failure {
+    #[track_caller]
+    fn from(error: AlreadyServed) -> Self {
+        Self::new(error)
     }
 }
 
@@ -145,7 +183,7 @@ impl<P: Protocol> Clone for Server<P> {
     fn clone(&self) -> Self {
         Self {
             registry: self.registry.clone(),
-            local: self.local,
+            local: self.local.clone(),
         }
     }
 }
@@ -159,75 +197,6 @@ impl<P: Protocol> std::fmt::Debug for Server<P> {
     }
 }
 
-fn wait_in(waiters: &mut Vec<Resolver<()>>) -> Deferred<()> {
-    waiters.retain(|resolver| !resolver.is_abandoned());
-    let (resolver, promise) = Deferred::new();
-    waiters.push(resolver);
-    promise
-}
-
-/// What a server, its acceptor and its connections share.
-pub(crate) struct Registry<P: Protocol> {
-    inner: Mutex<Inner<P>>,
-}
-
-struct Inner<P: Protocol> {
-    members: Slab<Arc<Mailbox<P>>>,
-    closing: bool,
-    /// The listening socket has gone.
-    released: bool,
-    acceptor: Option<Waker>,
-    closed: Vec<Resolver<()>>,
-    drained: Vec<Resolver<()>>,
-}
-
-impl<P: Protocol> Inner<P> {
-    fn is_drained(&self) -> bool {
-        self.released && self.members.is_empty()
-    }
-
-    /// Those to be told that nothing is left, if nothing is.
-    fn take_drained(&mut self) -> Vec<Resolver<()>> {
-        if self.is_drained() {
-            std::mem::take(&mut self.drained)
-        } else {
-            Vec::new()
-        }
-    }
-}
-
-/// A connection's place in its server's list.
-pub(crate) struct Membership<P: Protocol> {
-    registry: Arc<Registry<P>>,
-    key: usize,
-}
-
-impl<P: Protocol> Membership<P> {
-    fn new(registry: &Arc<Registry<P>>, mailbox: Arc<Mailbox<P>>) -> Self {
-        Self {
-            key: lock(&registry.inner).members.insert(mailbox),
-            registry: registry.clone(),
-        }
-    }
-}
-
-impl<P: Protocol> Drop for Membership<P> {
-    fn drop(&mut self) {
-        let mut inner = lock(&self.registry.inner);
-        let mailbox = inner.members.try_remove(self.key);
-        let drained = inner.take_drained();
-        drop(inner);
-        drop(mailbox);
-        settle(drained);
-    }
-}
-
-fn settle(waiters: Vec<Resolver<()>>) {
-    for resolver in waiters {
-        let _ = resolver.resolve(());
-    }
-}
-
 pub(crate) async fn serve<L: Loop, F: ProtocolFactory>(
     lp: L,
     endpoint: Result<Endpoint, EndpointError>,
@@ -236,194 +205,49 @@ pub(crate) async fn serve<L: Loop, F: ProtocolFactory>(
 ) -> Result<Server<F::Protocol>, ListenError> {
     let endpoint = endpoint?;
     lp.state().check_open()?;
-    let address = match endpoint.address() {
-        Some(address) => address,
-        None => resolve(&lp, &endpoint).await?,
-    };
-    let bind_error = |source: io::Error| match source.kind() {
-        io::ErrorKind::AddrInUse => ListenError::InUse { address, source },
-        _ => ListenError::Bind { address, source },
-    };
-    let listener = lp.bind_tcp(address, &options).map_err(bind_error)?;
-    let local = listener.local_addr().map_err(bind_error)?;
+    let addresses = listening::addresses(&lp, &endpoint).await?;
+    let every_interface = endpoint.is_every_interface();
+    let listeners = listening::bind_all(&lp, &addresses, &options, every_interface)?;
+    begin(&lp, listeners, &addresses, options, factory)
+}
+
+pub(crate) fn adopt<L: Loop, F: ProtocolFactory>(
+    lp: &L,
+    socket: TcpListener,
+    options: ListenOptions,
+    factory: F,
+) -> Result<Server<F::Protocol>, ListenError> {
+    lp.state().check_open()?;
+    socket.set_nonblocking(true).map_err(ListenError::Adopt)?;
+    let address = socket.local_addr().map_err(ListenError::Adopt)?;
+    let listener = lp.adopt_tcp(socket).map_err(ListenError::Adopt)?;
+    begin(lp, vec![listener], &[address], options, factory)
+}
+
+fn begin<L: Loop, F: ProtocolFactory>(
+    lp: &L,
+    listeners: Vec<L::TcpListener>,
+    addresses: &[SocketAddr],
+    options: ListenOptions,
+    factory: F,
+) -> Result<Server<F::Protocol>, ListenError> {
+    let local = listeners
+        .iter()
+        .zip(addresses)
+        .map(|(listener, asked)| {
+            listener
+                .local_addr()
+                .map_err(|source| listening::bind_error(*asked, source))
+        })
+        .collect::<Result<Arc<[SocketAddr]>, _>>()?;
+    if local.is_empty() {
+        let none = io::Error::new(io::ErrorKind::AddrNotAvailable, "there is no interface");
+        return Err(ListenError::Adopt(none));
+    }
     // Only now: a failed bind leaves the factory unstarted (FACT-07).
     let factory = Started::new(factory).map_err(ListenError::Factory)?;
-
-    let registry = Arc::new(Registry {
-        inner: Mutex::new(Inner {
-            members: Slab::new(),
-            closing: false,
-            released: false,
-            acceptor: None,
-            closed: Vec::new(),
-            drained: Vec::new(),
-        }),
-    });
-    let acceptor = Acceptor {
-        lp: lp.clone(),
-        listener: Some(listener),
-        factory: Some(factory),
-        options,
-        registry: registry.clone(),
-        failures: 0,
-        resting: None,
-    };
-    task::spawn(&lp, acceptor).detach();
+    let registry = Registry::new(!options.start_serving);
+    let acceptor = Acceptor::new(lp.clone(), listeners, factory, options, registry.clone());
+    task::spawn(lp, acceptor).detach();
     Ok(Server { registry, local })
-}
-
-async fn resolve<L: Loop>(lp: &L, endpoint: &Endpoint) -> Result<SocketAddr, ListenError> {
-    let found = Resolve::resolve(lp, endpoint.host(), endpoint.port()).await;
-    found
-        .and_then(|all| {
-            all.first()
-                .copied()
-                .ok_or_else(|| io::ErrorKind::NotFound.into())
-        })
-        .map_err(|source| ListenError::Dns {
-            endpoint: endpoint.clone(),
-            source,
-        })
-}
-
-/// The task that accepts connections.
-struct Acceptor<L: Loop, F: ProtocolFactory> {
-    lp: L,
-    listener: Option<L::TcpListener>,
-    factory: Option<Started<F>>,
-    options: ListenOptions,
-    registry: Arc<Registry<F::Protocol>>,
-    /// Failures in a row.
-    failures: usize,
-    /// Out of descriptors: nothing is accepted until then.
-    resting: Option<WakeUp>,
-}
-
-/// Accepts per poll, after which other tasks get their turn.
-const ACCEPTS_PER_POLL: usize = 32;
-
-/// How long nothing is accepted after the descriptors have run out (SERV-10).
-const REST: Duration = Duration::from_secs(1);
-
-impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
-    fn accept(&mut self, stream: L::TcpStream, peer: SocketAddr) {
-        self.failures = 0;
-        if !ACCEPTED_INHERIT && let Some(socket) = stream.socket() {
-            // An option that can't be set is no reason to lose a connection.
-            let _ = configure(socket, &self.options.tcp);
-        }
-        let Some(factory) = &mut self.factory else {
-            return;
-        };
-        let protocol = match factory.build(peer) {
-            Ok(Some(protocol)) => protocol,
-            Ok(None) => return,
-            Err(failure) => {
-                self.lp
-                    .state()
-                    .report(&format!("the factory failed for {peer}"), &failure);
-                return;
-            }
-        };
-        let mailbox = Arc::new(Mailbox::new(peer, self.options.write_limits.high()));
-        let membership = Membership::new(&self.registry, mailbox.clone());
-        let driver = Driver::new(
-            self.lp.clone(),
-            stream,
-            protocol,
-            mailbox,
-            self.options.write_limits,
-        )
-        .holding(UntilLost::Member(membership));
-        task::spawn(&self.lp, driver).detach();
-    }
-
-    /// True if accepting goes on at once.
-    fn accept_failed(&mut self, error: io::Error, cx: &Context<'_>) -> bool {
-        self.failures += 1;
-        if is_the_peers_affair(&error) && self.failures <= ACCEPTS_PER_POLL {
-            return true;
-        }
-        self.failures = 0;
-        let until = after(self.lp.state().now(), REST);
-        self.resting = WakeUp::at(&self.lp, until, cx.waker()).ok();
-        let address = self.listener.as_ref().and_then(|l| l.local_addr().ok());
-        let place = address.map_or_else(String::new, |address| format!(" on {address}"));
-        self.lp.state().report(
-            &format!("accepting{place} failed and rests for {REST:?}"),
-            &Failure::new(error),
-        );
-        false
-    }
-}
-
-/// A connection that was gone before it was accepted says nothing about the next.
-fn is_the_peers_affair(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied
-    )
-}
-
-impl<L: Loop, F: ProtocolFactory> Unpin for Acceptor<L, F> {}
-
-impl<L: Loop, F: ProtocolFactory> Future for Acceptor<L, F> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        if this.resting.as_ref().is_some_and(WakeUp::is_pending) {
-            // Woken by a close, perhaps.
-            let mut inner = lock(&this.registry.inner);
-            if inner.closing {
-                return Poll::Ready(());
-            }
-            inner.acceptor = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        this.resting = None;
-        for _ in 0..ACCEPTS_PER_POLL {
-            {
-                let mut inner = lock(&this.registry.inner);
-                if inner.closing {
-                    return Poll::Ready(());
-                }
-                match &mut inner.acceptor {
-                    Some(known) if known.will_wake(cx.waker()) => {}
-                    acceptor => *acceptor = Some(cx.waker().clone()),
-                }
-            }
-            let Some(listener) = &mut this.listener else {
-                return Poll::Ready(());
-            };
-            match listener.poll_accept(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok((stream, peer))) => this.accept(stream, peer),
-                Poll::Ready(Err(error)) => {
-                    if !this.accept_failed(error, cx) {
-                        return Poll::Pending;
-                    }
-                }
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-impl<L: Loop, F: ProtocolFactory> Drop for Acceptor<L, F> {
-    fn drop(&mut self) {
-        self.listener = None;
-        self.factory = None;
-        let mut inner = lock(&self.registry.inner);
-        inner.closing = true;
-        inner.released = true;
-        inner.acceptor = None;
-        let closed = std::mem::take(&mut inner.closed);
-        let drained = inner.take_drained();
-        drop(inner);
-        settle(closed);
-        settle(drained);
-    }
 }

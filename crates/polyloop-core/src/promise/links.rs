@@ -91,6 +91,10 @@ where
     fn is_done(&self) -> bool {
         self.source.is_done()
     }
+
+    fn ignore_failure(&self) {
+        self.source.ignore_failure();
+    }
 }
 
 impl<P, F> Future for OrElse<P, F>
@@ -127,6 +131,10 @@ where
     fn is_done(&self) -> bool {
         self.source.is_done()
     }
+
+    fn ignore_failure(&self) {
+        self.source.ignore_failure();
+    }
 }
 
 impl<P, F, U> Future for Finally<P, F>
@@ -162,6 +170,10 @@ where
 
     fn is_done(&self) -> bool {
         self.source.is_done()
+    }
+
+    fn ignore_failure(&self) {
+        self.source.ignore_failure();
     }
 }
 
@@ -200,6 +212,10 @@ where
 
     fn is_done(&self) -> bool {
         self.source.is_done()
+    }
+
+    fn ignore_failure(&self) {
+        self.source.ignore_failure();
     }
 }
 
@@ -278,5 +294,13 @@ where
     fn is_done(&self) -> bool {
         // A settled source still leads to a promise that is not known yet.
         self.inner.as_ref().is_some_and(Promise::is_done)
+    }
+
+    fn ignore_failure(&self) {
+        match (&self.source, &self.inner) {
+            (Some(source), _) => source.ignore_failure(),
+            (None, Some(inner)) => inner.ignore_failure(),
+            (None, None) => {}
+        }
     }
 }

@@ -163,6 +163,20 @@ where
                 .try_lock()
                 .is_ok_and(|work| work.as_ref().is_some_and(super::Promise::is_done))
     }
+
+    /// Speaks for this clone alone: while there are others, the failure is theirs to
+    /// take or to leave.
+    fn ignore_failure(&self) {
+        if Arc::strong_count(&self.inner) > 1 {
+            return;
+        }
+        lock(&self.inner.outcome).taken = true;
+        if let Ok(work) = self.inner.work.try_lock()
+            && let Some(promise) = work.as_ref()
+        {
+            promise.ignore_failure();
+        }
+    }
 }
 
 impl<P: Promise> Drop for Shared<P> {

@@ -89,6 +89,10 @@ impl<P: Promise, B: Backend> Promise for Timeout<P, B> {
     fn is_done(&self) -> bool {
         self.source.is_done()
     }
+
+    fn ignore_failure(&self) {
+        self.source.ignore_failure();
+    }
 }
 
 impl<P: std::fmt::Debug, B: Backend> std::fmt::Debug for Timeout<P, B> {

@@ -142,6 +142,7 @@ impl<F: Future> Future for Supervised<F> {
             return Poll::Ready(Outcome {
                 result: Some(result),
                 state: this.guard.state.clone(),
+                id: this.guard.id,
                 location,
             });
         }
@@ -182,6 +183,7 @@ fn step<F: Future>(
 pub struct Outcome<T> {
     result: Option<Result<T, Failure>>,
     state: Option<Arc<LoopState>>,
+    id: TaskId,
     location: &'static Location<'static>,
 }
 
@@ -201,9 +203,22 @@ impl<T> std::fmt::Debug for Outcome<T> {
 
 impl<T> Drop for Outcome<T> {
     fn drop(&mut self) {
-        if let (Some(Err(failure)), Some(state)) = (&self.result, &self.state)
+        let Some(state) = &self.state else {
+            return;
+        };
+        let ignored = state.tasks.is_failure_ignored(self.id);
+        if let Some(Err(failure)) = &self.result
             && !failure.is_cancelled()
         {
+            if ignored {
+                tracing::debug!(
+                    target: "polyloop",
+                    %failure,
+                    "the task spawned at {} failed; it was said that nobody minds",
+                    self.location
+                );
+                return;
+            }
             state.report(
                 &format!(
                     "the task spawned at {} failed and nobody awaited it",

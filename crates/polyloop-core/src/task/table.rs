@@ -5,7 +5,7 @@
 //! its first poll touches no lock. A handle and its task share nothing but the
 //! task's number, which keeps `spawn` at the runtime's own single allocation.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::Location;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -41,6 +41,10 @@ pub(crate) struct TaskTable {
     /// Tasks that were started and have not been dropped yet.
     alive: AtomicUsize,
     shards: [Shard; SHARDS],
+    /// Tasks whose failure nobody minds, and how many they are: the end of a task
+    /// looks at the number instead of taking the lock.
+    ignored: Mutex<HashSet<TaskId>>,
+    ignored_count: AtomicUsize,
     /// Who waits for `alive` to reach zero.
     idle: Mutex<Option<Waker>>,
 }
@@ -68,6 +72,8 @@ impl TaskTable {
             killed: AtomicU64::new(0),
             alive: AtomicUsize::new(0),
             shards: std::array::from_fn(|_| Shard::default()),
+            ignored: Mutex::default(),
+            ignored_count: AtomicUsize::new(0),
             idle: Mutex::new(None),
         }
     }
@@ -144,6 +150,26 @@ impl TaskTable {
             shard.cancels.fetch_sub(1, Ordering::Relaxed);
         }
         unread
+    }
+
+    /// Notes that nobody minds what the task fails with. Its handle says so, and is
+    /// still there; so the outcome, which lives as long, finds the note.
+    pub(crate) fn ignore_failure(&self, id: TaskId) {
+        if lock(&self.ignored).insert(id) {
+            self.ignored_count.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Whether that was noted. Forgets it: the task is over.
+    pub(crate) fn is_failure_ignored(&self, id: TaskId) -> bool {
+        if self.ignored_count.load(Ordering::Acquire) == 0 {
+            return false;
+        }
+        let ignored = lock(&self.ignored).remove(&id);
+        if ignored {
+            self.ignored_count.fetch_sub(1, Ordering::Relaxed);
+        }
+        ignored
     }
 
     /// Whether the task may have an entry that nobody but the task will remove.

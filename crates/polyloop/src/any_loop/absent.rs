@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
-use polyloop_core::{ListenOptions, Listener, LoopState, Stream, Tcp, TcpOptions};
+use polyloop_core::{Listener, LoopState, Stream, Tcp, TcpOptions};
 use socket2::SockRef;
 
 /// The loop, and its timers, streams and listeners.
@@ -97,7 +97,7 @@ impl Tcp for Absent {
         match self.0 {}
     }
 
-    fn bind_tcp(&self, _: SocketAddr, _: &ListenOptions) -> io::Result<Self> {
+    fn adopt_tcp(&self, _: std::net::TcpListener) -> io::Result<Self> {
         match self.0 {}
     }
 }

@@ -62,6 +62,13 @@ impl Tcp for AnyLoop {
         });
         Ok(AnyTcpListener(listener))
     }
+
+    fn adopt_tcp(&self, socket: std::net::TcpListener) -> io::Result<AnyTcpListener> {
+        let listener = dispatch!(Self, self, lp => Listeners as wrap: {
+            wrap(lp.adopt_tcp(socket)?)
+        });
+        Ok(AnyTcpListener(listener))
+    }
 }
 
 impl Listener for AnyTcpListener {

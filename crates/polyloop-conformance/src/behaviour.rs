@@ -1,0 +1,88 @@
+//! [`Behaviour`]: one numbered line of what a loop must do, and what stands behind
+//! it.
+
+use std::fmt;
+
+use crate::fault::Verdict;
+
+/// Every ID of the sections that this suite covers, with its sentence, in order:
+/// the list that the registry is measured against.
+const CATALOGUE: &str = include_str!("catalogue.txt");
+
+/// The IDs with their sentences, in the order of the catalogue.
+///
+/// ```
+/// let (id, text) = polyloop_conformance::behaviour::catalogue().next().unwrap();
+/// assert_eq!(id, "LOOP-01");
+/// assert!(text.ends_with('.'));
+/// ```
+pub fn catalogue() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CATALOGUE.lines().filter_map(|line| line.split_once(' '))
+}
+
+/// The sentence of an ID.
+pub fn text_of(id: &str) -> Option<&'static str> {
+    catalogue()
+        .find(|(known, _)| *known == id)
+        .map(|(_, text)| text)
+}
+
+/// `loop_14`, as a test is named, becomes `LOOP-14`, as people say it.
+pub fn id_of(name: &str) -> String {
+    name.to_uppercase().replace('_', "-")
+}
+
+/// One line of what a loop must do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Behaviour<L> {
+    /// `LOOP-14`.
+    pub id: String,
+    /// Its sentence.
+    pub text: &'static str,
+    /// What stands behind it.
+    pub standing: Standing<L>,
+}
+
+/// What stands behind a behaviour.
+#[non_exhaustive]
+pub enum Standing<L> {
+    /// A check, and the ability that it needs beyond running.
+    Check(Capability, Check<L>),
+    /// Why there is nothing to check: the types rule the fault out, or polyloop
+    /// argues against the line.
+    Reason(&'static str),
+    /// Neither yet. Counted and printed, so that nothing is silently missing.
+    NotYet,
+}
+
+/// A check: it makes as many loops as it likes and judges them.
+pub type Check<L> = fn(&dyn Fn() -> L) -> Verdict;
+
+impl<L> fmt::Debug for Standing<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Check(needs, _) => f.debug_tuple("Check").field(needs).finish(),
+            Self::Reason(why) => f.debug_tuple("Reason").field(why).finish(),
+            Self::NotYet => f.write_str("NotYet"),
+        }
+    }
+}
+
+/// What a check may need of a loop, so that a loop can say that it lacks it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Capability {
+    /// Tasks, timers, calls and `run`: every loop has these.
+    Core,
+    /// Work on threads beside the loop, and calls from threads of the program.
+    Threads,
+    /// TCP on the loopback addresses of IPv4, between sockets of this loop.
+    Tcp,
+    /// The same on IPv6.
+    Ipv6,
+    /// Sockets of the operating system, that code without a loop can talk to.
+    SystemSockets,
+    /// Host names.
+    Resolve,
+}

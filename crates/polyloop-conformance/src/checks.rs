@@ -1,0 +1,38 @@
+//! The checks, by subject. Each is named after its ID; what the behaviour is stands
+//! in the catalogue, and how the check goes about it stands beside it.
+//!
+//! A check waits for conditions and never assumes that anything is fast. Where
+//! nothing more may happen it waits 50 ms. Bodies that need only some abilities of
+//! a loop are functions of their own, so that a test can give them those alone.
+
+pub mod batching;
+pub mod calls;
+pub mod client_service;
+pub mod combine_all;
+pub mod combine_some;
+pub mod connecting;
+pub mod cooperating;
+pub mod coroutines;
+pub mod delaying;
+pub mod ending;
+pub mod errors;
+pub mod factories;
+pub mod flow;
+pub mod locks;
+pub mod looping;
+pub mod producing;
+pub mod promise_cancel;
+pub mod promise_links;
+pub mod promise_sharing;
+pub mod promise_timeout;
+pub mod protocol_events;
+pub mod queues;
+pub mod retrying;
+pub mod running;
+pub mod serving;
+pub mod stream_closing;
+pub mod stream_reading;
+pub mod stream_writing;
+pub mod switching;
+pub mod threads;
+pub mod timers;

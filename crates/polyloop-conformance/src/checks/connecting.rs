@@ -1,0 +1,405 @@
+//! CLI: one connection attempt, from the name to the protocol.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use polyloop_core::{
+    ConnectError, ConnectOptions, Connection, Loop, MainLoop, Promise, Protocol, yield_now,
+};
+
+use crate::fault::{Fault, Verdict, ensure, ensure_eq};
+use crate::probe::{
+    Fate, Flag, Journal, Once, Probe, RawListener, Scripted, listen, quiet, run, until,
+};
+
+const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What every script resolves.
+const NAME: &str = "name.example:1";
+
+fn address(text: &str) -> Verdict<SocketAddr> {
+    Ok(text.parse()?)
+}
+
+fn observer() -> Once<Probe> {
+    Once::new(Probe::new(&Journal::new()))
+}
+
+/// The error of a connect that has to fail.
+fn refusal<P: Protocol>(outcome: Result<Connection<P>, ConnectError>) -> Verdict<ConnectError> {
+    match outcome {
+        Ok(connection) => Err(Fault::new(format!("it connected: {connection:?}"))),
+        Err(error) => Ok(error),
+    }
+}
+
+/// The default, a shorter one that fires, and none that does not.
+pub fn cli_01<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let default = ConnectOptions::default().timeout;
+        ensure_eq!(default, Some(Duration::from_secs(30)), "the default limit");
+        let silent = Scripted::new(&lp, &[(address("127.0.0.1:1")?, Fate::Hangs)]);
+        let limited = ConnectOptions::new().timeout(Some(20 * MS));
+        refusal(silent.connect_with(NAME, limited, observer()).await)?;
+        let unlimited = ConnectOptions::new().timeout(None);
+        let patient = silent.clone();
+        let waiting = lp.spawn(async move {
+            drop(patient.connect_with(NAME, unlimited, observer()).await);
+        });
+        quiet(&lp).await;
+        ensure!(!waiting.is_done(), "a connect without a limit ended");
+        ensure!(waiting.cancel("seen enough"), "it could not be cancelled");
+        Ok(())
+    })
+}
+
+/// By its own kind and by the standard one; and the attempt has been let go of.
+pub fn cli_02<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let silent = Scripted::new(&lp, &[(address("127.0.0.1:1")?, Fate::Hangs)]);
+        let limit = Some(20 * MS);
+        let options = ConnectOptions::new().timeout(limit);
+        let asked = lp.now();
+        let error = refusal(silent.connect_with(NAME, options, observer()).await)?;
+        ensure!(lp.now() >= asked + 20 * MS, "it failed before its limit");
+        ensure!(
+            matches!(&error, ConnectError::TimedOut { limit: told, .. } if *told == limit),
+            "the error is {error:?}"
+        );
+        ensure_eq!(error.io_kind(), ErrorKind::TimedOut, "the standard kind");
+        ensure_eq!(silent.given_up.count(), 1, "attempts that were let go of");
+        Ok(())
+    })
+}
+
+/// A port that was just closed.
+pub fn cli_03<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let closed = RawListener::open(&lp)?.address;
+        let error = refusal(lp.connect(closed, observer()).await)?;
+        ensure!(
+            matches!(error, ConnectError::Refused { .. }),
+            "the error is {error:?}"
+        );
+        ensure_eq!(
+            error.io_kind(),
+            ErrorKind::ConnectionRefused,
+            "the standard kind"
+        );
+        let [(tried, cause)] = error.attempts() else {
+            return Err(Fault::new(format!("one attempt expected: {error:?}")));
+        };
+        ensure_eq!(*tried, closed, "the address that was tried");
+        ensure!(
+            cause.raw_os_error().is_some(),
+            "no code of the system in {cause:?}"
+        );
+        ensure!(
+            error.to_string().contains(&closed.to_string()),
+            "no endpoint in {error}"
+        );
+        Ok(())
+    })
+}
+
+/// A resolver that finds nothing, beside a name whose addresses all refuse.
+pub fn cli_04<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let unknown = Scripted::new(&lp, &[]);
+        let error = refusal(unknown.connect(NAME, observer()).await)?;
+        ensure!(
+            matches!(error, ConnectError::Dns { .. }),
+            "the error is {error:?}"
+        );
+        ensure!(unknown.attempted().is_empty(), "something was tried");
+        for kind in [
+            ErrorKind::NotFound,
+            ErrorKind::ConnectionRefused,
+            ErrorKind::TimedOut,
+        ] {
+            let known = Scripted::new(&lp, &[(address("127.0.0.1:1")?, Fate::Fails(kind))]);
+            let error = refusal(known.connect(NAME, observer()).await)?;
+            ensure!(
+                !matches!(error, ConnectError::Dns { .. }),
+                "an attempt that fails with {kind:?} looks like a resolver's error"
+            );
+        }
+        Ok(())
+    })
+}
+
+/// Two attempts that hang; and a real one, cancelled at each of its stages.
+pub fn cli_05<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let silent = Scripted::new(
+            &lp,
+            &[
+                (address("127.0.0.1:1")?, Fate::Hangs),
+                (address("127.0.0.1:2")?, Fate::Hangs),
+            ],
+        );
+        let (dialler, journal) = (silent.clone(), Journal::new());
+        let options = ConnectOptions::new().attempt_delay(MS);
+        let probe = Once::new(Probe::new(&journal));
+        let task =
+            lp.spawn(async move { dialler.connect_with(NAME, options, probe).await.map(drop) });
+        until(&lp, "two attempts", || silent.attempted().len() == 2).await?;
+        ensure!(
+            task.cancel("changed my mind"),
+            "the connect could not be cancelled"
+        );
+        let outcome = task.await;
+        ensure!(
+            outcome
+                .as_ref()
+                .is_err_and(polyloop_core::Failure::is_cancelled),
+            "it ended as {outcome:?}"
+        );
+        ensure_eq!(silent.given_up.count(), 2, "attempts that were let go of");
+        ensure!(
+            journal.names().is_empty(),
+            "the protocol heard {:?}",
+            journal.names()
+        );
+        cancelled_at_each_stage(&lp).await
+    })
+}
+
+/// Whatever the moment: who is not given a connection is not left with one.
+async fn cancelled_at_each_stage<L: Loop>(lp: &L) -> Verdict {
+    let server = lp
+        .serve("127.0.0.1:0", || Probe::new(&Journal::new()))
+        .await?;
+    let mut journals = Vec::new();
+    for turns in 0..40 {
+        let (dialler, to, journal) = (lp.clone(), server.local_addr(), Journal::new());
+        journals.push(journal.clone());
+        let task = lp.spawn(async move {
+            let probe = Once::new(Probe::new(&journal));
+            if let Ok(connection) = dialler.connect(to, probe).await {
+                connection.abort();
+            }
+        });
+        for _ in 0..turns {
+            yield_now().await;
+        }
+        task.cancel("changed my mind");
+        let _ = task.await;
+    }
+    for journal in &journals {
+        until(lp, "the end of each connection", || {
+            journal.count("made") == journal.count("lost")
+        })
+        .await?;
+    }
+    until(lp, "the server's ends", || server.connection_count() == 0).await
+}
+
+/// The first hangs, the second answers.
+pub fn cli_06<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let default = ConnectOptions::default().attempt_delay;
+        ensure_eq!(default, 250 * MS, "the default delay between attempts");
+        let server = listen(&lp, Probe::new(&Journal::new())).await?;
+        let (silent, answering) = (address("127.0.0.1:1")?, server.local_addr());
+        let scripted = Scripted::new(&lp, &[(silent, Fate::Hangs), (answering, Fate::Real)]);
+        let asked = lp.now();
+        let connection = scripted.connect(NAME, observer()).await?;
+        ensure_eq!(
+            connection.peer_addr(),
+            answering,
+            "the address that was reached"
+        );
+        ensure_eq!(scripted.attempted(), [silent, answering], "the attempts");
+        ensure!(
+            lp.now() >= asked + default,
+            "the second came before its time"
+        );
+        Ok(())
+    })
+}
+
+/// With an hour between attempts and no limit, only a failure can start the second.
+pub fn cli_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let server = listen(&lp, Probe::new(&Journal::new())).await?;
+        let refusing = address("127.0.0.1:1")?;
+        let scripted = Scripted::new(
+            &lp,
+            &[
+                (refusing, Fate::Fails(ErrorKind::ConnectionRefused)),
+                (server.local_addr(), Fate::Real),
+            ],
+        );
+        let options = ConnectOptions::new().attempt_delay(HOUR).timeout(None);
+        let connection = scripted.connect_with(NAME, options, observer()).await?;
+        ensure_eq!(
+            connection.peer_addr(),
+            server.local_addr(),
+            "the address reached"
+        );
+        Ok(())
+    })
+}
+
+/// Three of one family before two of the other.
+pub fn cli_08<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let mut script = Vec::new();
+        for text in [
+            "[::1]:1",
+            "[::1]:2",
+            "[::1]:3",
+            "127.0.0.1:4",
+            "127.0.0.1:5",
+        ] {
+            script.push((address(text)?, Fate::Fails(ErrorKind::ConnectionRefused)));
+        }
+        let scripted = Scripted::new(&lp, &script);
+        refusal(scripted.connect(NAME, observer()).await)?;
+        let tried: Vec<u16> = scripted.attempted().iter().map(SocketAddr::port).collect();
+        ensure_eq!(
+            tried,
+            [1, 4, 2, 5, 3],
+            "the ports in the order they were tried"
+        );
+        Ok(())
+    })
+}
+
+/// One that hangs, one that answers, one that would have.
+pub fn cli_09<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let server = lp
+            .serve("127.0.0.1:0", || Probe::new(&Journal::new()))
+            .await?;
+        let spare = RawListener::open(&lp)?;
+        let (silent, answering) = (address("127.0.0.1:1")?, server.local_addr());
+        let scripted = Scripted::new(
+            &lp,
+            &[
+                (silent, Fate::Hangs),
+                (answering, Fate::Real),
+                (spare.address, Fate::Hangs),
+            ],
+        );
+        let (built, journal) = (Flag::new(), Journal::new());
+        let (counter, its) = (built.clone(), journal.clone());
+        let options = ConnectOptions::new().attempt_delay(20 * MS);
+        let connection = scripted
+            .connect_with(NAME, options, move || {
+                counter.set();
+                Probe::new(&its)
+            })
+            .await?;
+        ensure_eq!(connection.peer_addr(), answering, "the address reached");
+        // The third may have been begun before the second had answered.
+        let hung = scripted.attempted().len() - 1;
+        ensure_eq!(
+            scripted.given_up.count(),
+            hung,
+            "attempts that were let go of"
+        );
+        quiet(&lp).await;
+        ensure_eq!(built.count(), 1, "protocols that were made");
+        ensure_eq!(journal.count("made"), 1, "connections that were made");
+        ensure_eq!(server.connection_count(), 1, "connections at the server");
+        Ok(())
+    })
+}
+
+/// Three addresses, three reasons.
+pub fn cli_10<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let reasons = [
+            (address("127.0.0.1:1")?, ErrorKind::TimedOut),
+            (address("127.0.0.1:2")?, ErrorKind::HostUnreachable),
+            (address("127.0.0.1:3")?, ErrorKind::ConnectionRefused),
+        ];
+        let scripted = Scripted::new(&lp, &reasons.map(|(at, kind)| (at, Fate::Fails(kind))));
+        let error = refusal(scripted.connect(NAME, observer()).await)?;
+        let told: Vec<_> = error
+            .attempts()
+            .iter()
+            .map(|(at, e)| (*at, e.kind()))
+            .collect();
+        ensure_eq!(told, reasons, "the attempts in the error");
+        let text = error.to_string();
+        for (at, _) in reasons {
+            ensure!(text.contains(&at.to_string()), "{at} is not in {text:?}");
+        }
+        Ok(())
+    })
+}
+
+/// A port that is free, one that is taken, and an address of somebody else.
+pub fn cli_11<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    fn from(local: SocketAddr) -> ConnectOptions {
+        let mut options = ConnectOptions::new();
+        options.tcp.local_address = Some(local);
+        options
+    }
+    run(make, async |lp| {
+        let server = lp
+            .serve("127.0.0.1:0", || Probe::new(&Journal::new()))
+            .await?;
+        let to = server.local_addr();
+        // Somebody else may take a port that was free a moment ago.
+        let mut bound = None;
+        for _ in 0..10 {
+            let free = RawListener::open(&lp)?.address;
+            if let Ok(connection) = lp.connect_with(to, from(free), observer()).await {
+                ensure_eq!(connection.local_addr(), Some(free), "the local address");
+                bound = Some(connection);
+                break;
+            }
+        }
+        ensure!(
+            bound.is_some(),
+            "no connection from a port that was free, ten times over"
+        );
+        for (what, local) in [
+            ("a taken port", to),
+            ("a foreign address", address("192.0.2.1:0")?),
+        ] {
+            let error = refusal(lp.connect_with(to, from(local), observer()).await)?;
+            ensure!(
+                matches!(error, ConnectError::Bind { .. }),
+                "{what} gave {error:?}"
+            );
+            ensure!(
+                error.to_string().contains(&local.ip().to_string()),
+                "no address in {error}"
+            );
+        }
+        Ok(())
+    })
+}
+
+/// Beside a name, which is looked up once.
+pub fn cli_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let server = lp
+            .serve("127.0.0.1:0", || Probe::new(&Journal::new()))
+            .await?;
+        let scripted = Scripted::new(&lp, &[(server.local_addr(), Fate::Real)]);
+        scripted
+            .connect(server.local_addr().to_string(), observer())
+            .await?;
+        scripted.connect(server.local_addr(), observer()).await?;
+        refusal(
+            Scripted::new(
+                &lp,
+                &[(address("[::1]:1")?, Fate::Fails(ErrorKind::TimedOut))],
+            )
+            .connect("[::1]:1", observer())
+            .await,
+        )?;
+        ensure_eq!(scripted.lookups.count(), 0, "look-ups of addresses");
+        scripted.connect(NAME, observer()).await?;
+        ensure_eq!(scripted.lookups.count(), 1, "look-ups of a name");
+        Ok(())
+    })
+}

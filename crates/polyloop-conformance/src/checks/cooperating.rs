@@ -1,0 +1,221 @@
+//! SCHED: cooperative tasks.
+
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use polyloop_core::schedule::{
+    Cooperator, IntoStep, NotPaused, SchedulerStopped, Step, TaskFinished,
+};
+use polyloop_core::{Deferred, Failure, MainLoop};
+
+use crate::fault::{Fault, Verdict, ensure, ensure_eq};
+use crate::probe::{Flag, Journal, quiet, run, until};
+
+/// Steps without an end, counted.
+fn endless(steps: &Flag) -> impl Iterator<Item = ()> + Send + 'static {
+    let steps = steps.clone();
+    std::iter::repeat_with(move || steps.set())
+}
+
+/// Three tasks of four steps, added inside a call so that they begin together.
+pub fn sched_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let (journal, cooperator) = (Journal::new(), Cooperator::new(&lp));
+        let notes = journal.clone();
+        lp.call_soon(move || {
+            for name in ["a", "b", "c"] {
+                let notes = notes.clone();
+                drop(cooperator.cooperate((0..4).map(move |_| notes.note(name))));
+            }
+        })?;
+        until(&lp, "twelve steps", || journal.names().len() == 12).await?;
+        ensure_eq!(journal.names().concat(), "abcabcabcabc", "the order");
+        Ok(())
+    })
+}
+
+/// Notes the passes between the steps of a task, until there were twelve.
+async fn passes<L: MainLoop>(lp: &L, cooperator: Cooperator<L>, length: Duration) -> Verdict<String> {
+    fn pass<L: MainLoop>(lp: &L, journal: Journal) {
+        journal.note("|");
+        if journal.count("s") < 12 {
+            let next = lp.clone();
+            let _ = lp.call_soon(move || pass(&next, journal));
+        }
+    }
+    let journal = Journal::new();
+    let (inner, notes) = (lp.clone(), journal.clone());
+    lp.call_soon(move || {
+        let steps = notes.clone();
+        drop(cooperator.cooperate((0..12).map(move |_| {
+            steps.note("s");
+            thread::sleep(length);
+        })));
+        let _ = inner.clone().call_soon(move || pass(&inner, notes));
+    })?;
+    until(lp, "twelve steps and a pass", || {
+        let names = journal.names();
+        journal.count("s") == 12 && names.last().is_some_and(|name| name == "|")
+    })
+    .await?;
+    Ok(journal.names().concat())
+}
+
+/// Three steps by count, exactly; by the default 10 ms, no more than three steps of
+/// 4 ms each, however long they really take.
+pub fn sched_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let by_count = Cooperator::with_budget(&lp, |steps, _| steps >= 3);
+        let seen = passes(&lp, by_count, Duration::ZERO).await?;
+        ensure_eq!(seen, "sss|sss|sss|sss|", "a budget of three steps");
+        let seen = passes(&lp, Cooperator::new(&lp), Duration::from_millis(4)).await?;
+        ensure!(
+            !seen.contains("ssss"),
+            "more than 10 ms without a pass: {seen}"
+        );
+        Ok(())
+    })
+}
+
+/// Parked while another goes on; then one more step, and the end by a failure.
+pub fn sched_14<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let cooperator = Cooperator::new(&lp);
+        let (resolver, open) = Deferred::<u8>::new();
+        let (others, after) = (Flag::new(), Flag::new());
+        let (resumed, never) = (after.clone(), after.clone());
+        let steps: [Box<dyn FnOnce() -> Step + Send>; 4] = [
+            Box::new(|| open.into_step()),
+            Box::new(move || {
+                resumed.set();
+                Step::done()
+            }),
+            Box::new(|| Step::wait(async { Err::<(), _>(Failure::from("on purpose")) })),
+            Box::new(move || {
+                never.set();
+                Step::done()
+            }),
+        ];
+        let task = cooperator.cooperate(steps.into_iter().map(|step| step()));
+        let other = cooperator.cooperate(endless(&others));
+        let done = task.when_done();
+        until(&lp, "the other goes on", || others.count() > 100).await?;
+        quiet(&lp).await;
+        ensure!(!after.is_set(), "the task did not wait for its promise");
+        let _ = resolver.resolve(1);
+        let Err(failure) = done.await else {
+            return Err(Fault::new("a failed step did not fail the task"));
+        };
+        ensure_eq!(failure.text(), "on purpose", "the failure");
+        ensure_eq!(after.count(), 1, "steps after the promise");
+        other.stop()?;
+
+        let panicking = cooperator.cooperate(std::iter::repeat_with(|| -> Step { panic!("boo") }));
+        let outcome = panicking.when_done().await;
+        ensure!(outcome.is_err_and(|f| f.is_panicked()), "a step's panic");
+        Ok(())
+    })
+}
+
+/// Paused twice, resumed once: no step. Resumed again: steps. Again: an error.
+pub fn sched_15<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let (cooperator, steps) = (Cooperator::new(&lp), Flag::new());
+        let task = cooperator.cooperate(endless(&steps));
+        until(&lp, "some steps", || steps.count() > 3).await?;
+        task.pause()?;
+        task.pause()?;
+        // Leaves a step that is being made the time to end.
+        quiet(&lp).await;
+        let paused = steps.count();
+        task.resume()?;
+        quiet(&lp).await;
+        ensure_eq!(steps.count(), paused, "steps of a paused task");
+        task.resume()?;
+        until(&lp, "more steps", || steps.count() > paused + 3).await?;
+        let again = task.resume();
+        ensure!(matches!(again, Err(NotPaused::Running)), "resumed: {again:?}");
+        task.stop()?;
+        Ok(())
+    })
+}
+
+/// Done, stopped and failed; asked twice before and once after.
+pub fn sched_16<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let cooperator = Cooperator::new(&lp);
+        let done = cooperator.cooperate([(), ()]);
+        let (first, second) = (done.when_done(), done.when_done());
+        first.await?;
+        second.await?;
+        done.when_done().await?;
+        let acted = (done.stop(), done.pause(), done.resume());
+        ensure!(
+            matches!(
+                acted,
+                (
+                    Err(TaskFinished::Done),
+                    Err(TaskFinished::Done),
+                    Err(NotPaused::Finished(TaskFinished::Done))
+                )
+            ),
+            "acting on one that is done: {acted:?}"
+        );
+
+        let stopped = cooperator.cooperate(endless(&Flag::new()));
+        let promise = stopped.when_done();
+        stopped.stop()?;
+        let outcome = promise.await;
+        ensure!(
+            outcome.is_err_and(|f| matches!(
+                f.downcast_ref::<TaskFinished>(),
+                Some(TaskFinished::Stopped)
+            )),
+            "the end of a stopped one"
+        );
+        let acted = stopped.stop();
+        ensure!(matches!(acted, Err(TaskFinished::Stopped)), "{acted:?}");
+
+        let failed = cooperator.cooperate([Err(Failure::from("on purpose"))]);
+        ensure!(failed.when_done().await.is_err(), "the failure was lost");
+        let acted = failed.pause();
+        ensure!(
+            matches!(&acted, Err(TaskFinished::Failed(f)) if f.text() == "on purpose"),
+            "acting on one that failed: {acted:?}"
+        );
+        ensure_eq!(cooperator.task_count(), 0, "tasks left");
+        Ok(())
+    })
+}
+
+/// One that runs, one that is paused, one that is parked, and one that comes later.
+pub fn sched_17<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let (cooperator, steps) = (Cooperator::new(&lp), Flag::new());
+        let (resolver, open) = Deferred::<()>::new();
+        let open = Arc::new(Mutex::new(Some(open)));
+        let running = cooperator.cooperate(endless(&steps));
+        let paused = cooperator.cooperate(endless(&Flag::new()));
+        paused.pause()?;
+        let parked = cooperator.cooperate(std::iter::from_fn(move || {
+            open.lock().unwrap().take().map(IntoStep::into_step)
+        }));
+        until(&lp, "some steps", || steps.count() > 3).await?;
+        cooperator.stop();
+        let late = cooperator.cooperate([()]);
+        for task in [running, paused, parked, late] {
+            let outcome = task.when_done().await;
+            ensure!(
+                outcome.is_err_and(|f| f.downcast_ref::<SchedulerStopped>().is_some()),
+                "a task outlived its scheduler"
+            );
+        }
+        quiet(&lp).await;
+        let count = steps.count();
+        quiet(&lp).await;
+        ensure_eq!(steps.count(), count, "steps after the stop");
+        drop(resolver);
+        Ok(())
+    })
+}

@@ -1,0 +1,274 @@
+//! CORO: async bodies, and how they are cancelled.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use polyloop_core::{Deferred, Failure, MainLoop, Promise, catch_cancel};
+
+use crate::fault::{Fault, Verdict, ensure, ensure_eq};
+use crate::probe::{Flag, Reports, block_on, inside, is_inside, poll_once, quiet, run, until};
+
+/// A thousand awaits in one poll.
+pub fn coro_01<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |_| {
+        let mut body = Box::pin(async {
+            for number in 0..1000 {
+                Deferred::resolved(number).await?;
+            }
+            Ok::<_, Failure>(())
+        });
+        ensure!(
+            poll_once(&mut body).is_ready(),
+            "an await of a settled promise was suspended"
+        );
+        Ok(())
+    })
+}
+
+/// A hundred thousand, with 64 KiB of stack; and as a task.
+pub fn coro_02<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    async fn many() -> Result<u32, Failure> {
+        let mut sum = 0;
+        for _ in 0..100_000 {
+            sum += Deferred::resolved(1).then(Ok).await?;
+        }
+        Ok(sum)
+    }
+    let thread = thread::Builder::new()
+        .stack_size(64 * 1024)
+        .spawn(|| block_on(many()))?;
+    let sum = thread
+        .join()
+        .map_err(|_| Fault::new("the awaits panicked"))??;
+    ensure_eq!(sum, 100_000, "awaits on a small stack");
+    run(make, async |lp| {
+        ensure_eq!(lp.spawn(many()).await??, 100_000, "awaits in a task");
+        Ok(())
+    })
+}
+
+/// The same failure, with its original error, and the body goes on.
+pub fn coro_03<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let original = Failure::new("x".parse::<u8>().err().ok_or_else(|| Fault::new("x"))?);
+        let given = original.clone();
+        let task = lp.spawn(async move {
+            let caught = Deferred::<u8>::failed(given).await.err();
+            polyloop_core::yield_now().await;
+            caught
+        });
+        let caught = task.await?.ok_or_else(|| Fault::new("no failure came"))?;
+        ensure!(caught.ptr_eq(&original), "another failure: {caught:?}");
+        ensure!(
+            caught.downcast_ref::<std::num::ParseIntError>().is_some(),
+            "the original error is gone"
+        );
+        Ok(())
+    })
+}
+
+/// A value, an error that the body returns, and a panic.
+pub fn coro_04<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        ensure_eq!(lp.spawn(async { "value" }).await?, "value", "the value");
+        let failed = lp.spawn(async {
+            Deferred::<u8>::failed("its error").await?;
+            Ok::<_, Failure>(())
+        });
+        let text = failed.await?.err().map(|f| f.text().into_owned());
+        ensure_eq!(text.as_deref(), Some("its error"), "the body's error");
+        let panicked: Result<(), Failure> = lp.spawn(async { panic!("its panic") }).await;
+        let text = panicked
+            .err()
+            .map(|f| (f.is_panicked(), f.text().into_owned()));
+        ensure_eq!(
+            text,
+            Some((true, "its panic".to_owned())),
+            "the body's panic"
+        );
+        Ok(())
+    })
+}
+
+/// The await inside is dropped, the reason arrives, and clean-up awaits a timer.
+pub fn coro_05<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let (waiting, gone, cleaned) = (Flag::new(), Flag::new(), Flag::new());
+        let (noted, guard, done, inner) =
+            (waiting.clone(), gone.on_drop(), cleaned.clone(), lp.clone());
+        let task = lp.spawn(async move {
+            let caught = catch_cancel(async move {
+                noted.set();
+                pending::<()>().await;
+                drop(guard);
+            });
+            let reason = caught.await.err().map(|f| f.text().into_owned());
+            inner.sleep(Duration::from_millis(5)).await;
+            done.set();
+            reason
+        });
+        until(&lp, "the body waits", || waiting.is_set()).await?;
+        ensure!(task.cancel("time to go"), "the cancel was refused");
+        ensure_eq!(
+            task.await?.as_deref(),
+            Some("time to go"),
+            "what the body saw"
+        );
+        ensure!(gone.is_set(), "what the body awaited was not cancelled");
+        ensure!(cleaned.is_set(), "the clean-up did not run to its end");
+        Ok(())
+    })
+}
+
+/// Its value stands, and nothing says cancelled.
+pub fn coro_06<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let waiting = Flag::new();
+        let noted = waiting.clone();
+        let task = lp.spawn(async move {
+            noted.set();
+            let _ = catch_cancel(pending::<()>()).await;
+            "carried on"
+        });
+        until(&lp, "the body waits", || waiting.is_set()).await?;
+        task.cancel("please");
+        ensure_eq!(task.await?, "carried on", "the outcome");
+        Ok(())
+    })
+}
+
+/// No body may begin after its cancel has come back.
+pub fn coro_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let broken = Flag::new();
+        for _ in 0..200 {
+            let cancelled = Arc::new(AtomicBool::new(false));
+            let (seen, noted) = (cancelled.clone(), broken.clone());
+            let task = lp.spawn(async move {
+                if seen.load(Ordering::SeqCst) {
+                    noted.set();
+                }
+                pending::<()>().await;
+            });
+            ensure!(
+                task.cancel("at once"),
+                "the cancel of a running task was refused"
+            );
+            cancelled.store(true, Ordering::SeqCst);
+            ensure!(
+                task.await.is_err_and(|f| f.is_cancelled()),
+                "it did not end as cancelled"
+            );
+        }
+        ensure!(!broken.is_set(), "a body began after its cancel");
+        Ok(())
+    })
+}
+
+/// Notes where it is dropped.
+struct Where(Arc<Mutex<Option<bool>>>);
+
+impl Drop for Where {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap() = Some(is_inside());
+    }
+}
+
+/// The body's reaction is not on the stack of `cancel`.
+pub fn coro_08<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let (waiting, gone) = (Flag::new(), Arc::new(Mutex::new(None)));
+        let (noted, guard) = (waiting.clone(), Where(gone.clone()));
+        let task = lp.spawn(async move {
+            let _guard = guard;
+            noted.set();
+            let _ = catch_cancel(pending::<()>()).await;
+            is_inside()
+        });
+        until(&lp, "the body waits", || waiting.is_set()).await?;
+        ensure!(inside(|| task.cancel("go")), "the cancel was refused");
+        ensure!(!task.await?, "the body saw the cancel inside the call");
+        ensure_eq!(
+            *gone.lock().unwrap(),
+            Some(false),
+            "destructors inside the call"
+        );
+        Ok(())
+    })
+}
+
+/// The body cancels itself and then ends without another await.
+pub fn coro_09<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let slot = Arc::new(Mutex::new(None::<L::Task<u8>>));
+        let (go, may_go) = Deferred::<()>::new();
+        let own = slot.clone();
+        let task = lp.spawn(async move {
+            let _ = may_go.await;
+            if let Some(own) = own.lock().unwrap().as_ref() {
+                own.cancel("too late to matter");
+            }
+            5
+        });
+        *slot.lock().unwrap() = Some(task);
+        let _ = go.resolve(());
+        until(&lp, "the task is done", || {
+            slot.lock().unwrap().as_ref().is_some_and(Promise::is_done)
+        })
+        .await?;
+        let task = slot
+            .lock()
+            .unwrap()
+            .take()
+            .ok_or_else(|| Fault::new("no task"))?;
+        ensure_eq!(task.await?, 5, "the value that was ready");
+        Ok(())
+    })
+}
+
+/// Three tasks, each waiting for the next with `cancel_on_drop`.
+pub fn coro_10<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let (waiting, gone) = (Flag::new(), Flag::new());
+        let (noted, guard) = (waiting.clone(), gone.on_drop());
+        let (lp2, lp3) = (lp.clone(), lp.clone());
+        let outer = lp.spawn(async move {
+            let middle = lp2.spawn(async move {
+                let inner = lp3.spawn(async move {
+                    noted.set();
+                    pending::<()>().await;
+                    drop(guard);
+                });
+                inner.cancel_on_drop().await
+            });
+            middle.cancel_on_drop().await
+        });
+        until(&lp, "the innermost waits", || waiting.is_set()).await?;
+        ensure!(outer.cancel("all of you"), "the cancel was refused");
+        ensure!(
+            outer.await.is_err_and(|f| f.is_cancelled()),
+            "the outer was not cancelled"
+        );
+        until(&lp, "the innermost is gone", || gone.is_set()).await
+    })
+}
+
+/// Handles, chains and futures that were pending when they went.
+pub fn coro_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    let lp = make();
+    let reports = Reports::of(&lp);
+    let inner = lp.clone();
+    lp.run(async move {
+        drop(inner.spawn(pending::<()>()));
+        drop(inner.spawn(pending::<()>()).cancel_on_drop());
+        drop(inner.sleep(Duration::from_secs(1)));
+        let (_resolver, promise) = Deferred::<u8>::new();
+        drop(promise.then(Ok));
+        quiet(&inner).await;
+    })?;
+    ensure!(reports.all().is_empty(), "reported: {:?}", reports.all());
+    Ok(())
+}

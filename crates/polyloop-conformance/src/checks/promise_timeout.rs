@@ -1,0 +1,120 @@
+//! PROM: promises with a time limit.
+
+use std::time::Duration;
+
+use polyloop_core::{Deferred, FailureKind, MainLoop, Promise};
+
+use crate::fault::{Verdict, ensure, ensure_eq};
+use crate::probe::{Flag, run};
+
+const SHORT: Duration = Duration::from_millis(10);
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Not before the limit, as `TimedOut`, and with the limit in its text.
+pub fn prom_26<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let (_resolver, promise) = Deferred::<u8>::new();
+        let begun = lp.now();
+        let failure = promise.timeout(&lp, SHORT).await.err();
+        ensure!(lp.now() - begun >= SHORT, "it came before the limit");
+        let kind = failure.map(|failure| (failure.kind(), failure.is_cancelled()));
+        ensure_eq!(kind, Some((FailureKind::TimedOut, false)), "the outcome");
+        Ok(())
+    })
+}
+
+/// Neither a pending call nor a task is left of it.
+pub fn prom_27<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let (calls, tasks) = (lp.pending_calls().len(), lp.task_count());
+        let (resolver, promise) = Deferred::new();
+        let limited = promise.timeout(&lp, LONG);
+        ensure!(resolver.resolve(6).is_ok(), "nobody waits");
+        ensure_eq!(limited.await?, 6, "the value");
+        ensure_eq!(lp.pending_calls().len(), calls, "pending calls");
+        ensure_eq!(lp.task_count(), tasks, "tasks");
+        Ok(())
+    })
+}
+
+/// Cancelled through the limit, while a task waits for it.
+pub fn prom_28<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let (_resolver, promise) = Deferred::<u8>::new();
+        let limited = promise.timeout(&lp, LONG);
+        limited.cancel("from elsewhere");
+        let failure = limited.await.err();
+        let kind = failure.map(|failure| (failure.kind(), failure.text().into_owned()));
+        let expected = (FailureKind::Cancelled, "from elsewhere".to_owned());
+        ensure_eq!(kind, Some(expected), "the outcome");
+        Ok(())
+    })
+}
+
+/// By its canceller, and by a task that goes on after the cancel.
+pub fn prom_29<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let (_resolver, promise) = Deferred::with_canceller(|_| Some(Ok("half of it")));
+        ensure_eq!(
+            promise.timeout(&lp, SHORT).await?,
+            "half of it",
+            "the canceller's value"
+        );
+        let inner = lp.clone();
+        let task = lp.spawn(async move {
+            let caught = polyloop_core::catch_cancel(std::future::pending::<()>()).await;
+            inner.sleep(SHORT).await;
+            caught.is_err()
+        });
+        ensure!(task.timeout(&lp, SHORT).await?, "the task's value");
+        Ok(())
+    })
+}
+
+/// The body's destructor has run by then.
+pub fn prom_30<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        for _ in 0..10 {
+            let gone = Flag::new();
+            let guard = gone.on_drop();
+            let task = lp.spawn(async move {
+                std::future::pending::<()>().await;
+                drop(guard);
+            });
+            let outcome = task.timeout(&lp, SHORT).await;
+            ensure!(
+                outcome.is_err_and(|failure| failure.is_timed_out()),
+                "it did not time out"
+            );
+            ensure!(gone.is_set(), "the timeout came while the work still stood");
+        }
+        Ok(())
+    })
+}
+
+/// Something there, something pending, and work that would begin at the first poll.
+pub fn prom_31<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let there = Deferred::resolved(1).timeout(&lp, Duration::ZERO).await?;
+        ensure_eq!(there, 1, "an outcome that is there");
+        let (_resolver, pending) = Deferred::<u8>::new();
+        let outcome = pending.timeout(&lp, Duration::ZERO).await;
+        ensure!(
+            outcome.is_err_and(|failure| failure.is_timed_out()),
+            "a pending one"
+        );
+        let begun = Flag::new();
+        let (noted, inner) = (begun.clone(), lp.clone());
+        let work = Deferred::resolved(1).and_then(move |n: u8| {
+            noted.set();
+            inner.spawn(async move { n })
+        });
+        let outcome = work.timeout(&lp, Duration::ZERO).await;
+        ensure!(
+            outcome.is_err_and(|failure| failure.is_timed_out()),
+            "work not begun"
+        );
+        ensure!(!begun.is_set(), "the work was begun");
+        Ok(())
+    })
+}

@@ -1,0 +1,20 @@
+//! What the checks observe with: a protocol that keeps a journal, peers without a
+//! protocol, the reports of a loop, and ways to wait that never assume speed.
+
+mod inside;
+mod journal;
+mod peer;
+mod protocol;
+mod reports;
+mod scripted;
+mod waiting;
+
+pub use inside::{inside, is_inside};
+pub use journal::{Event, Journal};
+pub use peer::{
+    End, MUCH, Pair, RawListener, dial, listen, narrow_peer, pair, pattern, raw_peer, read_all,
+};
+pub use protocol::{Once, Probe};
+pub use reports::Reports;
+pub use scripted::{Fate, Scripted};
+pub use waiting::{Flag, SetOnDrop, block_on, poll_once, quiet, run, until};

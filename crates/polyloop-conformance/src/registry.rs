@@ -1,0 +1,202 @@
+//! The one list of what stands behind each ID: a check, a reason, or nothing yet.
+//!
+//! Tests, the runner and the suite's own tests are all made from it.
+
+use crate::behaviour::{Behaviour, Capability, Standing, id_of, text_of};
+use crate::checks;
+
+/// Hands the list to the macro `$callback`, with `$context` in front.
+///
+/// `module: Capability { ids }` are the checks, each a function of that name in that
+/// module of [`checks`](crate::checks).
+#[doc(hidden)]
+#[macro_export]
+macro_rules! for_each_behaviour {
+    ($callback:ident $($context:tt)*) => {
+        $crate::$callback! {
+            [$($context)*]
+            checks {
+                running: Core {
+                    loop_01 loop_02 loop_03 loop_04 loop_05 loop_06 loop_10 loop_11
+                    loop_37
+                }
+                calls: Core {
+                    loop_12 loop_18 loop_31 loop_32 loop_33 loop_34 loop_35
+                }
+                timers: Core {
+                    loop_14 loop_15 loop_16 loop_17 loop_19 loop_20 loop_21 loop_22
+                    loop_30
+                }
+                threads: Threads {
+                    loop_23 loop_24 loop_25 loop_27 loop_28 loop_29
+                }
+                ending: Tcp {
+                    loop_09 loop_13
+                }
+                promise_links: Core {
+                    prom_01 prom_02 prom_03 prom_04 prom_05 prom_06 prom_07 prom_08
+                    prom_09 prom_10 prom_11 prom_12 prom_13
+                }
+                promise_cancel: Core {
+                    prom_16 prom_17 prom_18 prom_19 prom_20 prom_21 prom_22 prom_23
+                    prom_24 prom_25
+                }
+                promise_timeout: Core {
+                    prom_26 prom_27 prom_28 prom_29 prom_30 prom_31
+                }
+                promise_sharing: Core {
+                    prom_32 prom_33 prom_34 prom_35 prom_37 prom_38 prom_39 prom_40
+                }
+                combine_all: Core {
+                    comb_01 comb_02 comb_03 comb_04 comb_05 comb_06 comb_07 comb_08
+                    comb_09 comb_18
+                }
+                combine_some: Core {
+                    comb_10 comb_11 comb_12 comb_13 comb_14 comb_15 comb_16 comb_17
+                }
+                coroutines: Core {
+                    coro_01 coro_02 coro_03 coro_04 coro_05 coro_06 coro_07 coro_08
+                    coro_09 coro_10 coro_12
+                }
+                stream_writing: Tcp {
+                    tran_01 tran_02 tran_04 tran_05 tran_07 tran_08 tran_19 tran_20
+                    tran_21 tran_22 tran_23
+                }
+                stream_closing: Tcp {
+                    tran_06 tran_09 tran_10 tran_11 tran_12 tran_13 tran_14 tran_15
+                    tran_16 tran_17 tran_18
+                }
+                stream_reading: Tcp {
+                    tran_24 tran_25 tran_26 tran_27 tran_28 tran_29 tran_30
+                }
+                flow: Tcp {
+                    prod_08
+                }
+                producing: Tcp {
+                    prod_01 prod_02 prod_03 prod_04 prod_05 prod_06 prod_07
+                }
+                switching: Tcp {
+                    tran_32 buf_01 buf_02 buf_03
+                }
+                protocol_events: Tcp {
+                    proto_01 proto_02 proto_03 proto_04 proto_05 proto_06 proto_07
+                    proto_08 proto_09 proto_10 proto_11 proto_12 proto_13
+                }
+                factories: Tcp {
+                    fact_01 fact_02 fact_03 fact_04 fact_05 fact_06 fact_07
+                }
+                serving: Tcp {
+                    serv_01 serv_05 serv_06 serv_08 serv_09 serv_11
+                }
+                serving: Ipv6 {
+                    serv_03
+                }
+                serving: SystemSockets {
+                    serv_04
+                }
+                connecting: Tcp {
+                    cli_01 cli_02 cli_03 cli_05 cli_06 cli_07 cli_08 cli_09 cli_10
+                    cli_11 cli_12
+                }
+                connecting: Resolve {
+                    cli_04
+                }
+                retrying: Core {
+                    cli_13 cli_15
+                }
+                client_service: Tcp {
+                    cli_14 cli_16 cli_17 cli_18 cli_19
+                }
+                locks: Core {
+                    sync_01 sync_02 sync_04 sync_05 sync_06 sync_07 sync_08 sync_09
+                    sync_10 sync_11
+                }
+                queues: Core {
+                    sync_12 sync_13 sync_14 sync_15 sync_16
+                }
+                looping: Core {
+                    sched_01 sched_02 sched_03 sched_04 sched_05 sched_06 sched_07
+                    sched_08
+                }
+                delaying: Core {
+                    sched_09 sched_10 sched_11
+                }
+                cooperating: Core {
+                    sched_12 sched_13 sched_14 sched_15 sched_16 sched_17
+                }
+                batching: Core {
+                    sched_18 sched_19 sched_20 sched_21 sched_22
+                }
+                errors: Core {
+                    err_01 err_02 err_03 err_04 err_05 err_07
+                }
+            }
+            reasons {
+                loop_26
+                    "Every handle is `Send + Sync` and every method may be called from any thread, so there is no wrong thread; what must not leave its thread does not compile."
+                loop_36
+                    "Nothing to hold a loop to: every check passes whatever the order between calls, timers, sockets and threads."
+                prom_14
+                    "A link is added by consuming the chain, which no link of that chain holds while it runs."
+                prom_15
+                    "`resolve` and `reject` consume the resolver, so a second settling does not compile."
+                prom_36
+                    "Left out: nothing that polyloop takes after uses it, and a chain is paused by not awaiting it."
+                coro_11
+                    "Rust has no implicit context: a future owns what it captured, and changes inside it stay inside."
+                sync_03
+                    "Only a guard releases a lock, and dropping one twice does not compile; a semaphore's raw release is SYNC-08."
+                tran_03
+                    "Left open on purpose; only a graceful close promises delivery."
+                tran_31
+                    "Addresses and options have methods of their own, which answer with `Option` or an error; there is no table of names to look up."
+                err_06
+                    "Every constructor of a failure takes an error or a text."
+            }
+            not_yet {
+                loop_07 loop_08 serv_02 serv_07
+                serv_10 serv_12 serv_13
+            }
+        }
+    };
+}
+
+macro_rules! standings {
+    (
+        [$loop:ident]
+        checks { $($module:ident: $needs:ident { $($id:ident)* })* }
+        reasons { $($reasoned:ident $why:literal)* }
+        not_yet { $($missing:ident)* }
+    ) => {
+        vec![
+            $($((
+                stringify!($id),
+                Standing::Check(Capability::$needs, checks::$module::$id::<$loop>),
+            ),)*)*
+            $((stringify!($reasoned), Standing::Reason($why)),)*
+            $((stringify!($missing), Standing::NotYet),)*
+        ]
+    };
+}
+pub(crate) use standings;
+
+/// Every behaviour of the catalogue, in its order, with what stands behind it.
+///
+/// # Panics
+/// If the list names an ID that the catalogue doesn't know.
+pub fn behaviours<L: polyloop_core::MainLoop>() -> Vec<Behaviour<L>> {
+    let standings: Vec<(&str, Standing<L>)> = for_each_behaviour!(standings L);
+    let mut behaviours: Vec<Behaviour<L>> = standings
+        .into_iter()
+        .map(|(name, standing)| {
+            let id = id_of(name);
+            match text_of(&id) {
+                Some(text) => Behaviour { id, text, standing },
+                None => panic!("the catalogue has no {id}"),
+            }
+        })
+        .collect();
+    let place = |id: &str| crate::behaviour::catalogue().position(|(known, _)| known == id);
+    behaviours.sort_by_key(|behaviour| place(&behaviour.id));
+    behaviours
+}

@@ -1,0 +1,218 @@
+//! Runs checks: each on a thread of its own, with a deadline, its panics caught.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use polyloop_core::MainLoop;
+
+use crate::behaviour::{Behaviour, Capability, Check, Standing, id_of, text_of};
+use crate::registry::behaviours;
+
+/// How long a check may take. None needs more than a few seconds on a busy machine.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How one behaviour fared on one loop.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// `LOOP-14`.
+    pub id: String,
+    /// Its sentence.
+    pub text: &'static str,
+    /// How it went.
+    pub status: Status,
+}
+
+/// How a check went. Its text is `pass`, `fail: why` or `n/a: why`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// The loop does it.
+    Pass,
+    /// The loop doesn't; what was seen instead.
+    Fail(String),
+    /// There is nothing to check here, and why.
+    NotApplicable(String),
+    /// The suite has no check for it yet.
+    NotYet,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pass => f.write_str("pass"),
+            Self::Fail(why) => write!(f, "fail: {why}"),
+            Self::NotApplicable(why) => write!(f, "n/a: {why}"),
+            Self::NotYet => f.write_str("n/a: not checked yet"),
+        }
+    }
+}
+
+/// Runs the whole suite on the loops that `make` makes.
+///
+/// ```no_run
+/// # use polyloop_core::MainLoop;
+/// # fn report<L: MainLoop>(make: fn() -> L) {
+/// for outcome in polyloop_conformance::run_all(make, "my loop") {
+///     println!("{} {}", outcome.id, outcome.status);
+/// }
+/// # }
+/// ```
+pub fn run_all<L, M>(make: M, name: &str) -> Vec<Outcome>
+where
+    L: MainLoop,
+    M: Fn() -> L + Send + Sync + 'static,
+{
+    Runner::new(name, make).run_all()
+}
+
+/// Runs the suite, or parts of it, and gives the outcomes as values.
+pub struct Runner<M> {
+    name: String,
+    make: Arc<M>,
+    lacks: Vec<Capability>,
+    deadline: Duration,
+}
+
+impl<M> Runner<M> {
+    /// A runner for the loops that `make` makes; `name` names their threads.
+    pub fn new(name: impl Into<String>, make: M) -> Self {
+        Self {
+            name: name.into(),
+            make: Arc::new(make),
+            lacks: Vec::new(),
+            deadline: DEADLINE,
+        }
+    }
+
+    /// What the loop can't do: checks that need it are not applicable.
+    pub fn lacking(mut self, lacks: &[Capability]) -> Self {
+        self.lacks = lacks.to_vec();
+        self
+    }
+
+    /// How long a check may take, instead of [`DEADLINE`].
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Runs everything, one after the other, in the order of the catalogue.
+    pub fn run_all<L>(&self) -> Vec<Outcome>
+    where
+        L: MainLoop,
+        M: Fn() -> L + Send + Sync + 'static,
+    {
+        behaviours::<L>().iter().map(|b| self.judge(b)).collect()
+    }
+
+    /// Runs the check of one ID, as `LOOP-14` or `loop_14`. `None` if there is no
+    /// such ID.
+    pub fn run_one<L>(&self, id: &str) -> Option<Outcome>
+    where
+        L: MainLoop,
+        M: Fn() -> L + Send + Sync + 'static,
+    {
+        let id = id_of(id);
+        let behaviours = behaviours::<L>();
+        let found = behaviours.iter().find(|behaviour| behaviour.id == id)?;
+        Some(self.judge(found))
+    }
+
+    fn judge<L>(&self, behaviour: &Behaviour<L>) -> Outcome
+    where
+        L: MainLoop,
+        M: Fn() -> L + Send + Sync + 'static,
+    {
+        let status = match &behaviour.standing {
+            Standing::Reason(why) => Status::NotApplicable((*why).to_owned()),
+            Standing::NotYet => Status::NotYet,
+            Standing::Check(needs, _) if self.lacks.contains(needs) => lacking(*needs),
+            Standing::Check(_, check) => {
+                let thread = format!("{} {}", self.name, behaviour.id);
+                within(self.deadline, thread, self.make.clone(), *check)
+            }
+        };
+        Outcome {
+            id: behaviour.id.clone(),
+            text: behaviour.text,
+            status,
+        }
+    }
+}
+
+fn lacking(needs: Capability) -> Status {
+    Status::NotApplicable(format!("the loop has no {needs:?}"))
+}
+
+/// Runs one check on a thread of its own. One that hangs keeps its thread, and the
+/// others go on.
+fn within<L, M>(deadline: Duration, thread: String, make: Arc<M>, check: Check<L>) -> Status
+where
+    L: MainLoop,
+    M: Fn() -> L + Send + Sync + 'static,
+{
+    let (sender, receiver) = mpsc::channel();
+    let started = thread::Builder::new().name(thread).spawn(move || {
+        let judged = catch_unwind(AssertUnwindSafe(|| check(&*make)));
+        let _ = sender.send(match judged {
+            Ok(Ok(())) => Status::Pass,
+            Ok(Err(fault)) => Status::Fail(format!("{fault:?}")),
+            Err(payload) => Status::Fail(format!("panicked: {}", text(payload.as_ref()))),
+        });
+    });
+    if let Err(error) = started {
+        return Status::Fail(format!("no thread for the check: {error}"));
+    }
+    receiver
+        .recv_timeout(deadline)
+        .unwrap_or_else(|_| Status::Fail(format!("not done within {deadline:?}")))
+}
+
+fn text(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a text")
+}
+
+/// The body of one test of [`suite!`](crate::suite).
+///
+/// # Panics
+/// With the ID, its sentence and what was seen, if the loop does not conform.
+pub fn assert_conforms<L, M>(
+    name: &str,
+    needs: Capability,
+    lacks: &[Capability],
+    make: M,
+    check: Check<L>,
+) where
+    L: MainLoop,
+    M: Fn() -> L + Send + Sync + 'static,
+{
+    let id = id_of(name);
+    if lacks.contains(&needs) {
+        println!("{id} n/a: the loop has no {needs:?}");
+        return;
+    }
+    if let Status::Fail(why) = within(DEADLINE, id.clone(), Arc::new(make), check) {
+        panic!(
+            "{id}: {}\n    seen: {why}",
+            text_of(&id).unwrap_or_default()
+        );
+    }
+}
+
+impl<M> fmt::Debug for Runner<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("name", &self.name)
+            .field("lacks", &self.lacks)
+            .finish_non_exhaustive()
+    }
+}

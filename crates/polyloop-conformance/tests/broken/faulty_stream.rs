@@ -1,0 +1,141 @@
+//! Streams and listeners that are broken in one way.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use polyloop_core::{Listener, Stream};
+use socket2::SockRef;
+
+use crate::faulty_loop::Fault;
+
+pub(crate) struct FaultyStream<S> {
+    inner: S,
+    fault: Option<Fault>,
+}
+
+impl<S> FaultyStream<S> {
+    pub(crate) fn new(inner: S, fault: Option<Fault>) -> Self {
+        Self { inner, fault }
+    }
+}
+
+impl<S: Stream> AsyncRead for FaultyStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = ready!(Pin::new(&mut self.inner).poll_read(cx, buf));
+        Poll::Ready(match (self.fault, polled) {
+            (Some(Fault::HidesResets), Err(_)) => Ok(0),
+            (Some(Fault::ResetsAtEof), Ok(0)) => Err(io::ErrorKind::ConnectionReset.into()),
+            (Some(Fault::SwapsBytes), Ok(n)) => {
+                buf[..n].reverse();
+                Ok(n)
+            }
+            (Some(Fault::LosesBytes), Ok(n)) if n > 1 => Ok(n - 1),
+            (_, polled) => polled,
+        })
+    }
+}
+
+impl<S: Stream> AsyncWrite for FaultyStream<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.inner).poll_write(cx, buf);
+        match (self.fault, polled) {
+            // What the system does not take is dropped.
+            (Some(Fault::TakesEverything), Poll::Pending | Poll::Ready(Ok(_))) => {
+                Poll::Ready(Ok(buf.len()))
+            }
+            (Some(Fault::RepeatsBytes), Poll::Ready(Ok(n))) if n > 1 => Poll::Ready(Ok(n - 1)),
+            (_, polled) => polled,
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.fault == Some(Fault::NoHalfClose) {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.inner).poll_close(cx)
+    }
+}
+
+impl<S: Stream> Stream for FaultyStream<S> {
+    fn socket(&self) -> Option<SockRef<'_>> {
+        self.inner.socket()
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        if self.fault == Some(Fault::SwapsAddresses) {
+            return self.inner.peer_addr();
+        }
+        self.inner.local_addr()
+    }
+
+    fn set_nodelay(&self, on: bool) -> io::Result<()> {
+        if self.fault == Some(Fault::IgnoresOptions) {
+            return Ok(());
+        }
+        self.inner.set_nodelay(on)
+    }
+
+    fn reset_on_drop(&self) -> io::Result<()> {
+        if self.fault == Some(Fault::NoReset) {
+            return Ok(());
+        }
+        self.inner.reset_on_drop()
+    }
+}
+
+pub(crate) struct FaultyListener<K> {
+    inner: K,
+    fault: Option<Fault>,
+    accepted: usize,
+}
+
+impl<K> FaultyListener<K> {
+    pub(crate) fn new(inner: K, fault: Option<Fault>) -> Self {
+        Self {
+            inner,
+            fault,
+            accepted: 0,
+        }
+    }
+}
+
+impl<K: Listener> Listener for FaultyListener<K> {
+    type Stream = FaultyStream<K::Stream>;
+
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+        loop {
+            let (stream, peer) = ready!(self.inner.poll_accept(cx))?;
+            self.accepted += 1;
+            if self.fault == Some(Fault::DropsConnections) && self.accepted.is_multiple_of(4) {
+                continue;
+            }
+            return Poll::Ready(Ok((FaultyStream::new(stream, self.fault), peer)));
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        let mut address = self.inner.local_addr()?;
+        if self.fault == Some(Fault::HidesThePort) {
+            address.set_port(0);
+        }
+        Ok(address)
+    }
+}

@@ -1,0 +1,96 @@
+//! The checks can fail: each test breaks one thing in a loop, below or above core,
+//! and the check for it says so. The same check passes on the loop unbroken.
+
+mod faulty_abilities;
+mod faulty_loop;
+mod faulty_stream;
+
+use std::time::Duration;
+
+use faulty_loop::{Fault, FaultyLoop};
+use polyloop_conformance::probe::{Event, Journal};
+use polyloop_conformance::{Runner, Status};
+use polyloop_core::CloseReason;
+
+/// The check of `id` fails with `fault`, and passes without.
+fn breaks(fault: Fault, id: &str) {
+    let sound = Runner::new("sound", || FaultyLoop::new(None));
+    let status = sound.run_one(id).expect("a known ID").status;
+    assert_eq!(status, Status::Pass, "{id} on the loop unbroken");
+    // A fault may also show as a check that never ends.
+    let faulty = Runner::new("faulty", move || FaultyLoop::new(Some(fault)))
+        .deadline(Duration::from_secs(3));
+    let status = faulty.run_one(id).expect("a known ID").status;
+    assert!(
+        matches!(status, Status::Fail(_)),
+        "{fault:?} went unnoticed by {id}: {status}"
+    );
+}
+
+macro_rules! broken {
+    ($($name:ident: $fault:ident => $($id:literal),+;)*) => {$(
+        #[test]
+        fn $name() {
+            $(breaks(Fault::$fault, $id);)+
+        }
+    )*};
+}
+
+broken! {
+    a_timer_that_is_early: EarlyTimers => "LOOP-15";
+    a_timer_that_cannot_be_moved: UnmovableTimers => "LOOP-20";
+    a_clock_that_steps_back: ClockStepsBack => "LOOP-30";
+    a_spawn_that_polls_at_once: PollsInsideSpawn => "LOOP-35";
+    blocking_work_on_the_caller: BlocksTheCaller => "LOOP-27", "LOOP-28";
+    blocking_work_that_is_lost: LosesBlockingWork => "LOOP-29";
+    tasks_that_never_run: LosesTasks => "LOOP-09", "LOOP-12", "LOOP-23";
+    a_value_that_is_lost: LosesValues => "CORO-04", "CORO-06", "PROM-39";
+    a_task_that_is_never_done: NeverFinished => "PROM-19", "PROM-37";
+    a_task_that_is_done_too_soon: AlwaysFinished => "CORO-05", "PROM-25", "PROM-30";
+    an_abort_seen_as_a_clean_end: NoReset => "TRAN-09";
+    a_half_close_that_is_swallowed: NoHalfClose => "TRAN-14";
+    a_writer_without_back_pressure: TakesEverything => "TRAN-05", "TRAN-16", "TRAN-20", "PROD-08";
+    bytes_in_the_wrong_order: SwapsBytes => "TRAN-01", "TRAN-04";
+    bytes_sent_twice: RepeatsBytes => "TRAN-01", "PROTO-10";
+    bytes_that_are_lost: LosesBytes => "TRAN-24", "TRAN-26";
+    a_reset_seen_as_a_clean_end: HidesResets => "PROTO-04";
+    an_end_seen_as_a_reset: ResetsAtEof => "TRAN-17", "PROTO-03", "TRAN-01";
+    no_delay_left_off: NoDelayOff => "TRAN-27";
+    options_that_do_nothing: IgnoresOptions => "TRAN-28";
+    addresses_the_wrong_way_round: SwapsAddresses => "TRAN-29", "TRAN-30";
+    a_port_that_stays_zero: HidesThePort => "SERV-01";
+    connections_lost_in_the_queue: DropsConnections => "SERV-11";
+    a_busy_address_that_is_taken: MovesBusyPorts => "SERV-06", "FACT-07";
+    a_local_address_that_is_ignored: IgnoresLocalAddress => "CLI-11";
+    a_refusal_of_the_wrong_kind: WrongRefusal => "CLI-03";
+    a_resolver_that_knows_everything: ResolvesEverything => "CLI-04";
+}
+
+fn journal(events: &[Event]) -> Journal {
+    let journal = Journal::new();
+    events.iter().cloned().for_each(|event| journal.push(event));
+    journal
+}
+
+#[test]
+fn a_life_out_of_order_is_noticed() {
+    use Event::{Data, Eof, Made, Pause, Resume};
+    let data = || Data(vec![1]);
+    let lost = || Event::Lost(CloseReason::Clean);
+    let sound = [Made, data(), Pause, Resume, data(), Eof, lost()];
+    assert!(journal(&sound).is_one_whole_life().is_ok());
+    for broken in [
+        vec![Made, data()],
+        vec![Made, lost(), lost()],
+        vec![Made, lost(), data()],
+        vec![data(), Made, lost()],
+        vec![Made, Made, lost()],
+        vec![Made, Eof, data(), lost()],
+        vec![Made, Eof, Eof, lost()],
+        vec![Made, Pause, Pause, lost()],
+        vec![Made, Resume, lost()],
+    ] {
+        let verdict = journal(&broken).is_one_whole_life();
+        assert!(verdict.is_err(), "{broken:?} passed as a whole life");
+    }
+}

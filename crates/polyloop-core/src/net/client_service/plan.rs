@@ -1,0 +1,25 @@
+//! What a service does, as against the state it is in: it outlives each run of the
+//! task, so that a service can be started again.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Mutex;
+
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
+use crate::factory::{ProtocolFactory, SharedFactory};
+use crate::failure::Failure;
+use crate::net::ConnectOptions;
+use crate::net::retry::RetryPolicy;
+
+pub(super) type Step = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+pub(super) type Prepare<P> = Box<dyn FnMut(Connection<P>) -> Step + Send>;
+
+pub(super) struct Plan<F: ProtocolFactory> {
+    pub(super) endpoint: Endpoint,
+    pub(super) options: ConnectOptions,
+    pub(super) factory: SharedFactory<F>,
+    /// The locks are the task's alone; they make the plan shareable.
+    pub(super) policy: Mutex<Box<dyn RetryPolicy>>,
+    pub(super) prepare: Option<Mutex<Prepare<F::Protocol>>>,
+}

@@ -1,0 +1,187 @@
+//! The task that accepts connections.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::registry::{Membership, Registry};
+use crate::calls::{WakeUp, after};
+use crate::connection::Mailbox;
+use crate::connection::driver::{Driver, UntilLost};
+use crate::event_loop::Loop;
+use crate::factory::{ProtocolFactory, Started};
+use crate::failure::Failure;
+use crate::net::socket::{ACCEPTED_INHERIT, configure};
+use crate::net::{ListenOptions, Listener, Stream};
+use crate::promise::Promise as _;
+use crate::task;
+
+/// Accepts for all the listening sockets of a server.
+pub(super) struct Acceptor<L: Loop, F: ProtocolFactory> {
+    lp: L,
+    listeners: Vec<L::TcpListener>,
+    factory: Option<Started<F>>,
+    options: ListenOptions,
+    registry: Arc<Registry<F::Protocol>>,
+    /// Failures in a row.
+    failures: usize,
+    /// Out of descriptors: nothing is accepted until then.
+    resting: Option<WakeUp>,
+}
+
+/// Accepts per poll and socket, after which other tasks get their turn.
+const ACCEPTS_PER_POLL: usize = 32;
+
+/// How long nothing is accepted after the descriptors have run out (SERV-10).
+const REST: Duration = Duration::from_secs(1);
+
+/// What came of looking at one listening socket.
+enum Looked {
+    /// Nobody else waits.
+    Empty,
+    /// There may be more.
+    More,
+    /// Nothing can be accepted for a while.
+    Rest,
+}
+
+impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
+    pub(super) fn new(
+        lp: L,
+        listeners: Vec<L::TcpListener>,
+        factory: Started<F>,
+        options: ListenOptions,
+        registry: Arc<Registry<F::Protocol>>,
+    ) -> Self {
+        Self {
+            lp,
+            listeners,
+            factory: Some(factory),
+            options,
+            registry,
+            failures: 0,
+            resting: None,
+        }
+    }
+
+    fn accept(&mut self, stream: L::TcpStream, peer: SocketAddr) {
+        self.failures = 0;
+        if !ACCEPTED_INHERIT && let Some(socket) = stream.socket() {
+            // An option that can't be set is no reason to lose a connection.
+            let _ = configure(socket, &self.options.tcp);
+        }
+        let Some(factory) = &mut self.factory else {
+            return;
+        };
+        let protocol = match factory.build(peer) {
+            Ok(Some(protocol)) => protocol,
+            Ok(None) => return,
+            Err(failure) => {
+                self.lp
+                    .state()
+                    .report(&format!("the factory failed for {peer}"), &failure);
+                return;
+            }
+        };
+        let mailbox = Arc::new(Mailbox::new(peer, self.options.write_limits.high()));
+        let membership = Membership::new(&self.registry, mailbox.clone());
+        let driver = Driver::new(
+            self.lp.clone(),
+            stream,
+            protocol,
+            mailbox,
+            self.options.write_limits,
+        )
+        .holding(UntilLost::Member(membership));
+        task::spawn(&self.lp, driver).detach();
+    }
+
+    fn look(&mut self, place: usize, cx: &mut Context<'_>) -> Looked {
+        for _ in 0..ACCEPTS_PER_POLL {
+            // The factory may have closed its own server.
+            if self.registry.is_closing() {
+                return Looked::Empty;
+            }
+            match self.listeners[place].poll_accept(cx) {
+                Poll::Pending => return Looked::Empty,
+                Poll::Ready(Ok((stream, peer))) => self.accept(stream, peer),
+                Poll::Ready(Err(error)) => {
+                    self.failures += 1;
+                    if !is_the_peers_affair(&error) || self.failures > ACCEPTS_PER_POLL {
+                        self.rest(place, error, cx);
+                        return Looked::Rest;
+                    }
+                }
+            }
+        }
+        Looked::More
+    }
+
+    /// Accepts nothing for a while, and says why.
+    fn rest(&mut self, place: usize, error: io::Error, cx: &Context<'_>) {
+        self.failures = 0;
+        let until = after(self.lp.state().now(), REST);
+        self.resting = WakeUp::at(&self.lp, until, cx.waker()).ok();
+        let on = self.listeners[place]
+            .local_addr()
+            .map_or_else(|_| String::new(), |address| format!(" on {address}"));
+        self.lp.state().report(
+            &format!("accepting{on} failed and rests for {REST:?}"),
+            &Failure::new(error),
+        );
+    }
+}
+
+/// A connection that was gone before it was accepted says nothing about the next
+/// (SERV-11).
+fn is_the_peers_affair(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied
+    )
+}
+
+impl<L: Loop, F: ProtocolFactory> Unpin for Acceptor<L, F> {}
+
+impl<L: Loop, F: ProtocolFactory> Future for Acceptor<L, F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if !this.registry.wait_for_close(cx.waker()) {
+            return Poll::Ready(());
+        }
+        if this.resting.as_ref().is_some_and(WakeUp::is_pending) || this.registry.is_waiting() {
+            return Poll::Pending;
+        }
+        this.resting = None;
+        let mut more = false;
+        for place in 0..this.listeners.len() {
+            match this.look(place, cx) {
+                Looked::Empty => {}
+                Looked::More => more = true,
+                Looked::Rest => return Poll::Pending,
+            }
+        }
+        if this.registry.is_closing() {
+            return Poll::Ready(());
+        }
+        if more {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl<L: Loop, F: ProtocolFactory> Drop for Acceptor<L, F> {
+    fn drop(&mut self) {
+        self.listeners.clear();
+        self.factory = None;
+        self.registry.released();
+    }
+}

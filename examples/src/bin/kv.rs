@@ -1,0 +1,27 @@
+//! A key-value server: `kv 127.0.0.1:6379`, then `redis-cli`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use polyloop_examples::kv::KvServer;
+use polyloop_examples::program::{LoopChoice, announce};
+
+/// A key-value server that speaks RESP2, the protocol of Redis.
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    choice: LoopChoice,
+    /// Where to listen; port 0 picks a free one.
+    #[arg(default_value = "127.0.0.1:6379")]
+    address: String,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    arguments.choice.run(async |lp| {
+        let server = KvServer::serve(&lp, &*arguments.address).await?;
+        announce(server.local_addr())?;
+        server.closed().await;
+        Ok(())
+    })
+}

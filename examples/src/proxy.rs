@@ -1,0 +1,126 @@
+//! Proxy: a TCP forwarder that never holds more than it was told to.
+//!
+//! Two connections are joined into a [`Link`](link::Link): what one receives, the other sends.
+//! They are different tasks, maybe on different threads, so each speaks to the other
+//! through its [`TransportHandle`](polyloop_core::TransportHandle). What has to hold,
+//! whatever the two sides do:
+//!
+//! * **Memory.** While much waits for one side, the other is not read from. A
+//!   direction holds at most the high mark of the write buffer, [`READ_AHEAD`], and
+//!   one read ([`ProxyStats::peak_buffered`] shows what it came to).
+//! * **Half close.** The end of one side's sending is passed on behind its last byte;
+//!   the other direction goes on.
+//! * **Resets.** One that is reset or fails resets the other: its peer must not take
+//!   half of an answer for all of it.
+//! * **Nothing before the target is there.** A client is not read from until then, so
+//!   its data waits in its own buffers. If the target can't be reached, the client's
+//!   connection is closed.
+
+mod link;
+mod side;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use polyloop_core::{
+    ConnectOptions, IntoEndpoint, ListenError, ListenOptions, Loop, Server, WriteLimits,
+};
+
+pub use link::{ProxyStats, READ_AHEAD};
+use side::Dialer;
+pub use side::Side;
+
+/// What can be set about a proxy.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ProxyOptions {
+    /// The accepted side.
+    pub listen: ListenOptions,
+    /// The side towards the target.
+    pub connect: ConnectOptions,
+}
+
+impl ProxyOptions {
+    /// Sets the watermarks of both sides.
+    pub fn write_limits(mut self, limits: WriteLimits) -> Self {
+        self.listen = self.listen.write_limits(limits);
+        self.connect = self.connect.write_limits(limits);
+        self
+    }
+}
+
+/// A running proxy. Dropping it leaves the proxy running.
+#[must_use = "a proxy runs on when its handle is dropped; keep it to close it"]
+pub struct Proxy<L: Loop> {
+    server: Server<Side<L>>,
+    stats: Arc<ProxyStats>,
+}
+
+impl<L: Loop> Proxy<L> {
+    /// Forwards what comes to `listen` to `target`, on any loop.
+    pub async fn serve(
+        lp: &L,
+        listen: impl IntoEndpoint,
+        target: impl IntoEndpoint,
+    ) -> Result<Self, ListenError> {
+        Self::serve_with(lp, listen, target, ProxyOptions::default()).await
+    }
+
+    /// [`serve`](Self::serve) with options of your own.
+    pub async fn serve_with(
+        lp: &L,
+        listen: impl IntoEndpoint,
+        target: impl IntoEndpoint,
+        options: ProxyOptions,
+    ) -> Result<Self, ListenError> {
+        let stats = Arc::new(ProxyStats::default());
+        let dialer = Dialer {
+            lp: lp.clone(),
+            target: target.into_endpoint()?,
+            options: options.connect,
+        };
+        let shared = stats.clone();
+        let factory = move || Side::accepted(dialer.clone(), shared.clone());
+        let server = lp
+            .serve_with(listen.into_endpoint()?, options.listen, factory)
+            .await?;
+        Ok(Self { server, stats })
+    }
+
+    /// The address listened on, with the port that was really given.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+
+    /// What went through it.
+    pub fn stats(&self) -> &ProxyStats {
+        &self.stats
+    }
+
+    /// How many clients are connected.
+    pub fn client_count(&self) -> usize {
+        self.server.connection_count()
+    }
+
+    /// Stops accepting, and ends every link once what it holds is sent.
+    pub fn close(&self) {
+        self.server.close();
+        for connection in self.server.connections() {
+            connection.close();
+        }
+    }
+
+    /// Waits until the port is released and the last client has gone.
+    pub async fn closed(&self) {
+        self.server.drained().await;
+    }
+}
+
+impl<L: Loop> std::fmt::Debug for Proxy<L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proxy")
+            .field("server", &self.server)
+            .field("stats", &self.stats)
+            .finish()
+    }
+}

@@ -1,0 +1,149 @@
+//! The programs themselves, as a user starts them, on each loop that is compiled in.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use polyloop::AnyLoop;
+
+/// A program that serves until it is killed, which dropping it does.
+struct Running {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Running {
+    fn start(program: &str, arguments: &[&str]) -> Self {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("its output is a pipe");
+        BufReader::new(out).read_line(&mut line).expect("a line");
+        let address = line
+            .trim()
+            .strip_prefix("listening on ")
+            .and_then(|address| address.parse().ok())
+            .unwrap_or_else(|| panic!("{program} says {line:?}"));
+        Self { child, address }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("it listens");
+        let patience = Some(Duration::from_secs(30));
+        stream.set_read_timeout(patience).expect("a timeout");
+        stream
+    }
+
+    fn exchange(&self, request: &str, reply: &str) {
+        let mut stream = self.connect();
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut got = vec![0; reply.len()];
+        stream.read_exact(&mut got).expect("it answers");
+        assert_eq!(String::from_utf8_lossy(&got), reply);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn output(program: &str, arguments: &[&str]) -> Output {
+    Command::new(program)
+        .args(arguments)
+        .output()
+        .expect("the program starts")
+}
+
+const ANY: &str = "127.0.0.1:0";
+
+#[test]
+fn kv_says_where_it_listens_and_on_what_loop() {
+    for name in AnyLoop::available() {
+        let kv = Running::start(env!("CARGO_BIN_EXE_kv"), &["--loop", name, ANY]);
+        kv.exchange("PING\r\n", "+PONG\r\n");
+        let mut stream = kv.connect();
+        stream.write_all(b"INFO\r\nQUIT\r\n").expect("it reads");
+        let mut info = String::new();
+        stream.read_to_string(&mut info).expect("it answers");
+        assert!(info.contains(&format!("\r\nloop:{name}\r\n")), "{info}");
+    }
+}
+
+#[test]
+fn the_environment_chooses_where_no_argument_does() {
+    for name in AnyLoop::available() {
+        let output = Command::new(env!("CARGO_BIN_EXE_slow_square"))
+            .env("POLYLOOP_LOOP", name)
+            .arg("3")
+            .output()
+            .expect("the program starts");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(
+            text.matches("3 to the fourth power is 81").count(),
+            2,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn echo_serves_its_own_client() {
+    let program = env!("CARGO_BIN_EXE_echo");
+    for (server, client) in AnyLoop::available()
+        .iter()
+        .zip(AnyLoop::available().iter().rev())
+    {
+        let echo = Running::start(program, &["server", ANY, "--loop", server]);
+        let address = echo.address.to_string();
+        let output = output(program, &["--loop", client, "client", &address, "grüezi"]);
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "grüezi\n");
+    }
+}
+
+#[test]
+fn chat_and_proxy_work_together() {
+    for name in AnyLoop::available() {
+        let chat = Running::start(env!("CARGO_BIN_EXE_chat"), &["--loop", name, ANY]);
+        let target = chat.address.to_string();
+        let proxy = Running::start(env!("CARGO_BIN_EXE_proxy"), &["--loop", name, ANY, &target]);
+        proxy.exchange(
+            "ana\n",
+            "* what is your name?\n* welcome, ana; here: nobody else\n",
+        );
+    }
+}
+
+#[test]
+fn mistakes_are_explained() {
+    let kv = env!("CARGO_BIN_EXE_kv");
+    let echo = env!("CARGO_BIN_EXE_echo");
+    let closed = std::net::TcpListener::bind(ANY)
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .to_string();
+    for (program, arguments, explained) in [
+        (kv, &["--loop", "libuv", ANY][..], "\"libuv\""),
+        (kv, &["nonsense"], "\"nonsense\" is not an endpoint"),
+        (echo, &["client", &closed, "x"], &*closed),
+    ] {
+        if AnyLoop::available().is_empty() {
+            return;
+        }
+        let output = output(program, arguments);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(
+            text.starts_with("error: ") && text.contains(explained),
+            "{text}"
+        );
+    }
+}
