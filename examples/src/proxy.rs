@@ -1,7 +1,7 @@
 //! Proxy: a TCP forwarder that never holds more than it was told to.
 //!
-//! Two connections are joined into a [`Link`](link::Link): what one receives, the other sends.
-//! They are different tasks, maybe on different threads, so each speaks to the other
+//! Two connections are joined: what one receives, the other sends. They are different
+//! tasks, maybe on different threads, so each speaks to the other
 //! through its [`TransportHandle`](polyloop_core::TransportHandle). What has to hold,
 //! whatever the two sides do:
 //!

@@ -23,14 +23,14 @@ use polyloop_core::net::socket;
 use polyloop_core::{Listener, LoopState, Stream, Tcp, TcpOptions};
 use socket2::SockRef;
 
-/// 1. The loop: a cheap handle that holds the [`LoopState`] and the runtime.
+/// Step 1: The loop: a cheap handle that holds the [`LoopState`] and the runtime.
 #[derive(Clone, Debug)]
 pub struct GuideLoop {
     state: Arc<LoopState>,
     executor: Arc<Executor<'static>>,
 }
 
-/// 2. What lives as long as the loop: core keeps it in the state and drops it last.
+/// Step 2: What lives as long as the loop: core keeps it in the state and drops it last.
 struct Shared {
     /// Dropping it ends the thread.
     _stop: async_channel::Sender<()>,
@@ -62,7 +62,7 @@ impl Default for GuideLoop {
     }
 }
 
-/// 3. Starting work. No method may panic for lack of an ambient runtime.
+/// Step 3: Starting work. No method may panic for lack of an ambient runtime.
 impl Backend for GuideLoop {
     type Started<T: Send + 'static> = Started<T>;
     type Timer = GuideTimer;
@@ -91,14 +91,14 @@ impl Backend for GuideLoop {
     }
 }
 
-/// 4. Running: the calling thread helps until its future is done.
+/// Step 4: Running: the calling thread helps until its future is done.
 impl MainBackend for GuideLoop {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         async_io::block_on(self.executor.run(future))
     }
 }
 
-/// 5. A started future: ready with `None` if the runtime dropped it, detached when
+/// Step 5: A started future: ready with `None` if the runtime dropped it, detached when
 /// its handle is dropped.
 #[derive(Debug)]
 pub struct Started<T>(Option<FallibleTask<T>>);
@@ -128,7 +128,7 @@ impl<T> Drop for Started<T> {
     }
 }
 
-/// 6. A timer: never early, and movable.
+/// Step 6: A timer: never early, and movable.
 #[derive(Debug)]
 pub struct GuideTimer(async_io::Timer);
 
@@ -146,7 +146,7 @@ impl Timer for GuideTimer {
     }
 }
 
-/// 7. The network. Core makes and configures the sockets; a backend wraps them.
+/// Step 7: The network. Core makes and configures the sockets; a backend wraps them.
 impl Tcp for GuideLoop {
     type TcpStream = GuideStream;
     type TcpListener = GuideListener;
@@ -167,7 +167,7 @@ impl Tcp for GuideLoop {
     }
 }
 
-/// 8. A stream speaks `futures_io`; closing it ends the sending side.
+/// Step 8: A stream speaks `futures_io`; closing it ends the sending side.
 #[derive(Debug)]
 pub struct GuideStream(Async<TcpStream>);
 
@@ -205,7 +205,7 @@ impl AsyncWrite for GuideStream {
     }
 }
 
-/// 9. A listener is polled for readiness, never with a fresh future per poll.
+/// Step 9: A listener is polled for readiness, never with a fresh future per poll.
 #[derive(Debug)]
 pub struct GuideListener(Async<TcpListener>);
 

@@ -154,7 +154,7 @@ async fn a_zero_duration<L: Loop>(lp: L) {
         lp.sleep(Duration::ZERO).await;
     }
     let (resolver, made) = polyloop_core::Deferred::new();
-    lp.call_later(Duration::ZERO, move || drop(resolver.resolve(())))
+    lp.call_later(Duration::ZERO, move || resolver.resolve(()).unwrap())
         .unwrap();
     made.await.unwrap();
     // A limit of zero takes only what is there.
@@ -256,7 +256,7 @@ fn run_inside_run() {
                     assert!(refused.await.unwrap());
                     let (resolver, called) = polyloop_core::Deferred::new();
                     outer
-                        .call_soon(move || drop(resolver.resolve(inner.run(async {}).is_err())))
+                        .call_soon(move || resolver.resolve(inner.run(async {}).is_err()).unwrap())
                         .unwrap();
                     assert!(called.await.unwrap());
                     outer.sleep(Duration::from_millis(1)).await;

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use polyloop::test as polyloop_test;
 use polyloop_core::{
-    CloseReason, Connection, Failure, FailureKind, Flow, Lifecycle, Loop, OnEof, Protocol, Server,
-    Transport,
+    CloseReason, Connection, Failure, FailureKind, Flow, Loop, OnEof, Protocol, Server, Transport,
 };
 use polyloop_tests::{Log, Recorder};
 
@@ -68,7 +67,8 @@ impl Protocol for Faulty {
         self.reached(At::Data)?;
         if matches!(self.at, At::PauseWriting | At::ResumeWriting) {
             // Over any watermark, and over what the system takes at once.
-            while transport.write(&[0; 256 * 1024])? == Flow::Continue {}
+            let much = vec![0; 256 * 1024];
+            while transport.write(&much)? == Flow::Continue {}
         } else {
             transport.write(data)?;
         }
@@ -95,9 +95,7 @@ impl Protocol for Faulty {
     fn connection_lost(&mut self, reason: CloseReason) {
         self.reasons.lock().unwrap().push(reason);
         // It has no error to return, so it can only panic.
-        if self.at == At::Lost {
-            panic!("planted panic at Lost");
-        }
+        assert!(self.at != At::Lost, "planted panic at Lost");
     }
 }
 

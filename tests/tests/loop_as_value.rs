@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use polyloop::AnyLoop;
-use polyloop_core::{
-    Calls, Deferred, Lifecycle, Loop, MainLoop, Promise, Spawner, Threads, Timers,
-};
+use polyloop_core::{Deferred, Lifecycle, Loop, MainLoop, Promise, Spawner, Timers};
 use polyloop_tests::{Log, Recorder};
 
 /// Polls with nothing but the standard library, so with no runtime at all.
@@ -34,8 +32,10 @@ async fn use_everything<L: Loop>(lp: L) {
     assert_eq!(lp.spawn(async { 1 }).await.unwrap(), 1);
     assert_eq!(lp.run_in_thread(|| 2).await.unwrap(), 2);
     let (resolver, called) = Deferred::new();
-    lp.call_later(Duration::from_millis(2), move || drop(resolver.resolve(3)))
-        .unwrap();
+    lp.call_later(Duration::from_millis(2), move || {
+        resolver.resolve(3).unwrap();
+    })
+    .unwrap();
     assert_eq!(called.await.unwrap(), 3);
     let server = lp
         .serve("127.0.0.1:0", || Recorder::greeting(&Log::new(), b"hello"))

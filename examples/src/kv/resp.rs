@@ -6,10 +6,13 @@
 //! what a read leaves unfinished is kept, and the parser remembers how far it got
 //! in it, so a value that comes in a thousand pieces is still looked at once.
 
+mod error;
+
 use std::ops::Range;
 
 use memchr::memchr;
-use thiserror::Error;
+
+pub use error::ProtocolError;
 
 use super::inline;
 use super::integer::parse_integer;
@@ -38,46 +41,6 @@ impl Default for RequestLimits {
             request: 512 * 1024 * 1024 + 64 * 1024,
         }
     }
-}
-
-/// Bytes that are not RESP2. Where the next request begins is unknown then, so the
-/// connection ends.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ProtocolError {
-    /// An array header without a usable count.
-    #[error("Protocol error: invalid multibulk length")]
-    ArgumentCount,
-    /// A bulk header without a usable length.
-    #[error("Protocol error: invalid bulk length")]
-    BulkLength,
-    /// Something else where a bulk header belongs.
-    #[error("Protocol error: expected '$', got '{}'", .got.escape_ascii())]
-    ExpectedBulk {
-        /// The byte found.
-        got: u8,
-    },
-    /// A bulk string that does not end where its header says.
-    #[error("Protocol error: a bulk string is not followed by CRLF")]
-    BulkEnd,
-    /// A header line that goes on and on.
-    #[error("Protocol error: too big count string")]
-    LongHeader,
-    /// An inline command over its limit.
-    #[error("Protocol error: too big inline request, the limit is {limit} bytes")]
-    LongLine {
-        /// The limit.
-        limit: usize,
-    },
-    /// A request over its limit.
-    #[error("Protocol error: too big request, the limit is {limit} bytes")]
-    LongRequest {
-        /// The limit.
-        limit: usize,
-    },
-    /// An inline command whose quotes are not closed.
-    #[error("Protocol error: unbalanced quotes in request")]
-    Quotes,
 }
 
 /// A header holds one number: no valid one is longer than this.

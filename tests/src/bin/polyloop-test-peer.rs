@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use polyloop::AnyLoop;
 use polyloop_core::{
-    CloseReason, Connection, Deferred, Failure, Flow, Lifecycle, ListenOptions, Loop, MainLoop,
-    Protocol, Resolver, Threads, Transport,
+    CloseReason, Connection, Deferred, Failure, Flow, ListenOptions, Loop, MainLoop, Protocol,
+    Resolver, Transport,
 };
+use polyloop_examples::kv::KvServer;
 
 #[derive(Parser)]
 struct Arguments {
@@ -55,7 +56,7 @@ async fn act<L: Loop>(lp: L, role: Role) -> Result<(), Failure> {
             say(&format!("listening on {}", server.local_addr()))?;
         }
         Role::Kv => {
-            let server = lp.serve("127.0.0.1:0", || Echo).await?; // KVTODO
+            let server = KvServer::serve(&lp, "127.0.0.1:0").await?;
             say(&format!("listening on {}", server.local_addr()))?;
         }
         Role::SlowReader => slow_reader(&lp).await?,
@@ -107,12 +108,18 @@ fn expected(place: u64, length: usize) -> &'static [u8] {
         let mut pattern = [0; PERIOD + (64 << 10)];
         let mut index = 0;
         while index < pattern.len() {
-            pattern[index] = (index % PERIOD) as u8;
+            // `PERIOD` bytes that count up, over and over.
+            pattern[index] = if index % PERIOD == 0 {
+                0
+            } else {
+                pattern[index - 1] + 1
+            };
             index += 1;
         }
         pattern
     };
-    &PATTERN[(place % PERIOD as u64) as usize..][..length]
+    let start = usize::try_from(place % PERIOD as u64).expect("less than the period");
+    &PATTERN[start..][..length]
 }
 
 impl Protocol for SlowReader {

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use polyloop_core::{
-    Deferred, Failure, FirstFailure, MainLoop, Promise, Resolver, Timers, catch_cancel, gather, try_gather,
+    Deferred, Failure, FirstFailure, MainLoop, Promise, Resolver, catch_cancel, gather, try_gather,
     yield_now,
 };
 

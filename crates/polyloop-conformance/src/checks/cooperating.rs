@@ -36,7 +36,11 @@ pub fn sched_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
 }
 
 /// Notes the passes between the steps of a task, until there were twelve.
-async fn passes<L: MainLoop>(lp: &L, cooperator: Cooperator<L>, length: Duration) -> Verdict<String> {
+async fn passes<L: MainLoop>(
+    lp: &L,
+    cooperator: Cooperator<L>,
+    length: Duration,
+) -> Verdict<String> {
     fn pass<L: MainLoop>(lp: &L, journal: Journal) {
         journal.note("|");
         if journal.count("s") < 12 {
@@ -135,7 +139,10 @@ pub fn sched_15<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         task.resume()?;
         until(&lp, "more steps", || steps.count() > paused + 3).await?;
         let again = task.resume();
-        ensure!(matches!(again, Err(NotPaused::Running)), "resumed: {again:?}");
+        ensure!(
+            matches!(again, Err(NotPaused::Running)),
+            "resumed: {again:?}"
+        );
         task.stop()?;
         Ok(())
     })

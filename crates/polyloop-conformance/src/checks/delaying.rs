@@ -24,7 +24,10 @@ pub fn sched_09<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let at = delayed(&lp, 15 * MS, move || Ok(clock.now())).await?;
         ensure!(at >= asked + 15 * MS, "the function ran early");
         let failed = delayed(&lp, MS, || Err::<(), _>(Failure::from("on purpose"))).await;
-        ensure!(failed.is_err_and(|f| f.text() == "on purpose"), "the failure");
+        ensure!(
+            failed.is_err_and(|f| f.text() == "on purpose"),
+            "the failure"
+        );
         let panicked = delayed(&lp, MS, || -> Result<(), Failure> { panic!("boo") }).await;
         ensure!(panicked.is_err_and(|f| f.is_panicked()), "the panic");
 
@@ -37,7 +40,11 @@ pub fn sched_09<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         });
         ensure_eq!(lp.pending_calls().len(), 1, "pending calls");
         ensure!(promise.cancel("not needed"), "the cancel was refused");
-        ensure_eq!(lp.pending_calls().len(), 0, "pending calls after the cancel");
+        ensure_eq!(
+            lp.pending_calls().len(),
+            0,
+            "pending calls after the cancel"
+        );
         ensure!(gone.is_set(), "the closure was kept");
         let Err(failure) = promise.await else {
             return Err(Fault::new("a cancelled call gave a value"));
@@ -98,9 +105,17 @@ pub fn sched_11<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let waker = Waker::from(Arc::new(Woken(woken.clone())));
         let mut cx = Context::from_waker(&waker);
         let mut sleep = pin!(lp.sleep(Duration::ZERO));
-        ensure_eq!(sleep.as_mut().poll(&mut cx), Poll::Pending, "the first poll");
+        ensure_eq!(
+            sleep.as_mut().poll(&mut cx),
+            Poll::Pending,
+            "the first poll"
+        );
         ensure_eq!(woken.count(), 1, "wake-ups");
-        ensure_eq!(sleep.as_mut().poll(&mut cx), Poll::Ready(()), "the second poll");
+        ensure_eq!(
+            sleep.as_mut().poll(&mut cx),
+            Poll::Ready(()),
+            "the second poll"
+        );
         lp.sleep(Duration::ZERO).await;
         Ok(())
     })

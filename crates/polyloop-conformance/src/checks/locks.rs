@@ -67,7 +67,8 @@ pub fn sync_04<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |_| {
         let lock = Lock::new(1);
         let held = free(&lock)?;
-        let (first, cancelled, dropped, last) = (lock.lock(), lock.lock(), lock.lock(), lock.lock());
+        let (first, cancelled, dropped, last) =
+            (lock.lock(), lock.lock(), lock.lock(), lock.lock());
         ensure!(cancelled.cancel("no longer"), "the cancel was refused");
         drop(dropped);
         drop(held);
@@ -143,7 +144,11 @@ pub fn sync_06<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let limited = permits.clone();
         let task = lp.spawn(async move {
             limited
-                .run(async || handle.run(async |_: &mut i32| std::future::pending().await).await)
+                .run(async || {
+                    handle
+                        .run(async |_: &mut i32| std::future::pending().await)
+                        .await
+                })
                 .await
         });
         until(&lp, "the work began", || lock.is_locked()).await?;

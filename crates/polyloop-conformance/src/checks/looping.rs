@@ -154,7 +154,10 @@ pub fn sched_04<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         if let Some(next) = next {
             let off = next.duration_since(first).as_nanos() % (5 * MS).as_nanos();
             ensure_eq!(off, 0, "nanoseconds off the grid");
-            ensure!(next > settled, "the next call was due before it was allowed");
+            ensure!(
+                next > settled,
+                "the next call was due before it was allowed"
+            );
         }
         looping.stop()?;
         resolvers.lock().unwrap().clear();
@@ -175,7 +178,10 @@ pub fn sched_05<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             }
         });
         let outcome = failing.start(MS, true)?.await;
-        ensure!(outcome.is_err_and(|f| f.text() == "on purpose"), "the failure");
+        ensure!(
+            outcome.is_err_and(|f| f.text() == "on purpose"),
+            "the failure"
+        );
         ensure!(!failing.is_running(), "it runs on");
         quiet(&lp).await;
         ensure_eq!(calls.count(), 2, "calls");
@@ -229,7 +235,11 @@ pub fn sched_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         ensure_eq!(looping.reset(), not_running, "resetting what never ran");
         let promise = looping.start(HOUR, true)?;
         let again = looping.start(HOUR, true).err();
-        ensure_eq!(again, Some(LoopingCallError::AlreadyRunning), "a second start");
+        ensure_eq!(
+            again,
+            Some(LoopingCallError::AlreadyRunning),
+            "a second start"
+        );
         looping.stop()?;
         ensure_eq!(looping.stop(), not_running, "a second stop");
         promise.await?;
@@ -256,7 +266,10 @@ pub fn sched_08<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let second = due(&lp).ok_or_else(|| Fault::new("no call is pending"))?;
         ensure!(second >= first + 5 * MS, "the grid was not laid anew");
         ensure!(second >= reset + HOUR, "the new grid begins too early");
-        ensure!(second <= lp.now() + HOUR, "the new grid begins in the future");
+        ensure!(
+            second <= lp.now() + HOUR,
+            "the new grid begins in the future"
+        );
         looping.stop()?;
         Ok(())
     })

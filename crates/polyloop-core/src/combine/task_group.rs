@@ -66,6 +66,13 @@ pub struct GroupFailed {
 #[error("the task group takes no more tasks: it is closing, or over")]
 pub struct GroupClosed;
 
+impl From<GroupClosed> for Failure {
+    #[track_caller]
+    fn from(closed: GroupClosed) -> Self {
+        Self::new(closed)
+    }
+}
+
 impl<S: Spawner> TaskGroup<S> {
     /// An empty group, whose tasks run on `lp`.
     pub fn new(lp: &S) -> Self {

@@ -234,9 +234,8 @@ async fn within<B: MainBackend>(
             return Poll::Ready(true);
         }
         // Most often there is nothing to wait for, and so no timer.
-        let timer = timer.get_or_insert_with(|| {
-            Box::pin(backend.timer(after(backend.state().now(), limit)))
-        });
+        let timer = timer
+            .get_or_insert_with(|| Box::pin(backend.timer(after(backend.state().now(), limit))));
         timer.as_mut().poll(cx).map(|()| false)
     })
     .await

@@ -26,10 +26,12 @@ use crate::failure::Failure;
 ///
 /// ```
 /// use polyloop_core::{Failure, Promise, from_future};
-/// # use futures_util::FutureExt as _;
 ///
-/// let answer = from_future(async { Ok::<_, Failure>(6) }).then(|n| Ok(n * 7));
-/// assert_eq!(answer.now_or_never().unwrap().unwrap(), 42);
+/// fn answer() -> impl Promise<Value = u32> {
+///     from_future(async { Ok::<_, Failure>(6) }).then(|n| Ok(n * 7))
+/// }
+/// # let answer = futures_util::FutureExt::now_or_never(answer());
+/// # assert_eq!(answer.unwrap().unwrap(), 42);
 /// ```
 pub fn from_future<F, T>(future: F) -> FromFuture<F>
 where

@@ -160,12 +160,11 @@ impl<L: Calls + Timers + Clone + 'static> Inner<L> {
         // Where it is refused, this drops the bucket.
         let timer = asked.map_err(|rejected| rejected.closed)?;
         let mut buckets = lock(&self.buckets);
-        match buckets.by_key.get_mut(&key) {
-            Some(bucket) => bucket.timer = Some(timer),
-            None => {
-                drop(buckets);
-                timer.cancel();
-            }
+        if let Some(bucket) = buckets.by_key.get_mut(&key) {
+            bucket.timer = Some(timer);
+        } else {
+            drop(buckets);
+            timer.cancel();
         }
         Ok(())
     }

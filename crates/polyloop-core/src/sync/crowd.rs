@@ -11,7 +11,6 @@ pub(super) struct Crowd {
 
 impl Crowd {
     /// Joins it. What is to be dropped without the caller's lock comes along.
-    #[must_use]
     pub(super) fn join(&mut self) -> (Deferred<()>, Vec<Resolver<()>>) {
         let mut left = Vec::new();
         if self.waiters.len() >= self.tidy_at {

@@ -140,7 +140,11 @@ impl<T: Send> Queue<T> {
     /// line is as long as it may be.
     pub fn get(&self) -> impl Promise<Value = T> + Unpin + use<T> {
         let limit = Some(self.inner.max_waiters.load(Ordering::Relaxed));
-        let claim = match self.inner.items.take(limit.filter(|limit| *limit != usize::MAX)) {
+        let claim = match self
+            .inner
+            .items
+            .take(limit.filter(|limit| *limit != usize::MAX))
+        {
             Ok(claim) => claim,
             Err(waiting) => Claim::Waiting(Deferred::failed(TooManyWaiters { waiting })),
         };

@@ -16,11 +16,7 @@ pub(crate) struct Registry<P: Protocol> {
 
 struct Inner<P: Protocol> {
     members: Slab<Arc<Mailbox<P>>>,
-    /// Nothing is accepted until the server is started.
-    waiting: bool,
-    closing: bool,
-    /// The listening sockets have gone.
-    released: bool,
+    phase: Phase,
     /// Somebody is in `serve_forever`.
     served: bool,
     acceptor: Option<Waker>,
@@ -28,14 +24,27 @@ struct Inner<P: Protocol> {
     drained: Vec<Resolver<()>>,
 }
 
+/// How far a server has come; it never goes back.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// Nothing is accepted until it is started.
+    Waiting,
+    Accepting,
+    Closing,
+    /// The listening sockets have gone.
+    Released,
+}
+
 impl<P: Protocol> Registry<P> {
     pub(super) fn new(waiting: bool) -> Arc<Self> {
         Arc::new(Self {
             inner: Mutex::new(Inner {
                 members: Slab::new(),
-                waiting,
-                closing: false,
-                released: false,
+                phase: if waiting {
+                    Phase::Waiting
+                } else {
+                    Phase::Accepting
+                },
                 served: false,
                 acceptor: None,
                 closed: Vec::new(),
@@ -46,7 +55,7 @@ impl<P: Protocol> Registry<P> {
 
     pub(super) fn close(&self) {
         let mut inner = lock(&self.inner);
-        inner.closing = true;
+        inner.phase = inner.phase.max(Phase::Closing);
         let acceptor = inner.acceptor.take();
         drop(inner);
         if let Some(acceptor) = acceptor {
@@ -56,7 +65,7 @@ impl<P: Protocol> Registry<P> {
 
     pub(super) fn start(&self) {
         let mut inner = lock(&self.inner);
-        inner.waiting = false;
+        inner.phase = inner.phase.max(Phase::Accepting);
         let acceptor = inner.acceptor.clone();
         drop(inner);
         if let Some(acceptor) = acceptor {
@@ -65,17 +74,17 @@ impl<P: Protocol> Registry<P> {
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        lock(&self.inner).waiting
+        lock(&self.inner).phase == Phase::Waiting
     }
 
     pub(super) fn is_closing(&self) -> bool {
-        lock(&self.inner).closing
+        lock(&self.inner).phase >= Phase::Closing
     }
 
     /// Notes whom a close or a start wakes. False if it is closing already.
     pub(super) fn wait_for_close(&self, waker: &Waker) -> bool {
         let mut inner = lock(&self.inner);
-        if inner.closing {
+        if inner.phase >= Phase::Closing {
             return false;
         }
         let old = match &mut inner.acceptor {
@@ -99,8 +108,7 @@ impl<P: Protocol> Registry<P> {
     /// The listening sockets have gone.
     pub(super) fn released(&self) {
         let mut inner = lock(&self.inner);
-        inner.closing = true;
-        inner.released = true;
+        inner.phase = Phase::Released;
         let acceptor = inner.acceptor.take();
         let closed = std::mem::take(&mut inner.closed);
         let drained = inner.take_drained();
@@ -113,7 +121,7 @@ impl<P: Protocol> Registry<P> {
     /// `None` if they have gone already.
     pub(super) fn until_closed(&self) -> Option<Deferred<()>> {
         let mut inner = lock(&self.inner);
-        (!inner.released).then(|| wait_in(&mut inner.closed))
+        (inner.phase < Phase::Released).then(|| wait_in(&mut inner.closed))
     }
 
     /// `None` if nothing is left already.
@@ -137,7 +145,7 @@ impl<P: Protocol> Registry<P> {
 
 impl<P: Protocol> Inner<P> {
     fn is_drained(&self) -> bool {
-        self.released && self.members.is_empty()
+        self.phase == Phase::Released && self.members.is_empty()
     }
 
     /// Those to be told that nothing is left, if nothing is.
