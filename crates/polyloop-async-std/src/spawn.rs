@@ -2,19 +2,25 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use async_std::task::JoinHandle;
 use polyloop_core::backend::StartedTask;
 
 /// async-std's [`JoinHandle`], with the one thing it does not tell: whether its task
-/// has finished.
+/// has finished. So the output is kept beside it, where it can be looked at.
 #[derive(Debug)]
 pub struct Spawned<T> {
-    handle: JoinHandle<T>,
-    finished: Arc<AtomicBool>,
+    handle: JoinHandle<()>,
+    output: Arc<Mutex<Output<T>>>,
+}
+
+#[derive(Debug)]
+enum Output<T> {
+    Pending,
+    Ready(T),
+    Taken,
 }
 
 impl<T: Send + 'static> Spawned<T> {
@@ -22,14 +28,26 @@ impl<T: Send + 'static> Spawned<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let finished = Arc::new(AtomicBool::new(false));
-        let flag = finished.clone();
+        let output = Arc::new(Mutex::new(Output::Pending));
+        let slot = output.clone();
         let handle = async_std::task::spawn(async move {
-            let output = future.await;
-            flag.store(true, Ordering::Release);
-            output
+            let value = future.await;
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Output::Ready(value);
         });
-        Self { handle, finished }
+        Self { handle, output }
+    }
+}
+
+impl<T> Spawned<T> {
+    fn take(&self) -> Option<T> {
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *output, Output::Taken) {
+            Output::Ready(value) => Some(value),
+            old => {
+                *output = old;
+                None
+            }
+        }
     }
 }
 
@@ -37,12 +55,17 @@ impl<T: Send> Future for Spawned<T> {
     type Output = Option<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        Pin::new(&mut self.handle).poll(cx).map(Some)
+        // The output is there a moment before the handle says so (PROM-37).
+        if let Some(value) = self.take() {
+            return Poll::Ready(Some(value));
+        }
+        Pin::new(&mut self.handle).poll(cx).map(|()| self.take())
     }
 }
 
 impl<T: Send> StartedTask<T> for Spawned<T> {
     fn is_finished(&self) -> bool {
-        self.finished.load(Ordering::Acquire)
+        let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        !matches!(*output, Output::Pending)
     }
 }

@@ -26,7 +26,7 @@
 //!
 //! * **The protocol itself**, which writes in
 //!   [`resume_writing`](crate::Protocol::resume_writing) until it is told to pause. See
-//!   the example of [`Transport`](crate::Transport).
+//!   the example of [`Transport`].
 //!
 //! * **A registered producer**, for sources that the protocol does not know: the
 //!   protocol holds a [`Consumer`], passes three events on to it, and whoever has a

@@ -146,14 +146,14 @@ pub fn sync_06<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             limited
                 .run(async || {
                     handle
-                        .run(async |_: &mut i32| std::future::pending().await)
-                        .await
+                        .run(async |_: &mut i32| std::future::pending::<()>().await)
+                        .await;
                 })
-                .await
+                .await;
         });
         until(&lp, "the work began", || lock.is_locked()).await?;
         ensure!(task.cancel("enough"), "the work can't be cancelled");
-        let Err::<(), _>(failure) = task.await else {
+        let Err(failure) = task.await else {
             return Err(Fault::new("work without an end ended"));
         };
         ensure!(failure.is_cancelled(), "cancelled, but: {failure}");

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,7 +44,6 @@ pub(crate) enum Fault {
     MovesBusyPorts,
     IgnoresLocalAddress,
     WrongRefusal,
-    ResolvesEverything,
 }
 
 /// smol's loop with one fault, or with none.
@@ -138,13 +137,6 @@ impl Backend for FaultyLoop {
                 .timer(deadline.checked_sub(early).unwrap_or(deadline)),
             movable: !self.has(Fault::UnmovableTimers),
         }
-    }
-
-    async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        if self.has(Fault::ResolvesEverything) {
-            return Ok(vec![(Ipv4Addr::LOCALHOST, port).into()]);
-        }
-        self.inner.lookup(host, port).await
     }
 }
 

@@ -63,7 +63,6 @@ broken! {
     a_busy_address_that_is_taken: MovesBusyPorts => "SERV-06", "FACT-07";
     a_local_address_that_is_ignored: IgnoresLocalAddress => "CLI-11";
     a_refusal_of_the_wrong_kind: WrongRefusal => "CLI-03";
-    a_resolver_that_knows_everything: ResolvesEverything => "CLI-04";
 }
 
 fn journal(events: &[Event]) -> Journal {

@@ -209,7 +209,11 @@ impl<L: Calls + Timers + Spawner> Shared<L> {
             }
             Stepped::Held => {}
             Stepped::Wait(promise) => self.park(task, promise),
-            Stepped::Ended => self.forget(&task),
+            // Whoever waits for its end finds it gone already.
+            Stepped::Ended(outcome) => {
+                self.forget(&task);
+                task.finish(outcome);
+            }
         }
         true
     }
@@ -283,8 +287,8 @@ impl<L: Calls + Timers + Spawner> Parked<L> {
                 }
             }
             Err(failure) => {
-                task.finish(Err(failure));
                 self.shared.forget(&task);
+                task.finish(Err(failure));
             }
         }
     }
@@ -293,10 +297,10 @@ impl<L: Calls + Timers + Spawner> Parked<L> {
 impl<L> Drop for Parked<L> {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
+            self.shared.forget(&task);
             task.finish(Err(Failure::cancelled(
                 "the loop ended before the promise of a step settled",
             )));
-            self.shared.forget(&task);
         }
     }
 }

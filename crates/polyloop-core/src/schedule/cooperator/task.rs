@@ -53,12 +53,12 @@ pub(super) enum Stepped {
     NotNow,
     /// A step was made, and the task can go on.
     Again,
-    /// A step was made, and the task was paused meanwhile.
+    /// A step was made, and the task was paused or stopped meanwhile.
     Held,
     /// A step was made, and has to be waited for.
     Wait(Wait),
-    /// The task has ended.
-    Ended,
+    /// That was the last step; the task has yet to be told its end.
+    Ended(Result<(), Failure>),
 }
 
 impl TaskCell {
@@ -102,17 +102,14 @@ impl TaskCell {
         };
         let wait = match step {
             Ok(wait) => wait,
-            Err(outcome) => {
-                self.finish(outcome);
-                return Stepped::Ended;
-            }
+            Err(outcome) => return Stepped::Ended(outcome),
         };
         let mut state = lock(&self.0);
         if state.ended.is_some() {
             // Stopped by its own step, or from another thread.
             drop(state);
             drop(steps);
-            return Stepped::Ended;
+            return Stepped::Held;
         }
         state.steps = Some(steps);
         if let Some(promise) = wait {
@@ -231,8 +228,8 @@ impl<L> CooperativeTask<L> {
     /// [`TaskFinished::Stopped`]. A promise that it waits for is left to itself.
     pub fn stop(&self) -> Result<(), TaskFinished> {
         lock(&self.cell.0).check()?;
-        self.cell.end(Ended::Stopped);
         self.shared.forget(&self.cell);
+        self.cell.end(Ended::Stopped);
         Ok(())
     }
 
