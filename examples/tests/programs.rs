@@ -2,7 +2,10 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::panic::resume_unwind;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use polyloop::AnyLoop;
@@ -61,89 +64,114 @@ fn output(program: &str, arguments: &[&str]) -> Output {
         .expect("the program starts")
 }
 
+/// A program that says nothing fails its test instead of holding it for ever.
+fn in_time(test: impl FnOnce() + Send + 'static) {
+    let (sender, finished) = mpsc::channel();
+    let body = thread::spawn(move || {
+        test();
+        let _ = sender.send(());
+    });
+    let over = finished.recv_timeout(Duration::from_secs(60));
+    assert_ne!(over, Err(RecvTimeoutError::Timeout), "not done within 60 s");
+    if let Err(panic) = body.join() {
+        resume_unwind(panic);
+    }
+}
+
 const ANY: &str = "127.0.0.1:0";
 
 #[test]
 fn kv_says_where_it_listens_and_on_what_loop() {
-    for name in AnyLoop::available() {
-        let kv = Running::start(env!("CARGO_BIN_EXE_kv"), &["--loop", name, ANY]);
-        kv.exchange("PING\r\n", "+PONG\r\n");
-        let mut stream = kv.connect();
-        stream.write_all(b"INFO\r\nQUIT\r\n").expect("it reads");
-        let mut info = String::new();
-        stream.read_to_string(&mut info).expect("it answers");
-        assert!(info.contains(&format!("\r\nloop:{name}\r\n")), "{info}");
-    }
+    in_time(|| {
+        for name in AnyLoop::available() {
+            let kv = Running::start(env!("CARGO_BIN_EXE_kv"), &["--loop", name, ANY]);
+            kv.exchange("PING\r\n", "+PONG\r\n");
+            let mut stream = kv.connect();
+            stream.write_all(b"INFO\r\nQUIT\r\n").expect("it reads");
+            let mut info = String::new();
+            stream.read_to_string(&mut info).expect("it answers");
+            assert!(info.contains(&format!("\r\nloop:{name}\r\n")), "{info}");
+        }
+    });
 }
 
 #[test]
 fn the_environment_chooses_where_no_argument_does() {
-    for name in AnyLoop::available() {
-        let output = Command::new(env!("CARGO_BIN_EXE_slow_square"))
-            .env("POLYLOOP_LOOP", name)
-            .arg("3")
-            .output()
-            .expect("the program starts");
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{output:?}");
-        assert_eq!(
-            text.matches("3 to the fourth power is 81").count(),
-            2,
-            "{text}"
-        );
-    }
+    in_time(|| {
+        for name in AnyLoop::available() {
+            let output = Command::new(env!("CARGO_BIN_EXE_slow_square"))
+                .env("POLYLOOP_LOOP", name)
+                .arg("3")
+                .output()
+                .expect("the program starts");
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{output:?}");
+            assert_eq!(
+                text.matches("3 to the fourth power is 81").count(),
+                2,
+                "{text}"
+            );
+        }
+    });
 }
 
 #[test]
 fn echo_serves_its_own_client() {
-    let program = env!("CARGO_BIN_EXE_echo");
-    for (server, client) in AnyLoop::available()
-        .iter()
-        .zip(AnyLoop::available().iter().rev())
-    {
-        let echo = Running::start(program, &["server", ANY, "--loop", server]);
-        let address = echo.address.to_string();
-        let output = output(program, &["--loop", client, "client", &address, "grüezi"]);
-        assert!(output.status.success(), "{output:?}");
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "grüezi\n");
-    }
+    in_time(|| {
+        let program = env!("CARGO_BIN_EXE_echo");
+        for (server, client) in AnyLoop::available()
+            .iter()
+            .zip(AnyLoop::available().iter().rev())
+        {
+            let echo = Running::start(program, &["server", ANY, "--loop", server]);
+            let address = echo.address.to_string();
+            let output = output(program, &["--loop", client, "client", &address, "grüezi"]);
+            assert!(output.status.success(), "{output:?}");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "grüezi\n");
+        }
+    });
 }
 
 #[test]
 fn chat_and_proxy_work_together() {
-    for name in AnyLoop::available() {
-        let chat = Running::start(env!("CARGO_BIN_EXE_chat"), &["--loop", name, ANY]);
-        let target = chat.address.to_string();
-        let proxy = Running::start(env!("CARGO_BIN_EXE_proxy"), &["--loop", name, ANY, &target]);
-        proxy.exchange(
-            "ana\n",
-            "* what is your name?\n* welcome, ana; here: nobody else\n",
-        );
-    }
+    in_time(|| {
+        for name in AnyLoop::available() {
+            let chat = Running::start(env!("CARGO_BIN_EXE_chat"), &["--loop", name, ANY]);
+            let target = chat.address.to_string();
+            let proxy =
+                Running::start(env!("CARGO_BIN_EXE_proxy"), &["--loop", name, ANY, &target]);
+            proxy.exchange(
+                "ana\n",
+                "* what is your name?\n* welcome, ana; here: nobody else\n",
+            );
+        }
+    });
 }
 
 #[test]
 fn mistakes_are_explained() {
-    let kv = env!("CARGO_BIN_EXE_kv");
-    let echo = env!("CARGO_BIN_EXE_echo");
-    let closed = std::net::TcpListener::bind(ANY)
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
-        .to_string();
-    for (program, arguments, explained) in [
-        (kv, &["--loop", "libuv", ANY][..], "\"libuv\""),
-        (kv, &["nonsense"], "\"nonsense\" is not an endpoint"),
-        (echo, &["client", &closed, "x"], &*closed),
-    ] {
-        if AnyLoop::available().is_empty() {
-            return;
+    in_time(|| {
+        let kv = env!("CARGO_BIN_EXE_kv");
+        let echo = env!("CARGO_BIN_EXE_echo");
+        let closed = std::net::TcpListener::bind(ANY)
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .to_string();
+        for (program, arguments, explained) in [
+            (kv, &["--loop", "libuv", ANY][..], "\"libuv\""),
+            (kv, &["nonsense"], "\"nonsense\" is not an endpoint"),
+            (echo, &["client", &closed, "x"], &*closed),
+        ] {
+            if AnyLoop::available().is_empty() {
+                return;
+            }
+            let output = output(program, arguments);
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            assert!(
+                text.starts_with("error: ") && text.contains(explained),
+                "{text}"
+            );
         }
-        let output = output(program, arguments);
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        assert!(
-            text.starts_with("error: ") && text.contains(explained),
-            "{text}"
-        );
-    }
+    });
 }

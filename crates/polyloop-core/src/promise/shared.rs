@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -27,6 +28,26 @@ struct Inner<P: Promise> {
     outcome: Mutex<Settled<P::Value>>,
     /// A cancel that came while a waiter was polling the work.
     cancel: Mutex<Option<String>>,
+    /// A waiter found the work locked. If it was not another waiter that polled it,
+    /// whoever held it wakes the waiters.
+    turned_away: AtomicBool,
+}
+
+impl<P: Promise> Inner<P> {
+    /// Looks at the work without polling it; `None` while a waiter polls it.
+    fn look<R>(&self, f: impl FnOnce(&P) -> R) -> Option<Option<R>> {
+        let work = match self.work.try_lock() {
+            Ok(work) => work,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        let seen = work.as_ref().map(|promise| f(promise));
+        drop(work);
+        if self.turned_away.swap(false, Ordering::SeqCst) {
+            Waker::from(self.waiters.clone()).wake();
+        }
+        Some(seen)
+    }
 }
 
 struct Settled<T> {
@@ -57,6 +78,7 @@ impl<P: Promise> Shared<P> {
                     taken: false,
                 }),
                 cancel: Mutex::new(None),
+                turned_away: AtomicBool::new(false),
             }),
             place: None,
         }
@@ -104,10 +126,19 @@ where
         // Registered before the work is polled, so that no wake-up is missed.
         self.wait(cx.waker());
         let inner = self.inner.clone();
-        let mut work = match inner.work.try_lock() {
+        let work = match inner.work.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                // Said before the second try: whoever lets go after it will see it.
+                inner.turned_away.store(true, Ordering::SeqCst);
+                inner.work.try_lock()
+            }
+            work => work,
+        };
+        let mut work = match work {
             Ok(work) => work,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Another waiter polls it now and will wake this one.
+            // Another waiter polls it now, and the work will wake this one; or
+            // somebody looks at it, and will.
             Err(TryLockError::WouldBlock) => return Poll::Pending,
         };
         if let Some(promise) = work.as_mut() {
@@ -145,8 +176,8 @@ where
         if lock(&self.inner.outcome).outcome.is_some() {
             return false;
         }
-        if let Ok(work) = self.inner.work.try_lock() {
-            work.as_ref().is_some_and(|promise| promise.cancel(reason))
+        if let Some(seen) = self.inner.look(|promise| promise.cancel(reason)) {
+            seen.unwrap_or(false)
         } else {
             // A waiter is polling it, perhaps the very callback that cancels.
             *lock(&self.inner.cancel) = Some(reason.to_owned());
@@ -157,11 +188,7 @@ where
 
     fn is_done(&self) -> bool {
         lock(&self.inner.outcome).outcome.is_some()
-            || self
-                .inner
-                .work
-                .try_lock()
-                .is_ok_and(|work| work.as_ref().is_some_and(super::Promise::is_done))
+            || self.inner.look(Promise::is_done) == Some(Some(true))
     }
 
     /// Speaks for this clone alone: while there are others, the failure is theirs to
