@@ -21,7 +21,6 @@
 //!       to.close(); // after all of it
 //!       Ok(())
 //!   }
-//!   # drop(feed);
 //!   ```
 //!
 //! * **The protocol itself**, which writes in

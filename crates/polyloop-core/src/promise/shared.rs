@@ -34,19 +34,19 @@ struct Inner<P: Promise> {
 }
 
 impl<P: Promise> Inner<P> {
-    /// Looks at the work without polling it; `None` while a waiter polls it.
-    fn look<R>(&self, f: impl FnOnce(&P) -> R) -> Option<Option<R>> {
+    /// Asks the work without polling it; `None` while a waiter polls it.
+    fn ask(&self, f: impl FnOnce(&P) -> bool) -> Option<bool> {
         let work = match self.work.try_lock() {
             Ok(work) => work,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        let seen = work.as_ref().map(|promise| f(promise));
+        let answer = work.as_deref().is_some_and(f);
         drop(work);
         if self.turned_away.swap(false, Ordering::SeqCst) {
             Waker::from(self.waiters.clone()).wake();
         }
-        Some(seen)
+        Some(answer)
     }
 }
 
@@ -176,8 +176,8 @@ where
         if lock(&self.inner.outcome).outcome.is_some() {
             return false;
         }
-        if let Some(seen) = self.inner.look(|promise| promise.cancel(reason)) {
-            seen.unwrap_or(false)
+        if let Some(answer) = self.inner.ask(|promise| promise.cancel(reason)) {
+            answer
         } else {
             // A waiter is polling it, perhaps the very callback that cancels.
             *lock(&self.inner.cancel) = Some(reason.to_owned());
@@ -188,7 +188,7 @@ where
 
     fn is_done(&self) -> bool {
         lock(&self.inner.outcome).outcome.is_some()
-            || self.inner.look(Promise::is_done) == Some(Some(true))
+            || self.inner.ask(Promise::is_done) == Some(true)
     }
 
     /// Speaks for this clone alone: while there are others, the failure is theirs to
