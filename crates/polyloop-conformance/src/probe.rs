@@ -7,6 +7,7 @@ mod peer;
 mod protocol;
 mod reports;
 mod scripted;
+mod starving;
 mod waiting;
 
 pub use inside::{inside, is_inside};
@@ -17,4 +18,5 @@ pub use peer::{
 pub use protocol::{Once, Probe};
 pub use reports::Reports;
 pub use scripted::{Fate, Scripted};
+pub use starving::{Starving, StarvingListener};
 pub use waiting::{Flag, SetOnDrop, block_on, poll_once, quiet, run, until};

@@ -30,6 +30,9 @@ macro_rules! for_each_behaviour {
                 threads: Threads {
                     loop_23 loop_24 loop_25 loop_27 loop_28 loop_29
                 }
+                shutdown_hooks: Core {
+                    loop_07 loop_08
+                }
                 ending: Tcp {
                     loop_09 loop_13
                 }
@@ -84,6 +87,9 @@ macro_rules! for_each_behaviour {
                 }
                 factories: Tcp {
                     fact_01 fact_02 fact_03 fact_04 fact_05 fact_06 fact_07
+                }
+                listening: SystemSockets {
+                    serv_02 serv_07 serv_10 serv_12 serv_13
                 }
                 serving: Tcp {
                     serv_01 serv_05 serv_06 serv_08 serv_09 serv_11
@@ -154,8 +160,6 @@ macro_rules! for_each_behaviour {
                     "Every constructor of a failure takes an error or a text."
             }
             not_yet {
-                loop_07 loop_08 serv_02 serv_07
-                serv_10 serv_12 serv_13
             }
         }
     };

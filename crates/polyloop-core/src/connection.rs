@@ -79,6 +79,20 @@ impl<P: Protocol> Connection<P> {
         promise
     }
 
+    /// Runs `f` on the connection's own task, with nobody to wait for it. An error or a
+    /// panic in it ends the connection, as in any callback; a connection that is lost
+    /// drops it.
+    pub fn post<F>(&self, f: F)
+    where
+        F: FnOnce(&mut P, &mut dyn Transport) -> Result<(), Failure> + Send + 'static,
+    {
+        self.mailbox
+            .post(Message::Protocol(Box::new(move |target| match target {
+                Some((protocol, transport)) => f(protocol, transport),
+                None => Ok(()),
+            })));
+    }
+
     /// An untyped handle to the same connection.
     pub fn handle(&self) -> TransportHandle {
         TransportHandle {
@@ -164,6 +178,19 @@ impl TransportHandle {
             }
         }));
         promise
+    }
+
+    /// Runs `f` with the transport on the connection's own task, with nobody to wait for
+    /// it. See [`Connection::post`].
+    pub fn post<F>(&self, f: F)
+    where
+        F: FnOnce(&mut dyn Transport) -> Result<(), Failure> + Send + 'static,
+    {
+        self.mailbox
+            .post_transport_call(Box::new(move |target| match target {
+                Some(transport) => f(transport),
+                None => Ok(()),
+            }));
     }
 
     /// Ends the connection once everything written so far is sent.

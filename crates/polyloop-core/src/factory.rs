@@ -141,10 +141,11 @@ impl<F: ProtocolFactory> ProtocolFactory for SharedFactory<F> {
 
     fn start_factory(&mut self) {
         let mut inner = lock(&self.inner);
-        inner.started += 1;
-        if inner.started == 1 {
+        // Counted behind the hook: one that panics has not started anything.
+        if inner.started == 0 {
             inner.factory.start_factory();
         }
+        inner.started += 1;
     }
 
     fn stop_factory(&mut self) {

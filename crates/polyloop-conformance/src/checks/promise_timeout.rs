@@ -5,7 +5,7 @@ use std::time::Duration;
 use polyloop_core::{Deferred, FailureKind, MainLoop, Promise};
 
 use crate::fault::{Verdict, ensure, ensure_eq};
-use crate::probe::{Flag, run};
+use crate::probe::{Flag, run, until};
 
 const SHORT: Duration = Duration::from_millis(10);
 const LONG: Duration = Duration::from_secs(3600);
@@ -61,11 +61,16 @@ pub fn prom_29<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             "the canceller's value"
         );
         let inner = lp.clone();
+        // A task that has not begun would never see the cancel (CORO-07).
+        let begun = Flag::new();
+        let beginning = begun.clone();
         let task = lp.spawn(async move {
+            beginning.set();
             let caught = polyloop_core::catch_cancel(std::future::pending::<()>()).await;
             inner.sleep(SHORT).await;
             caught.is_err()
         });
+        until(&lp, "the task to begin", || begun.is_set()).await?;
         ensure!(task.timeout(&lp, SHORT).await?, "the task's value");
         Ok(())
     })

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use polyloop_core::{Deferred, MainLoop, Promise};
+use polyloop_core::{CallFromThreadError, Deferred, MainLoop, Promise};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{Flag, Journal, Reports, block_on, run, until};
@@ -156,6 +156,28 @@ pub fn loop_29<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let (value, error) = work.await?;
         ensure_eq!(value?, (5, true), "the value from the loop");
         ensure!(error.is_err_and(|e| e.is_panicked()), "the panic was lost");
+
+        let inner = lp.clone();
+        let work = lp.run_in_thread(move || {
+            let value = inner.call_from_thread(polyloop_core::context::is_entered);
+            let error: Result<(), _> = inner.call_from_thread(|| panic!("in the call"));
+            (value, error)
+        });
+        let (value, error) = work.await?;
+        ensure!(
+            value.is_ok_and(|on_loop| on_loop),
+            "the call was not made on the loop"
+        );
+        ensure!(
+            matches!(&error, Err(CallFromThreadError::Failed(failure)) if failure.is_panicked()),
+            "the call's panic became {error:?}"
+        );
+        // On the loop itself it would wait for ever.
+        let refused = lp.call_from_thread(|| ());
+        ensure!(
+            matches!(refused, Err(CallFromThreadError::OnLoop { .. })),
+            "on the loop itself it gave {refused:?}"
+        );
         Ok(())
     })
 }
