@@ -102,10 +102,12 @@ impl<T> Cell<T> {
         }
     }
 
+    /// The resolver has gone. A cancel that is under way settles the promise itself,
+    /// also where its own canceller let the resolver go.
     pub(super) fn break_promise(&self) {
-        // Built only if needed: a resolver that did its work never comes here, but
-        // one whose promise was cancelled does.
-        if !self.is_abandoned() {
+        let pending = matches!(&*lock(&self.0), State::Pending { .. });
+        if pending {
+            // A cancel that comes in between is a promise nobody could keep, too.
             let _ = self.settle(Err(Failure::broken()));
         }
     }

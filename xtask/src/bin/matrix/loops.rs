@@ -1,0 +1,74 @@
+//! [`LoopKind`]: the loops that the matrix has a column for, and the one place that
+//! tells them apart.
+
+use std::fmt;
+
+use polyloop::{AsyncStdLoop, SmolLoop, TokioLoop};
+use polyloop_conformance::{Outcome, Runner};
+use polyloop_core::MainLoop;
+
+/// A loop to judge. A new one needs its name in `ALL` and `name`, and a line in
+/// `judge` (with `.lacking(…)` if there is something that it can't do).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LoopKind {
+    Tokio,
+    TokioCurrentThread,
+    Smol,
+    AsyncStd,
+}
+
+impl LoopKind {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Tokio,
+        Self::TokioCurrentThread,
+        Self::Smol,
+        Self::AsyncStd,
+    ];
+
+    /// As `--loop` takes it and reports show it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tokio => "tokio",
+            Self::TokioCurrentThread => "tokio-ct",
+            Self::Smol => "smol",
+            Self::AsyncStd => "async-std",
+        }
+    }
+
+    /// Runs what stands behind these IDs, one after the other.
+    pub(crate) fn judge(self, ids: &[&str], progress: impl FnMut(&Outcome)) -> Vec<Outcome> {
+        fn on<L, M>(
+            runner: &Runner<M>,
+            ids: &[&str],
+            mut progress: impl FnMut(&Outcome),
+        ) -> Vec<Outcome>
+        where
+            L: MainLoop,
+            M: Fn() -> L + Send + Sync + 'static,
+        {
+            let run_one = |id: &&str| runner.run_one(id);
+            ids.iter()
+                .filter_map(run_one)
+                .inspect(|outcome| progress(outcome))
+                .collect()
+        }
+        match self {
+            Self::Tokio => {
+                let make = || TokioLoop::new().expect("a tokio runtime");
+                on(&Runner::new(self.name(), make), ids, progress)
+            }
+            Self::TokioCurrentThread => {
+                let make = || TokioLoop::current_thread().expect("a tokio runtime");
+                on(&Runner::new(self.name(), make), ids, progress)
+            }
+            Self::Smol => on(&Runner::new(self.name(), SmolLoop::new), ids, progress),
+            Self::AsyncStd => on(&Runner::new(self.name(), AsyncStdLoop::new), ids, progress),
+        }
+    }
+}
+
+impl fmt::Display for LoopKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
