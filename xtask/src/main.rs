@@ -1,9 +1,10 @@
 //! `cargo xtask`: the tasks of this repository, without a tool to install.
 //!
-//! `demo` runs the main job, `test` everything that a change must pass. Each
-//! subcommand is a file of its own.
+//! `demo` runs the main job, `test` everything that a change must pass, `matrix` the
+//! conformance suite on every loop. Each subcommand is a file of its own.
 
 mod demo;
+mod matrix;
 mod shell;
 mod test;
 
@@ -24,6 +25,8 @@ enum Task {
     /// Runs every loop against every other on real sockets, and chooses loops in
     /// each way.
     Demo(demo::Options),
+    /// Runs the conformance suite on every loop and shows behaviours by loops.
+    Matrix(matrix::Options),
     /// Runs formatting, clippy, docs and all tests, for each set of features.
     Test(test::Options),
 }
@@ -31,6 +34,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Demo(options) => demo::run(&options),
+        Task::Matrix(options) => matrix::run(&options),
         Task::Test(options) => test::run(&options),
     };
     match outcome {

@@ -220,7 +220,7 @@ pub fn tran_19<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             quiet(&lp).await;
             ensure!(!journal.has("resume"), "resumed though nobody read");
             peer.read_exact(&mut vec![0; MUCH]).await?;
-            until(&lp, "the resume", || journal.has("resume")).await?;
+            until(&lp, "the resume", || !sizes.lock().unwrap().is_empty()).await?;
             let sizes = sizes.lock().unwrap().clone();
             ensure!(
                 sizes.len() == 1 && sizes[0] <= low,

@@ -6,29 +6,27 @@
 //!  connection_made ─► turn: mail, timer, send, read ─► … ─► connection_lost ─► linger
 //! ```
 
+mod turn;
+
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use super::io::{Io, View};
-use super::mailbox::{Mailbox, Message};
+use turn::{TURNS_PER_POLL, Turn};
+
+use super::io::Io;
+use super::mailbox::Mailbox;
 use super::scratch::ReadBuffer;
 use crate::backend::Backend;
-use crate::buffered::checked_buffer;
 use crate::calls::{WakeUp, after};
 use crate::deferred::Resolver;
 use crate::failure::{Failure, catch};
 use crate::net::Stream;
 use crate::net::server::Membership;
-use crate::protocol::{CloseReason, OnEof, Protocol};
-use crate::transport::{Transport, WriteError, WriteLimits};
-
-/// Reads per poll, and resumes per flush, after which other tasks get their turn: not every runtime has a
-/// budget of its own.
-const TURNS_PER_POLL: usize = 16;
+use crate::protocol::{CloseReason, Protocol};
+use crate::transport::WriteLimits;
 
 /// How long the system's buffers get to reach a peer that has not ended its side.
 ///
@@ -70,15 +68,6 @@ enum Phase {
     Done,
 }
 
-/// What a turn ended with.
-enum Turn {
-    /// Wait for the stream, the timer or the mailbox.
-    Wait,
-    /// There may be more to do at once; others get their turn first.
-    Again,
-    Lost(CloseReason),
-}
-
 impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
     pub(crate) fn new(
         backend: B,
@@ -109,184 +98,6 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
     pub(crate) fn holding(mut self, until_lost: UntilLost<P>) -> Self {
         self.until_lost = Some(until_lost);
         self
-    }
-
-    /// Makes one callback, and turns what it left behind into the next step.
-    fn call(
-        &mut self,
-        cx: &mut Context<'_>,
-        f: impl FnOnce(&mut P, &mut dyn Transport) -> Result<(), Failure>,
-    ) -> Result<(), CloseReason> {
-        let Some(protocol) = &mut self.protocol else {
-            return Ok(());
-        };
-        let mut view = View {
-            io: &mut self.io,
-            cx,
-            mailbox: &self.mailbox,
-            backend: &self.backend,
-        };
-        if let Err(failure) = catch(|| f(protocol, &mut view)) {
-            // A callback that passes on what a write found out has not failed itself,
-            // and what the network said is the better reason.
-            if failure.downcast_ref::<WriteError>() == Some(&WriteError::Closed) {
-                self.settle()?;
-            }
-            // A failed callback is the reason even if it had closed or aborted before:
-            // a bug must not look like a clean end (PROTO-06).
-            self.backend
-                .state()
-                .report("a protocol's callback failed", &failure);
-            return Err(CloseReason::Error(failure));
-        }
-        self.settle()
-    }
-
-    /// What the callback asked for that ends the connection at once.
-    fn settle(&mut self) -> Result<(), CloseReason> {
-        if self.io.aborted {
-            return Err(CloseReason::Aborted);
-        }
-        match self.io.error.take() {
-            Some(failure) => Err(CloseReason::Error(failure)),
-            None => Ok(()),
-        }
-    }
-
-    /// Tells the protocol of a pause or a resume, strictly in pairs (TRAN-20).
-    fn tell_flow(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
-        loop {
-            if self.io.paused && !self.io.told_paused {
-                self.io.told_paused = true;
-                self.call(cx, |p, t| p.pause_writing(t))?;
-            } else if self.io.may_resume() {
-                self.io.paused = false;
-                self.io.told_paused = false;
-                self.mailbox.set_paused(false);
-                self.call(cx, |p, t| p.resume_writing(t))?;
-            } else {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Sends, and tells the protocol when it may write more. Over a system that takes
-    /// everything a protocol that writes on every resume would go on for ever, so
-    /// this ends after some turns; then `busy` is set.
-    fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
-        let mut turns = 0;
-        while self.io.has_output() || self.io.paused {
-            turns += 1;
-            if turns > TURNS_PER_POLL {
-                self.busy = true;
-                break;
-            }
-            let blocked = match self.io.poll_flush(cx) {
-                Poll::Ready(Ok(())) => false,
-                Poll::Ready(Err(error)) => return Err(CloseReason::Error(Failure::new(error))),
-                Poll::Pending => true,
-            };
-            self.tell_flow(cx)?;
-            if blocked {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn read_mail(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
-        if !self.mailbox.has_mail() {
-            return Ok(());
-        }
-        for message in self.mailbox.take() {
-            match message {
-                Message::Write(data) => self.call(cx, |_, t| {
-                    // Whoever wrote is told by `closed` what has become of it.
-                    let _ = t.write(&data);
-                    Ok(())
-                })?,
-                Message::Close => self.call(cx, |_, t| {
-                    t.close();
-                    Ok(())
-                })?,
-                Message::Abort => return Err(CloseReason::Aborted),
-                Message::Transport(call) => self.call(cx, |_, t| call(Some(t)))?,
-                Message::Protocol(call) => self.call(cx, |p, t| call(Some((p, t))))?,
-            }
-            self.tell_flow(cx)?;
-        }
-        self.mailbox.wrote();
-        Ok(())
-    }
-
-    /// Reads and calls back, until there is no more for now or the turns are used up.
-    fn read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Result<(), CloseReason> {
-        for _ in 0..TURNS_PER_POLL {
-            if self.io.closing || self.io.reading_paused || self.io.eof_received {
-                return Ok(());
-            }
-            let Some(stream) = &mut self.io.stream else {
-                return Ok(());
-            };
-            // The protocol's own buffer, if it has one.
-            let own = self.protocol.as_mut().and_then(P::as_buffered);
-            let has_own = own.is_some();
-            let polled = match own {
-                None => Pin::new(stream).poll_read(cx, scratch),
-                Some(own) => match catch(|| checked_buffer(own, scratch.len())) {
-                    Ok(buffer) => Pin::new(stream).poll_read(cx, buffer),
-                    Err(failure) => {
-                        // As a callback that fails.
-                        self.call(cx, |_, _| Err(failure))?;
-                        return Ok(());
-                    }
-                },
-            };
-            match polled {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(0)) => {
-                    self.io.eof_received = true;
-                    self.call(cx, |p, t| {
-                        if p.eof_received(t)? == OnEof::Close {
-                            t.close();
-                        }
-                        Ok(())
-                    })?;
-                }
-                Poll::Ready(Ok(n)) if has_own => self.call(cx, |p, t| match p.as_buffered() {
-                    Some(own) => own.buffer_updated(t, n),
-                    None => Ok(()),
-                })?,
-                Poll::Ready(Ok(n)) => self.call(cx, |p, t| p.data_received(t, &scratch[..n]))?,
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Err(CloseReason::Error(Failure::new(error))),
-            }
-            self.flush(cx)?;
-        }
-        self.busy = true;
-        Ok(())
-    }
-
-    fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Result<Turn, CloseReason> {
-        self.busy = false;
-        self.read_mail(cx)?;
-        self.flush(cx)?;
-        self.read(cx, scratch)?;
-        if self.io.closing {
-            if !self.io.eof_received {
-                self.io.end_output();
-                self.flush(cx)?;
-            }
-            if !self.io.has_output() {
-                return Ok(Turn::Lost(CloseReason::Clean));
-            }
-        } else if self.io.eof_received && self.io.eof_sent {
-            return Ok(Turn::Lost(CloseReason::Clean));
-        } else if self.io.poll_timer(&self.backend, cx) {
-            self.call(cx, |p, t| p.timer_fired(t))?;
-            self.busy = true;
-        }
-        Ok(if self.busy { Turn::Again } else { Turn::Wait })
     }
 
     /// Lets go of the protocol and the world outside. Runs once.

@@ -36,33 +36,25 @@ impl LoopKind {
     }
 
     /// Runs what stands behind these IDs, one after the other.
-    pub(crate) fn judge(self, ids: &[&str], progress: impl FnMut(&Outcome)) -> Vec<Outcome> {
-        fn on<L, M>(
-            runner: &Runner<M>,
-            ids: &[&str],
-            mut progress: impl FnMut(&Outcome),
-        ) -> Vec<Outcome>
+    pub(crate) fn judge(self, ids: &[&str]) -> Vec<Outcome> {
+        fn on<L, M>(runner: &Runner<M>, ids: &[&str]) -> Vec<Outcome>
         where
             L: MainLoop,
             M: Fn() -> L + Send + Sync + 'static,
         {
-            let run_one = |id: &&str| runner.run_one(id);
-            ids.iter()
-                .filter_map(run_one)
-                .inspect(|outcome| progress(outcome))
-                .collect()
+            ids.iter().filter_map(|id| runner.run_one(id)).collect()
         }
         match self {
             Self::Tokio => {
                 let make = || TokioLoop::new().expect("a tokio runtime");
-                on(&Runner::new(self.name(), make), ids, progress)
+                on(&Runner::new(self.name(), make), ids)
             }
             Self::TokioCurrentThread => {
                 let make = || TokioLoop::current_thread().expect("a tokio runtime");
-                on(&Runner::new(self.name(), make), ids, progress)
+                on(&Runner::new(self.name(), make), ids)
             }
-            Self::Smol => on(&Runner::new(self.name(), SmolLoop::new), ids, progress),
-            Self::AsyncStd => on(&Runner::new(self.name(), AsyncStdLoop::new), ids, progress),
+            Self::Smol => on(&Runner::new(self.name(), SmolLoop::new), ids),
+            Self::AsyncStd => on(&Runner::new(self.name(), AsyncStdLoop::new), ids),
         }
     }
 }

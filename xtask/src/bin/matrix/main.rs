@@ -1,3 +1,94 @@
-use polyloop::*;
-fn main(){ let t=std::time::Instant::now(); for (id,_) in polyloop_conformance::behaviour::catalogue(){ let u=std::time::Instant::now(); let r=polyloop_conformance::Runner::new("tokio",||TokioLoop::new().unwrap()).run_one::<TokioLoop>(id); let e=u.elapsed(); if e.as_millis()>300 {println!("{id} {:?} {:?}",e,r.map(|r|r.status.to_string()));}} println!("{:?}",t.elapsed());
- let t=std::time::Instant::now(); for _ in 0..10{polyloop_conformance::behaviours::<TokioLoop>();} println!("list x10 {:?}",t.elapsed());}
+//! The conformance suite on every loop, as a matrix of behaviours and loops.
+//!
+//! `cargo xtask matrix` builds and runs this program. It says how far it is, prints
+//! a row per behaviour, the counts by section, and last what failed, with the
+//! command that runs exactly that again. It ends with an error if anything failed.
+//!
+//! - `--only LOOP-14` or `--only TRAN` runs a behaviour or a section, `--loop smol`
+//!   a loop; each may be given several times. Run alone, a behaviour also shows its
+//!   panics with their places.
+//! - `--counts` leaves the rows out, `--reasons` adds why something doesn't apply.
+//! - `--json PATH` and `--html PATH` write the whole matrix, for programs and for
+//!   the eye.
+//!
+//! `loops` is the one place that names the loops, `selection` says what to run,
+//! `running` runs it; `matrix` holds the outcomes, and `tables`, `json` and `html`
+//! show them.
+
+mod html;
+mod json;
+mod loops;
+mod matrix;
+mod options;
+mod running;
+mod selection;
+mod tables;
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+
+use matrix::Matrix;
+use options::Options;
+
+/// Runs the conformance suite on every loop and shows behaviours by loops.
+#[derive(Parser)]
+#[command(name = "cargo xtask matrix")]
+struct Program {
+    #[command(flatten)]
+    options: Options,
+}
+
+fn main() -> ExitCode {
+    match run(&Program::parse().options) {
+        Ok(matrix) if matrix.failing().next().is_none() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<Matrix, String> {
+    let ids = selection::ids(&options.only)?;
+    let kinds = selection::loops(&options.loops)?;
+    if ids.len() > 1 {
+        running::silence_panics_of_checks();
+    }
+    let began = Instant::now();
+    let matrix = running::run(&kinds, &ids)?;
+    let took = began.elapsed().as_secs_f64();
+    // The files first: a closed pipe must not cost them.
+    if let Some(path) = &options.json {
+        write(path, &json::write(&matrix)?)?;
+    }
+    if let Some(path) = &options.html {
+        write(path, &html::write(&matrix))?;
+    }
+    if !options.counts {
+        print!("{}", tables::sections(&matrix));
+    }
+    if options.reasons {
+        print!(
+            "\nWhat doesn't apply, and why:\n{}",
+            tables::reasons(&matrix)
+        );
+    }
+    println!("\n{}", tables::counts(&matrix));
+    let failing = matrix.failing().count();
+    println!(
+        "{} behaviours on {} loops in {took:.1} s, {failing} failing",
+        matrix.rows.len(),
+        matrix.loops.len()
+    );
+    print!("{}", tables::failures(&matrix));
+    Ok(matrix)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{} can't be written: {error}", path.display()))
+}

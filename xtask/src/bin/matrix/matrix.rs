@@ -53,7 +53,10 @@ impl Matrix {
                         cells: vec![outcome.status],
                     });
                 } else {
-                    assert_eq!(rows[place].id, outcome.id, "loops were asked different things");
+                    assert_eq!(
+                        rows[place].id, outcome.id,
+                        "loops were asked different things"
+                    );
                     rows[place].cells.push(outcome.status);
                 }
             }
@@ -96,7 +99,9 @@ impl Matrix {
 
 impl Row {
     pub(crate) fn fails(&self) -> bool {
-        self.cells.iter().any(|cell| matches!(cell, Status::Fail(_)))
+        self.cells
+            .iter()
+            .any(|cell| matches!(cell, Status::Fail(_)))
     }
 
     /// The notes of the cells, each with the loops that it was given for.
@@ -152,7 +157,9 @@ impl Counts {
             (self.not_yet, "not yet"),
         ];
         let nonzero = counts.into_iter().filter(|(count, _)| *count > 0);
-        nonzero.map(|(count, word)| format!("{count} {word}")).collect()
+        nonzero
+            .map(|(count, word)| format!("{count} {word}"))
+            .collect()
     }
 }
 

@@ -1,0 +1,293 @@
+//! The matrix as one page of HTML that needs nothing beside it.
+//!
+//! Each line is a `<details>` whose summary is a row of a grid, so that it folds
+//! without a script; the page's style is in `page.css`.
+
+use std::fmt::Write as _;
+
+use polyloop_conformance::Status;
+
+use crate::matrix::{Counts, Matrix, Row, Section};
+
+const STYLE: &str = include_str!("page.css");
+
+/// The whole file.
+pub(crate) fn write(matrix: &Matrix) -> String {
+    let total = matrix.whole().total();
+    let verdict = match matrix.failing().count() {
+        0 => "nothing fails".to_owned(),
+        1 => "1 behaviour fails".to_owned(),
+        many => format!("{many} behaviours fail"),
+    };
+    let mut page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>polyloop: {verdict}</title>\n<style>\n{STYLE}</style>\n</head>\n\
+         <body style=\"--loops: {}\">\n<h1>How polyloop's loops behave</h1>\n\
+         <p class=\"lead\">{} behaviours on {} loops: <b{}>{verdict}</b> ({}). \
+         Click a line for what was seen, why it does not apply, and how to run it again.</p>\n",
+        matrix.loops.len(),
+        matrix.rows.len(),
+        matrix.loops.len(),
+        if total.fail > 0 {
+            " class=\"failed\""
+        } else {
+            ""
+        },
+        total.words().join(", "),
+    );
+    page += "<div class=\"cards\">\n";
+    for (column, name) in matrix.loops.iter().enumerate() {
+        page += &card(name, matrix.whole().counts(column));
+    }
+    page += "</div>\n<div class=\"row head\"><span class=\"id\">ID</span>\
+             <span class=\"text\">behaviour</span>";
+    for name in &matrix.loops {
+        let _ = write!(page, "<span class=\"loop\">{}</span>", escape(name));
+    }
+    page += "</div>\n";
+    if total.fail > 0 {
+        page += "<h2>What fails</h2>\n<div class=\"section failing\">\n";
+        for row in matrix.failing() {
+            page += &behaviour(matrix, row, true);
+        }
+        page += "</div>\n<h2>Everything, by section</h2>\n";
+    }
+    // With few lines there is nothing to fold away.
+    let open = matrix.sections().count() == 1;
+    for each in matrix.sections() {
+        page += &section(matrix, each, open);
+    }
+    page + "</body>\n</html>\n"
+}
+
+/// One loop at a glance.
+fn card(name: &str, counts: Counts) -> String {
+    format!(
+        "<div class=\"card{}\"><b>{}</b>{}<p>{}</p></div>\n",
+        if counts.fail > 0 { " failing" } else { "" },
+        escape(name),
+        bar(counts),
+        counts.words().join(", ")
+    )
+}
+
+/// The counts as lengths.
+fn bar(counts: Counts) -> String {
+    let parts = [
+        ("fail", counts.fail),
+        ("pass", counts.pass),
+        ("na", counts.not_applicable),
+        ("yet", counts.not_yet),
+    ];
+    let parts = parts.into_iter().filter(|(_, count)| *count > 0);
+    let parts =
+        parts.map(|(class, count)| format!("<i class=\"{class}\" style=\"flex: {count}\"></i>"));
+    format!(
+        "<span class=\"bar\" aria-hidden=\"true\">{}</span>",
+        parts.collect::<String>()
+    )
+}
+
+fn section(matrix: &Matrix, section: Section<'_>, open: bool) -> String {
+    let mut text = format!(
+        "<details class=\"section\"{}>\n<summary class=\"row\"><span class=\"id\">{}</span>\
+         <span class=\"text\">{} <span class=\"size\">{} {}</span></span>",
+        if open { " open" } else { "" },
+        escape(section.name),
+        title(section.name),
+        section.rows.len(),
+        if section.rows.len() == 1 {
+            "behaviour"
+        } else {
+            "behaviours"
+        },
+    );
+    for column in 0..matrix.loops.len() {
+        let counts = section.counts(column);
+        let class = if counts.fail > 0 { "sum failed" } else { "sum" };
+        let words = counts.words().join(", ");
+        let _ = write!(
+            text,
+            "<span class=\"{class}\">{}{words}</span>",
+            bar(counts)
+        );
+    }
+    text += "</summary>\n";
+    for row in section.rows {
+        text += &behaviour(matrix, row, false);
+    }
+    text + "</details>\n"
+}
+
+fn behaviour(matrix: &Matrix, row: &Row, open: bool) -> String {
+    let none = row
+        .cells
+        .iter()
+        .all(|cell| matches!(class(cell), "na" | "yet"));
+    let mut text = format!(
+        "<details class=\"behaviour{}\"{}><summary class=\"row\"><span class=\"id\">{}</span>\
+         <span class=\"text\">{}</span>",
+        if none { " none" } else { "" },
+        if open { " open" } else { "" },
+        escape(&row.id),
+        escape(&row.text),
+    );
+    for (name, cell) in matrix.loops.iter().zip(&row.cells) {
+        let _ = write!(
+            text,
+            "<span class=\"cell {}\" title=\"{}\">{}</span>",
+            class(cell),
+            escape(&format!("{name}: {cell}")),
+            face(cell)
+        );
+    }
+    text += "</summary><div class=\"notes\">";
+    for (loops, status) in row.notes(&matrix.loops) {
+        let whom = if loops.len() == matrix.loops.len() {
+            "every loop".to_owned()
+        } else {
+            loops.join(", ")
+        };
+        let _ = write!(
+            text,
+            "<p class=\"{}\"><b>{}</b> – {}</p>",
+            class(status),
+            escape(&whom),
+            escape(&status.to_string())
+        );
+    }
+    let again = escape(&matrix.again(row));
+    let _ = writeln!(text, "<p>Again: <code>{again}</code></p></div></details>");
+    text
+}
+
+/// What a section is about.
+fn title(section: &str) -> &'static str {
+    match section {
+        "LOOP" => "The loop itself",
+        "PROM" => "Promises",
+        "COMB" => "Combining promises",
+        "SYNC" => "Locks and queues",
+        "SCHED" => "Scheduling",
+        "CORO" => "Coroutines",
+        "TRAN" => "Transports",
+        "PROD" => "Producers and consumers",
+        "PROTO" => "Protocols",
+        "BUF" => "Buffered protocols",
+        "FACT" => "Factories",
+        "SERV" => "Servers",
+        "CLI" => "Clients",
+        "ERR" => "Errors",
+        _ => "",
+    }
+}
+
+fn class(status: &Status) -> &'static str {
+    match status {
+        Status::Pass => "pass",
+        Status::Fail(_) => "fail",
+        Status::NotYet => "yet",
+        _ => "na",
+    }
+}
+
+/// A sign and a word, so that no one depends on the colour.
+fn face(status: &Status) -> &'static str {
+    match status {
+        Status::Pass => "✓ pass",
+        Status::Fail(_) => "✗ FAIL",
+        Status::NotYet => "… not yet",
+        _ => "– n/a",
+    }
+}
+
+/// Text as it may stand in an element or in a quoted attribute.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use polyloop_conformance::Status;
+
+    use super::{escape, write};
+    use crate::matrix::{Matrix, Row, tests::sample};
+
+    #[test]
+    fn markup_in_a_text_stays_text() {
+        assert_eq!(
+            escape("<a href=\"x\">'&'</a>"),
+            "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;"
+        );
+    }
+
+    #[test]
+    fn no_text_of_a_row_reaches_the_page_unescaped() {
+        let evil = "\"><script>alert('&')</script>";
+        let page = write(&Matrix {
+            loops: vec![evil.to_owned(), evil.to_owned()],
+            rows: vec![Row {
+                id: evil.to_owned(),
+                text: evil.to_owned(),
+                cells: vec![
+                    Status::Fail(evil.to_owned()),
+                    Status::NotApplicable(evil.to_owned()),
+                ],
+            }],
+        });
+        assert!(!page.contains("<script"), "{page}");
+        assert!(!page.contains("\">\""), "{page}");
+        assert!(page.contains("&lt;script&gt;"), "{page}");
+    }
+
+    #[test]
+    fn every_cell_has_a_word_and_the_whole_outcome_in_its_title() {
+        let page = write(&sample());
+        assert!(page.contains(
+            "<span class=\"cell fail\" \
+             title=\"smol: fail: expected &lt;a&gt; &amp; &quot;b&quot;\">✗ FAIL</span>"
+        ));
+        assert!(page.contains("title=\"tokio: n/a: types say so\">– n/a</span>"));
+        assert!(page.contains("title=\"smol: n/a: not checked yet\">… not yet</span>"));
+    }
+
+    #[test]
+    fn failures_come_first_and_are_unfolded() {
+        let page = write(&sample());
+        let failures = page.find("What fails").unwrap();
+        let sections = page.find("<details class=\"section\"").unwrap();
+        assert!(failures < sections);
+        let first = page[failures..].find("LOOP-02").unwrap() + failures;
+        assert!(first < sections);
+        assert!(page[failures..first].contains("<details class=\"behaviour\" open>"));
+    }
+
+    #[test]
+    fn without_failures_the_page_says_so() {
+        let mut matrix = sample();
+        matrix.rows.retain(|row| !row.fails());
+        let page = write(&matrix);
+        assert!(page.contains("nothing fails"));
+        assert!(!page.contains("What fails"));
+    }
+
+    #[test]
+    fn the_page_loads_nothing() {
+        let page = write(&sample());
+        for loads in ["src=", "href=", "url(", "@import", "http"] {
+            assert!(!page.contains(loads), "{loads}");
+        }
+    }
+}
