@@ -5,9 +5,11 @@
 //! processes that end with the test.
 
 mod child;
+mod deadline;
 pub mod guide_loop;
 mod recorder;
 
 pub use child::{Child, client_program};
+pub use deadline::{block_on_plain, on_each_loop, within_deadline};
 pub use guide_loop::GuideLoop;
 pub use recorder::{Event, Log, Recorder};

@@ -200,114 +200,124 @@ async fn watermarks_the_wrong_way_round<L: Loop>(_lp: L) {
 /// What each loop says when it is closed, by name and by type.
 #[test]
 fn use_after_close() {
-    for name in polyloop::AnyLoop::available() {
-        let lp = polyloop::AnyLoop::by_name(name).unwrap();
-        lp.close().unwrap();
-        lp.close().unwrap();
-        assert!(lp.is_closed());
+    polyloop_tests::within_deadline(|| {
+        for name in polyloop::AnyLoop::available() {
+            let lp = polyloop::AnyLoop::by_name(name).unwrap();
+            lp.close().unwrap();
+            lp.close().unwrap();
+            assert!(lp.is_closed());
 
-        let rejected = lp.call_soon(|| ()).unwrap_err();
-        assert!(rejected.to_string().contains(name), "{rejected}");
-        // The closure comes back.
-        (rejected.call)();
-        assert!(lp.call_later(Duration::from_secs(1), || ()).is_err());
+            let rejected = lp.call_soon(|| ()).unwrap_err();
+            assert!(rejected.to_string().contains(name), "{rejected}");
+            // The closure comes back.
+            (rejected.call)();
+            assert!(lp.call_later(Duration::from_secs(1), || ()).is_err());
 
-        let error = polyloop_core::MainLoop::run(&lp, async {}).unwrap_err();
-        assert!(error.to_string().contains(name), "{error}");
-        assert!(error.to_string().contains("closed"), "{error}");
+            let error = polyloop_core::MainLoop::run(&lp, async {}).unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+            assert!(error.to_string().contains("closed"), "{error}");
 
-        // What is awaited elsewhere says so as well.
-        let other = polyloop::AnyLoop::by_name(name).unwrap();
-        polyloop_core::MainLoop::run(&other, async {
-            let failure = polyloop_core::Spawner::spawn(&lp, async { 1 })
-                .await
-                .unwrap_err();
-            assert!(failure.downcast_ref::<LoopClosed>().is_some(), "{failure}");
-            let failure = polyloop_core::Threads::run_in_thread(&lp, || 1)
-                .await
-                .unwrap_err();
-            assert!(failure.downcast_ref::<LoopClosed>().is_some(), "{failure}");
-            let error = lp.serve("127.0.0.1:0", silent).await.unwrap_err();
-            assert!(matches!(error, ListenError::Closed(_)), "{error}");
-            let error = lp.connect("127.0.0.1:1", silent).await.unwrap_err();
-            assert!(matches!(error, ConnectError::Closed(_)), "{error}");
-        })
-        .unwrap();
-    }
+            // What is awaited elsewhere says so as well.
+            let other = polyloop::AnyLoop::by_name(name).unwrap();
+            polyloop_core::MainLoop::run(&other, async {
+                let failure = polyloop_core::Spawner::spawn(&lp, async { 1 })
+                    .await
+                    .unwrap_err();
+                assert!(failure.downcast_ref::<LoopClosed>().is_some(), "{failure}");
+                let failure = polyloop_core::Threads::run_in_thread(&lp, || 1)
+                    .await
+                    .unwrap_err();
+                assert!(failure.downcast_ref::<LoopClosed>().is_some(), "{failure}");
+                let error = lp.serve("127.0.0.1:0", silent).await.unwrap_err();
+                assert!(matches!(error, ListenError::Closed(_)), "{error}");
+                let error = lp.connect("127.0.0.1:1", silent).await.unwrap_err();
+                assert!(matches!(error, ConnectError::Closed(_)), "{error}");
+            })
+            .unwrap();
+        }
+    });
 }
 
 /// Every loop inside every loop: refused, and the outer one carries on.
 #[test]
 fn run_inside_run() {
-    use polyloop_core::{MainLoop, RunError, Spawner};
-    for outer_name in polyloop::AnyLoop::available() {
-        for inner_name in polyloop::AnyLoop::available() {
-            let outer = polyloop::AnyLoop::by_name(outer_name).unwrap();
-            let inner = polyloop::AnyLoop::by_name(inner_name).unwrap();
-            let answer = outer
-                .run(async {
-                    let error = inner.run(async {}).unwrap_err();
-                    assert!(matches!(error, RunError::Nested { .. }), "{error:?}");
-                    assert!(error.to_string().contains(inner_name), "{error}");
-                    assert!(error.to_string().contains(outer_name), "{error}");
-                    // From a task and from a callback, too.
-                    let second = inner.clone();
-                    let refused = outer.spawn(async move { second.run(async {}).is_err() });
-                    assert!(refused.await.unwrap());
-                    let (resolver, called) = polyloop_core::Deferred::new();
-                    outer
-                        .call_soon(move || resolver.resolve(inner.run(async {}).is_err()).unwrap())
-                        .unwrap();
-                    assert!(called.await.unwrap());
-                    outer.sleep(Duration::from_millis(1)).await;
-                    "carries on"
-                })
-                .unwrap();
-            assert_eq!(answer, "carries on");
+    polyloop_tests::within_deadline(|| {
+        use polyloop_core::{MainLoop, RunError, Spawner};
+        for outer_name in polyloop::AnyLoop::available() {
+            for inner_name in polyloop::AnyLoop::available() {
+                let outer = polyloop::AnyLoop::by_name(outer_name).unwrap();
+                let inner = polyloop::AnyLoop::by_name(inner_name).unwrap();
+                let answer = outer
+                    .run(async {
+                        let error = inner.run(async {}).unwrap_err();
+                        assert!(matches!(error, RunError::Nested { .. }), "{error:?}");
+                        assert!(error.to_string().contains(inner_name), "{error}");
+                        assert!(error.to_string().contains(outer_name), "{error}");
+                        // From a task and from a callback, too.
+                        let second = inner.clone();
+                        let refused = outer.spawn(async move { second.run(async {}).is_err() });
+                        assert!(refused.await.unwrap());
+                        let (resolver, called) = polyloop_core::Deferred::new();
+                        outer
+                            .call_soon(move || {
+                                resolver.resolve(inner.run(async {}).is_err()).unwrap();
+                            })
+                            .unwrap();
+                        assert!(called.await.unwrap());
+                        outer.sleep(Duration::from_millis(1)).await;
+                        "carries on"
+                    })
+                    .unwrap();
+                assert_eq!(answer, "carries on");
+            }
         }
-    }
+    });
 }
 
 #[test]
 fn an_unknown_loop() {
-    let error = polyloop::AnyLoop::by_name("libuv").unwrap_err().to_string();
-    assert!(error.contains("libuv"), "{error}");
-    for name in polyloop::AnyLoop::available() {
-        assert!(error.contains(name), "{error}");
-    }
+    polyloop_tests::within_deadline(|| {
+        let error = polyloop::AnyLoop::by_name("libuv").unwrap_err().to_string();
+        assert!(error.contains("libuv"), "{error}");
+        for name in polyloop::AnyLoop::available() {
+            assert!(error.contains(name), "{error}");
+        }
+    });
 }
 
 #[test]
 fn running_out_of_descriptors_while_accepting() {
-    use std::io::{Read, Write};
-    for name in polyloop::AnyLoop::available() {
-        let peer = env!("CARGO_BIN_EXE_polyloop-test-peer");
-        let mut child = polyloop_tests::Child::start(peer, &["few-descriptors", name]);
-        let address = child.address();
-        let connect = || {
-            let stream = std::net::TcpStream::connect(address).unwrap();
-            stream
-                .set_read_timeout(Some(Duration::from_secs(30)))
-                .unwrap();
-            stream
-        };
-        let mut crowd: Vec<_> = (0..100).map(|_| connect()).collect();
-        let report = child.line();
-        assert!(report.contains(&address.to_string()), "{name}: {report}");
-        assert!(report.contains("files"), "{name}: {report}");
-        // Those who are in are served while others wait.
-        let echo = |stream: &mut std::net::TcpStream| {
-            stream.write_all(b"x").unwrap();
-            let mut answer = [0];
-            stream.read_exact(&mut answer).unwrap();
-            assert_eq!(&answer, b"x");
-        };
-        echo(&mut crowd[0]);
-        // When descriptors come free the listener goes on.
-        let mut last = crowd.pop().unwrap();
-        drop(crowd);
-        echo(&mut last);
-        echo(&mut connect());
-        child.stop();
-    }
+    polyloop_tests::within_deadline(|| {
+        use std::io::{Read, Write};
+        for name in polyloop::AnyLoop::available() {
+            let peer = env!("CARGO_BIN_EXE_polyloop-test-peer");
+            let mut child = polyloop_tests::Child::start(peer, &["few-descriptors", name]);
+            let address = child.address();
+            let connect = || {
+                let stream = std::net::TcpStream::connect(address).unwrap();
+                stream
+                    .set_read_timeout(Some(Duration::from_secs(30)))
+                    .unwrap();
+                stream
+            };
+            let mut crowd: Vec<_> = (0..100).map(|_| connect()).collect();
+            let report = child.line();
+            assert!(report.contains(&address.to_string()), "{name}: {report}");
+            assert!(report.contains("files"), "{name}: {report}");
+            // Those who are in are served while others wait.
+            let echo = |stream: &mut std::net::TcpStream| {
+                stream.write_all(b"x").unwrap();
+                let mut answer = [0];
+                stream.read_exact(&mut answer).unwrap();
+                assert_eq!(&answer, b"x");
+            };
+            echo(&mut crowd[0]);
+            // When descriptors come free the listener goes on.
+            let mut last = crowd.pop().unwrap();
+            drop(crowd);
+            echo(&mut last);
+            echo(&mut connect());
+            child.stop();
+        }
+    });
 }

@@ -4,18 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use polyloop::AnyLoop;
 use polyloop_core::{
     Calls, Lifecycle, Loop, MainLoop, Promise, RunError, Spawner, Timers, catch_cancel,
 };
 use polyloop_tests::{Log, Recorder};
-
-fn loops() -> Vec<AnyLoop> {
-    AnyLoop::available()
-        .iter()
-        .map(|name| AnyLoop::by_name(name).unwrap())
-        .collect()
-}
 
 struct CountDrops(Arc<AtomicUsize>);
 
@@ -29,7 +21,7 @@ impl Drop for CountDrops {
 
 #[test]
 fn tasks_transports_and_calls_are_gone_when_run_returns() {
-    for lp in loops() {
+    polyloop_tests::on_each_loop(|lp| {
         let drops = Arc::new(AtomicUsize::new(0));
         let (server_log, client_log) = (Log::new(), Log::new());
         let called = Arc::new(AtomicBool::new(false));
@@ -76,12 +68,12 @@ fn tasks_transports_and_calls_are_gone_when_run_returns() {
                 .unwrap(),
             4
         );
-    }
+    });
 }
 
 #[test]
 fn a_task_may_clean_up_with_further_awaits() {
-    for lp in loops() {
+    polyloop_tests::on_each_loop(|lp| {
         let cleaned = Arc::new(AtomicBool::new(false));
         let flag = cleaned.clone();
         let own = lp.clone();
@@ -99,12 +91,12 @@ fn a_task_may_clean_up_with_further_awaits() {
         })
         .unwrap();
         assert!(cleaned.load(Ordering::SeqCst), "{}", lp.name());
-    }
+    });
 }
 
 #[test]
 fn tasks_that_do_not_end_are_dropped_at_the_limit_and_reported() {
-    for lp in loops() {
+    polyloop_tests::on_each_loop(|lp| {
         let reports = Arc::new(Mutex::new(Vec::new()));
         let seen = reports.clone();
         lp.set_error_hook(move |report| seen.lock().unwrap().push(report.to_string()));
@@ -123,12 +115,12 @@ fn tasks_that_do_not_end_are_dropped_at_the_limit_and_reported() {
         assert!(reports.contains("did not end within 50ms"), "{reports}");
         assert!(reports.contains("end_of_run.rs"), "{reports}");
         assert_eq!(lp.task_count(), 0, "{}", lp.name());
-    }
+    });
 }
 
 #[test]
 fn stop_ends_run_early() {
-    for lp in loops() {
+    polyloop_tests::on_each_loop(|lp| {
         assert!(lp.stop().is_err(), "nothing runs yet");
         assert!(!lp.is_running());
         let own = lp.clone();
@@ -145,12 +137,12 @@ fn stop_ends_run_early() {
             "{error:?}"
         );
         assert!(!lp.is_running());
-    }
+    });
 }
 
 #[test]
 fn a_panic_in_main_comes_out_after_winding_up() {
-    for lp in loops() {
+    polyloop_tests::on_each_loop(|lp| {
         let drops = Arc::new(AtomicUsize::new(0));
         let guard = CountDrops(drops.clone());
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -167,12 +159,12 @@ fn a_panic_in_main_comes_out_after_winding_up() {
         assert_eq!(payload.downcast_ref::<&str>(), Some(&"planted in main"));
         assert_eq!(drops.load(Ordering::SeqCst), 1);
         assert_eq!(lp.run(async { 1 }).unwrap(), 1);
-    }
+    });
 }
 
 #[test]
 fn unobserved_panics_are_reported_once_and_cancels_are_not() {
-    for lp in loops() {
+    polyloop_tests::on_each_loop(|lp| {
         let reports = Arc::new(Mutex::new(Vec::new()));
         let seen = reports.clone();
         lp.set_error_hook(move |report| seen.lock().unwrap().push(report.to_string()));
@@ -192,5 +184,5 @@ fn unobserved_panics_are_reported_once_and_cancels_are_not() {
         assert_eq!(reports.len(), 1, "{reports:?}");
         assert!(reports[0].contains("planted in a task"), "{reports:?}");
         assert!(reports[0].contains("end_of_run.rs"), "{reports:?}");
-    }
+    });
 }

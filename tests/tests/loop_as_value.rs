@@ -5,26 +5,7 @@ use std::time::Duration;
 
 use polyloop::AnyLoop;
 use polyloop_core::{Deferred, Lifecycle, Loop, MainLoop, Promise, Spawner, Timers};
-use polyloop_tests::{Log, Recorder};
-
-/// Polls with nothing but the standard library, so with no runtime at all.
-fn block_on_plain<F: Future>(future: F) -> F::Output {
-    struct Unpark(std::thread::Thread);
-    impl std::task::Wake for Unpark {
-        fn wake(self: std::sync::Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
-    let mut cx = std::task::Context::from_waker(&waker);
-    let mut future = std::pin::pin!(future);
-    loop {
-        if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return output;
-        }
-        std::thread::park_timeout(Duration::from_secs(30));
-    }
-}
+use polyloop_tests::{Log, Recorder, block_on_plain};
 
 /// Everything that a loop can do, from wherever this is polled.
 async fn use_everything<L: Loop>(lp: L) {
@@ -70,35 +51,37 @@ fn loops() -> Vec<AnyLoop> {
 
 #[test]
 fn from_a_thread_without_a_runtime() {
-    for lp in loops() {
+    polyloop_tests::on_each_loop(|lp| {
         block_on_plain(use_everything(lp));
-    }
+    });
 }
 
 #[test]
 fn from_many_plain_threads_at_once() {
-    for lp in loops() {
+    polyloop_tests::on_each_loop(|lp| {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 let lp = lp.clone();
                 scope.spawn(move || block_on_plain(use_everything(lp)));
             }
         });
-    }
+    });
 }
 
 #[test]
 fn inside_of_every_other_loop() {
-    for outer in loops() {
-        for inner in loops() {
-            let name = format!("{} in {}", inner.name(), outer.name());
-            let result = outer.run(use_everything(inner.clone()));
-            assert!(result.is_ok(), "{name}: {result:?}");
-            // And as a task of the other loop.
-            let result = outer.run(outer.spawn(use_everything(inner)));
-            assert!(result.is_ok(), "{name}: {result:?}");
+    polyloop_tests::within_deadline(|| {
+        for outer in loops() {
+            for inner in loops() {
+                let name = format!("{} in {}", inner.name(), outer.name());
+                let result = outer.run(use_everything(inner.clone()));
+                assert!(result.is_ok(), "{name}: {result:?}");
+                // And as a task of the other loop.
+                let result = outer.run(outer.spawn(use_everything(inner)));
+                assert!(result.is_ok(), "{name}: {result:?}");
+            }
         }
-    }
+    });
 }
 
 #[cfg(feature = "tokio")]
@@ -116,84 +99,94 @@ mod tokio_runtimes {
 
     #[test]
     fn every_loop_inside_a_plain_tokio_runtime() {
-        let runtime = runtime();
-        for lp in loops() {
-            runtime.block_on(use_everything(lp));
-        }
+        polyloop_tests::within_deadline(|| {
+            let runtime = runtime();
+            for lp in loops() {
+                runtime.block_on(use_everything(lp));
+            }
+        });
     }
 
     #[test]
     fn a_loop_on_an_applications_own_runtime() {
-        let runtime = runtime();
-        let lp = TokioLoop::from_handle(runtime.handle().clone());
-        // Inside of it, on a plain thread, and inside of another one.
-        runtime.block_on(use_everything(lp.clone()));
-        block_on_plain(use_everything(lp.clone()));
-        self::runtime().block_on(use_everything(lp.clone()));
-        // The application's runtime goes first: work fails, nothing panics.
-        runtime.shutdown_timeout(Duration::from_secs(5));
-        let failure = block_on_plain(lp.spawn(async { 1 })).unwrap_err();
-        assert!(failure.is_cancelled(), "{failure}");
+        polyloop_tests::within_deadline(|| {
+            let runtime = runtime();
+            let lp = TokioLoop::from_handle(runtime.handle().clone());
+            // Inside of it, on a plain thread, and inside of another one.
+            runtime.block_on(use_everything(lp.clone()));
+            block_on_plain(use_everything(lp.clone()));
+            self::runtime().block_on(use_everything(lp.clone()));
+            // The application's runtime goes first: work fails, nothing panics.
+            runtime.shutdown_timeout(Duration::from_secs(5));
+            let failure = block_on_plain(lp.spawn(async { 1 })).unwrap_err();
+            assert!(failure.is_cancelled(), "{failure}");
+        });
     }
 
     #[test]
     fn a_loop_dropped_inside_async_code_does_not_panic() {
-        let runtime = runtime();
-        runtime.block_on(async {
-            drop(TokioLoop::new().unwrap());
-            drop(TokioLoop::current_thread().unwrap());
+        polyloop_tests::within_deadline(|| {
+            let runtime = runtime();
+            runtime.block_on(async {
+                drop(TokioLoop::new().unwrap());
+                drop(TokioLoop::current_thread().unwrap());
+                let lp = TokioLoop::new().unwrap();
+                assert_eq!(lp.spawn(async { 5 }).await.unwrap(), 5);
+                drop(lp);
+            });
+            // The last handle of a loop may go on one of its own threads.
             let lp = TokioLoop::new().unwrap();
-            assert_eq!(lp.spawn(async { 5 }).await.unwrap(), 5);
+            let own = lp.clone();
+            let last = lp.spawn(async move {
+                polyloop_core::yield_now().await;
+                drop(own);
+            });
             drop(lp);
+            block_on_plain(last).unwrap();
         });
-        // The last handle of a loop may go on one of its own threads.
-        let lp = TokioLoop::new().unwrap();
-        let own = lp.clone();
-        let last = lp.spawn(async move {
-            polyloop_core::yield_now().await;
-            drop(own);
-        });
-        drop(lp);
-        block_on_plain(last).unwrap();
     }
 
     #[test]
     fn run_inside_a_plain_runtime_is_refused_without_a_panic() {
-        let lp = TokioLoop::new().unwrap();
-        let error = runtime().block_on(async { lp.run(async {}) }).unwrap_err();
-        assert!(
-            error.to_string().contains("inside a tokio runtime"),
-            "{error}"
-        );
-        assert_eq!(lp.run(async { 7 }).unwrap(), 7);
+        polyloop_tests::within_deadline(|| {
+            let lp = TokioLoop::new().unwrap();
+            let error = runtime().block_on(async { lp.run(async {}) }).unwrap_err();
+            assert!(
+                error.to_string().contains("inside a tokio runtime"),
+                "{error}"
+            );
+            assert_eq!(lp.run(async { 7 }).unwrap(), 7);
+        });
     }
 }
 
 #[test]
 fn work_stays_on_the_loop_it_was_given_to() {
-    // A task of one loop, awaited on another, runs where it was spawned.
-    for outer in loops() {
-        for inner in loops() {
-            let asked = inner.clone();
-            let found = outer
-                .run(async move {
-                    asked
-                        .spawn(async {
-                            let state = polyloop_core::context::current_state();
-                            state.map(|state| state.name())
-                        })
-                        .await
-                })
-                .unwrap()
-                .unwrap();
-            assert_eq!(found, Some(inner.name()));
+    polyloop_tests::within_deadline(|| {
+        // A task of one loop, awaited on another, runs where it was spawned.
+        for outer in loops() {
+            for inner in loops() {
+                let asked = inner.clone();
+                let found = outer
+                    .run(async move {
+                        asked
+                            .spawn(async {
+                                let state = polyloop_core::context::current_state();
+                                state.map(|state| state.name())
+                            })
+                            .await
+                    })
+                    .unwrap()
+                    .unwrap();
+                assert_eq!(found, Some(inner.name()));
+            }
         }
-    }
+    });
 }
 
 #[test]
 fn a_dropped_handle_detaches_the_task() {
-    for lp in loops() {
+    polyloop_tests::on_each_loop(|lp| {
         let (resolver, done) = Deferred::new();
         let sleep = lp.sleep(Duration::from_millis(5));
         lp.spawn(async move {
@@ -205,5 +198,5 @@ fn a_dropped_handle_detaches_the_task() {
         let name = lp.name();
         drop(lp);
         assert_eq!(block_on_plain(done).unwrap(), 9, "{name}");
-    }
+    });
 }

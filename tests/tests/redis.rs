@@ -24,63 +24,68 @@ fn run(program: &str, port: u16, arguments: &[&str]) -> String {
 
 #[test]
 fn redis_cli_speaks_with_kv() {
-    let Some(cli) = client_program("redis-cli", "redis-tools", "redis_cli_speaks_with_kv") else {
-        return;
-    };
-    for name in AnyLoop::available() {
-        let mut child = Child::start(PEER, &["kv", name]);
-        let port = child.address().port();
-        let say = |arguments: &[&str]| run(&cli, port, arguments).trim().to_owned();
-        assert_eq!(say(&["PING"]), "PONG");
-        assert_eq!(say(&["ECHO", "two words"]), "two words");
-        assert_eq!(say(&["SET", "key", "value", "EX", "100"]), "OK");
-        assert_eq!(say(&["GET", "key"]), "value");
-        assert_eq!(say(&["TTL", "key"]), "100");
-        assert_eq!(say(&["INCR", "counter"]), "1");
-        assert_eq!(say(&["INCR", "counter"]), "2");
-        assert_eq!(say(&["LPUSH", "list", "a", "b"]), "2");
-        assert_eq!(say(&["LRANGE", "list", "0", "-1"]), "b\na");
-        assert_eq!(say(&["DEL", "key", "nothing"]), "1");
-        assert_eq!(say(&["GET", "key"]), "");
-        assert!(say(&["INCR", "list"]).contains("WRONGTYPE"));
-        assert!(say(&["NONSENSE"]).contains("unknown command"));
-        assert!(say(&["GET"]).contains("wrong number of arguments"));
-        assert_eq!(say(&["PUBLISH", "nobody", "hears"]), "0");
-        child.stop();
-    }
+    polyloop_tests::within_deadline(|| {
+        let Some(cli) = client_program("redis-cli", "redis-tools", "redis_cli_speaks_with_kv")
+        else {
+            return;
+        };
+        for name in AnyLoop::available() {
+            let mut child = Child::start(PEER, &["kv", name]);
+            let port = child.address().port();
+            let say = |arguments: &[&str]| run(&cli, port, arguments).trim().to_owned();
+            assert_eq!(say(&["PING"]), "PONG");
+            assert_eq!(say(&["ECHO", "two words"]), "two words");
+            assert_eq!(say(&["SET", "key", "value", "EX", "100"]), "OK");
+            assert_eq!(say(&["GET", "key"]), "value");
+            assert_eq!(say(&["TTL", "key"]), "100");
+            assert_eq!(say(&["INCR", "counter"]), "1");
+            assert_eq!(say(&["INCR", "counter"]), "2");
+            assert_eq!(say(&["LPUSH", "list", "a", "b"]), "2");
+            assert_eq!(say(&["LRANGE", "list", "0", "-1"]), "b\na");
+            assert_eq!(say(&["DEL", "key", "nothing"]), "1");
+            assert_eq!(say(&["GET", "key"]), "");
+            assert!(say(&["INCR", "list"]).contains("WRONGTYPE"));
+            assert!(say(&["NONSENSE"]).contains("unknown command"));
+            assert!(say(&["GET"]).contains("wrong number of arguments"));
+            assert_eq!(say(&["PUBLISH", "nobody", "hears"]), "0");
+            child.stop();
+        }
+    });
 }
 
 #[test]
 fn redis_benchmark_completes_without_an_error() {
-    let test = "redis_benchmark_completes_without_an_error";
-    let Some(benchmark) = client_program("redis-benchmark", "redis-tools", test) else {
-        return;
-    };
-    for name in AnyLoop::available() {
-        let mut child = Child::start(PEER, &["kv", name]);
-        let port = child.address().port();
-        for pipeline in ["1", "32"] {
-            let printed = run(
-                &benchmark,
-                port,
-                &[
-                    "-t",
-                    "ping,set,get,incr,lpush",
-                    "-P",
-                    pipeline,
-                    "-n",
-                    "20000",
-                    "-q",
-                ],
-            );
-            assert!(
-                !printed.to_lowercase().contains("error"),
-                "{name} -P {pipeline}: {printed}"
-            );
-            for command in ["PING_INLINE", "SET", "GET", "INCR", "LPUSH"] {
-                assert!(printed.contains(command), "{name} -P {pipeline}: {printed}");
+    polyloop_tests::within_deadline(|| {
+        let test = "redis_benchmark_completes_without_an_error";
+        let Some(benchmark) = client_program("redis-benchmark", "redis-tools", test) else {
+            return;
+        };
+        for name in AnyLoop::available() {
+            let mut child = Child::start(PEER, &["kv", name]);
+            let port = child.address().port();
+            for pipeline in ["1", "32"] {
+                let printed = run(
+                    &benchmark,
+                    port,
+                    &[
+                        "-t",
+                        "ping,set,get,incr,lpush",
+                        "-P",
+                        pipeline,
+                        "-n",
+                        "20000",
+                        "-q",
+                    ],
+                );
+                assert!(
+                    !printed.to_lowercase().contains("error"),
+                    "{name} -P {pipeline}: {printed}"
+                );
+                for command in ["PING_INLINE", "SET", "GET", "INCR", "LPUSH"] {
+                    assert!(printed.contains(command), "{name} -P {pipeline}: {printed}");
+                }
             }
+            child.stop();
         }
-        child.stop();
-    }
+    });
 }

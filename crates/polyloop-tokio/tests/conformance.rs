@@ -3,4 +3,5 @@
 use polyloop_tokio::TokioLoop;
 
 polyloop_conformance::suite!(tokio, || TokioLoop::new().expect("a runtime"));
-polyloop_conformance::suite!(current_thread, || TokioLoop::current_thread().expect("a runtime"));
+polyloop_conformance::suite!(current_thread, || TokioLoop::current_thread()
+    .expect("a runtime"));

@@ -91,8 +91,9 @@ fn bar(counts: Counts) -> String {
 
 fn section(matrix: &Matrix, section: Section<'_>, open: bool) -> String {
     let mut text = format!(
-        "<details class=\"section\"{}>\n<summary class=\"row\"><span class=\"id\">{}</span>\
+        "<details class=\"section\" id=\"{}\"{}>\n<summary class=\"row\"><span class=\"id\">{}</span>\
          <span class=\"text\">{} <span class=\"size\">{} {}</span></span>",
+        escape(section.name),
         if open { " open" } else { "" },
         escape(section.name),
         title(section.name),
@@ -120,7 +121,9 @@ fn section(matrix: &Matrix, section: Section<'_>, open: bool) -> String {
     text + "</details>\n"
 }
 
-fn behaviour(matrix: &Matrix, row: &Row, open: bool) -> String {
+/// One line. It is unfolded where the failures are gathered; in its section it can
+/// be linked to.
+fn behaviour(matrix: &Matrix, row: &Row, gathered: bool) -> String {
     let none = row
         .cells
         .iter()
@@ -129,9 +132,13 @@ fn behaviour(matrix: &Matrix, row: &Row, open: bool) -> String {
         "<details class=\"behaviour{}\"{}><summary class=\"row\"><span class=\"id\">{}</span>\
          <span class=\"text\">{}</span>",
         if none { " none" } else { "" },
-        if open { " open" } else { "" },
+        if gathered {
+            " open".to_owned()
+        } else {
+            format!(" id=\"{}\"", escape(&row.id))
+        },
         escape(&row.id),
-        escape(&row.text),
+        prose(&row.text),
     );
     for (name, cell) in matrix.loops.iter().zip(&row.cells) {
         let _ = write!(
@@ -151,14 +158,17 @@ fn behaviour(matrix: &Matrix, row: &Row, open: bool) -> String {
         };
         let _ = write!(
             text,
-            "<p class=\"{}\"><b>{}</b> – {}</p>",
+            "<p class=\"{}\"><b>{}</b> {}</p>",
             class(status),
             escape(&whom),
-            escape(&status.to_string())
+            prose(&status.to_string())
         );
     }
     let again = escape(&matrix.again(row));
-    let _ = writeln!(text, "<p>Again: <code>{again}</code></p></div></details>");
+    let _ = writeln!(
+        text,
+        "<p>Again: <code class=\"again\">{again}</code></p></div></details>"
+    );
     text
 }
 
@@ -202,6 +212,24 @@ fn face(status: &Status) -> &'static str {
     }
 }
 
+/// A sentence, with what stands between backticks shown as code.
+fn prose(text: &str) -> String {
+    let mut parts = text.split('`');
+    let mut prose = escape(parts.next().unwrap_or_default());
+    while let Some(code) = parts.next() {
+        match parts.next() {
+            Some(rest) => {
+                let _ = write!(prose, "<code>{}</code>{}", escape(code), escape(rest));
+            }
+            // A backtick without a partner is no more than that.
+            None => {
+                let _ = write!(prose, "`{}", escape(code));
+            }
+        }
+    }
+    prose
+}
+
 /// Text as it may stand in an element or in a quoted attribute.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -222,7 +250,7 @@ fn escape(text: &str) -> String {
 mod tests {
     use polyloop_conformance::Status;
 
-    use super::{escape, write};
+    use super::{escape, prose, write};
     use crate::matrix::{Matrix, Row, tests::sample};
 
     #[test]
@@ -231,6 +259,16 @@ mod tests {
             escape("<a href=\"x\">'&'</a>"),
             "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;"
         );
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        assert_eq!(
+            prose("`a<b>` in `c`."),
+            "<code>a&lt;b&gt;</code> in <code>c</code>."
+        );
+        assert_eq!(prose("one ` alone & kept"), "one ` alone &amp; kept");
+        assert_eq!(prose("none"), "none");
     }
 
     #[test]

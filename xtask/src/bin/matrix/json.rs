@@ -1,9 +1,8 @@
 //! The matrix as JSON: `{"loops":[…],"behaviours":[{"id","text","results"}]}`, where
 //! a result is `pass`, `fail: …` or `n/a: …`.
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
+use polyloop_conformance::Status;
+use serde::{Serialize, Serializer};
 
 use crate::matrix::Matrix;
 
@@ -17,20 +16,31 @@ struct Report<'a> {
 struct Behaviour<'a> {
     id: &'a str,
     text: &'a str,
-    results: BTreeMap<&'a str, String>,
+    results: Results<'a>,
+}
+
+/// A map that keeps the order of the loops.
+struct Results<'a> {
+    loops: &'a [String],
+    cells: &'a [Status],
+}
+
+impl Serialize for Results<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let texts = self.cells.iter().map(Status::to_string);
+        serializer.collect_map(self.loops.iter().zip(texts))
+    }
 }
 
 /// The whole file.
 pub(crate) fn write(matrix: &Matrix) -> Result<String, String> {
-    let behaviours = matrix.rows.iter().map(|row| {
-        let results = matrix.loops.iter().zip(&row.cells);
-        Behaviour {
-            id: &row.id,
-            text: &row.text,
-            results: results
-                .map(|(name, status)| (name.as_str(), status.to_string()))
-                .collect(),
-        }
+    let behaviours = matrix.rows.iter().map(|row| Behaviour {
+        id: &row.id,
+        text: &row.text,
+        results: Results {
+            loops: &matrix.loops,
+            cells: &row.cells,
+        },
     });
     let report = Report {
         loops: &matrix.loops,

@@ -42,7 +42,11 @@ impl LoopKind {
             L: MainLoop,
             M: Fn() -> L + Send + Sync + 'static,
         {
-            ids.iter().filter_map(|id| runner.run_one(id)).collect()
+            let run_one = |id: &&str| match runner.run_one(id) {
+                Some(outcome) => outcome,
+                None => panic!("the catalogue has {id}, the registry does not"),
+            };
+            ids.iter().map(run_one).collect()
         }
         match self {
             Self::Tokio => {

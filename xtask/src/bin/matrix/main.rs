@@ -5,8 +5,8 @@
 //! command that runs exactly that again. It ends with an error if anything failed.
 //!
 //! - `--only LOOP-14` or `--only TRAN` runs a behaviour or a section, `--loop smol`
-//!   a loop; each may be given several times. Run alone, a behaviour also shows its
-//!   panics with their places.
+//!   a loop; each may be given several times. Run alone, a behaviour also shows the
+//!   panics and the reports that it provokes.
 //! - `--counts` leaves the rows out, `--reasons` adds why something doesn't apply.
 //! - `--json PATH` and `--html PATH` write the whole matrix, for programs and for
 //!   the eye.
@@ -57,7 +57,7 @@ fn run(options: &Options) -> Result<Matrix, String> {
     let ids = selection::ids(&options.only)?;
     let kinds = selection::loops(&options.loops)?;
     if ids.len() > 1 {
-        running::silence_panics_of_checks();
+        running::silence_what_checks_provoke();
     }
     let began = Instant::now();
     let matrix = running::run(&kinds, &ids)?;

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use polyloop_conformance::Outcome;
+use tracing::subscriber::{self, NoSubscriber};
 
 use crate::loops::LoopKind;
 use crate::matrix::{Counts, Matrix, section_of};
@@ -32,14 +33,12 @@ pub(crate) fn run(kinds: &[LoopKind], ids: &[&'static str]) -> Result<Matrix, St
                 *column.lock().expect("nothing panics with the lock held") = outcomes;
             }
         };
-        (0..processors.min(kinds.len()))
-            .map(|_| {
-                thread::Builder::new()
-                    .name(WORKER.to_owned())
-                    .spawn_scoped(scope, work)
-                    .map(drop)
-            })
-            .collect::<io::Result<()>>()
+        (0..processors.min(kinds.len())).try_for_each(|_| {
+            thread::Builder::new()
+                .name(WORKER.to_owned())
+                .spawn_scoped(scope, work)
+                .map(drop)
+        })
     })
     .map_err(|error| format!("no thread to run a loop on: {error}"))?;
     let outcomes = columns
@@ -70,13 +69,16 @@ fn one_loop(kind: LoopKind, ids: &[&'static str]) -> Vec<Outcome> {
     outcomes
 }
 
-/// Keeps what checks panic with on purpose off the screen. If a check itself
-/// panics, its outcome says so.
-pub(crate) fn silence_panics_of_checks() {
+/// Keeps off the screen what checks provoke on purpose: panics, and the failures
+/// that loops report. If a check itself panics, its outcome says so.
+pub(crate) fn silence_what_checks_provoke() {
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         if matches!(thread::current().name(), Some("main" | WORKER)) {
             usual(info);
         }
     }));
+    // Reports go to standard error only where nobody takes them. If somebody does
+    // already, so be it.
+    let _ = subscriber::set_global_default(NoSubscriber::new());
 }

@@ -1,6 +1,5 @@
 //! A client service through the restarts of its server, at one and the same port.
 
-use std::sync::mpsc;
 use std::time::Duration;
 
 use polyloop_core::{
@@ -74,21 +73,9 @@ async fn survives_restarts<L: Loop>(lp: L) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs it with a deadline of a minute, for a machine that is very busy.
-fn test<L: MainLoop>(lp: L) {
-    let (done, waiting) = mpsc::channel();
-    std::thread::spawn(move || {
-        let outcome = lp.run(survives_restarts(lp.clone()));
-        let _ = done.send(outcome);
-    });
-    let outcome = waiting.recv_timeout(Duration::from_secs(60));
-    outcome
-        .expect("an outcome")
-        .expect("a run")
-        .expect("a success");
-}
-
 #[test]
 fn a_service_survives_restarts_of_its_server() {
-    test(polyloop_smol::SmolLoop::new());
+    polyloop_tests::on_each_loop(|lp| {
+        lp.run(survives_restarts(lp.clone())).unwrap().unwrap();
+    });
 }

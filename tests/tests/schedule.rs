@@ -4,34 +4,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use polyloop::AnyLoop;
 use polyloop_core::schedule::{BatchedTimer, Cooperator, LoopingCall, Step, delayed};
 use polyloop_core::{Calls, Failure, Lifecycle, LoopClosed, MainLoop, Promise, Threads, Timers};
-use polyloop_smol::SmolLoop;
+use polyloop_tests::{block_on_plain, on_each_loop};
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Runs a test on a thread of its own, for 30 s at most.
-#[track_caller]
-fn within_deadline(test: impl FnOnce() + Send + 'static) {
-    let (sender, receiver) = mpsc::channel();
-    let running = thread::spawn(move || {
-        test();
-        let _ = sender.send(());
-    });
-    match receiver.recv_timeout(Duration::from_secs(30)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("not done within 30 s"),
-        _ => running.join().expect("the test failed"),
-    }
-}
-
 /// Waits for a promise that nothing but the end of its loop settles.
 fn outcome_of(promise: impl Promise<Value = ()>) -> Result<(), Failure> {
-    smol::block_on(promise)
+    block_on_plain(promise)
 }
 
 struct Dropped(Arc<AtomicUsize>);
@@ -44,9 +30,8 @@ impl Drop for Dropped {
 
 #[test]
 fn the_end_of_a_run_ends_what_is_scheduled_and_drops_its_closures() {
-    within_deadline(|| {
+    on_each_loop(|lp| {
         let dropped = Arc::new(AtomicUsize::new(0));
-        let lp = SmolLoop::new();
         let guard = || Dropped(dropped.clone());
         let (in_batch, in_delayed) = (guard(), guard());
         let looping = LoopingCall::new(&lp, || ());
@@ -95,8 +80,7 @@ fn the_end_of_a_run_ends_what_is_scheduled_and_drops_its_closures() {
 
 #[test]
 fn a_closed_loop_takes_nothing_and_says_so() {
-    within_deadline(|| {
-        let lp = SmolLoop::new();
+    on_each_loop(|lp| {
         let looping = LoopingCall::new(&lp, || ());
         let cooperator = Cooperator::new(&lp);
         let timer = BatchedTimer::new(&lp, HOUR).unwrap();
@@ -117,12 +101,11 @@ fn a_closed_loop_takes_nothing_and_says_so() {
 
 #[test]
 fn a_looping_call_stopped_by_its_own_function_starts_again() {
-    within_deadline(|| {
-        let lp = SmolLoop::new();
+    on_each_loop(|lp| {
         let main = lp.clone();
         lp.run(async move {
             let calls = Arc::new(AtomicUsize::new(0));
-            let itself = Arc::new(std::sync::OnceLock::<LoopingCall<SmolLoop>>::new());
+            let itself = Arc::new(std::sync::OnceLock::<LoopingCall<AnyLoop>>::new());
             let (counted, handle) = (calls.clone(), itself.clone());
             let looping = LoopingCall::new(&main, move || {
                 if counted.fetch_add(1, Ordering::SeqCst) % 3 == 2 {
@@ -142,8 +125,7 @@ fn a_looping_call_stopped_by_its_own_function_starts_again() {
 
 #[test]
 fn threads_that_start_stop_and_reset_leave_it_usable() {
-    within_deadline(|| {
-        let lp = SmolLoop::new();
+    on_each_loop(|lp| {
         let main = lp.clone();
         lp.run(async move {
             let inside = Arc::new(AtomicUsize::new(0));
@@ -189,8 +171,7 @@ fn threads_that_start_stop_and_reset_leave_it_usable() {
 
 #[test]
 fn a_failure_that_nobody_waits_for_is_reported_once() {
-    within_deadline(|| {
-        let lp = SmolLoop::new();
+    on_each_loop(|lp| {
         let reports = Arc::new(AtomicUsize::new(0));
         let counted = reports.clone();
         lp.set_error_hook(move |report| {
