@@ -201,6 +201,6 @@ pub fn behaviours<L: polyloop_core::MainLoop>() -> Vec<Behaviour<L>> {
         })
         .collect();
     let place = |id: &str| crate::behaviour::catalogue().position(|(known, _)| known == id);
-    behaviours.sort_by_key(|behaviour| place(&behaviour.id));
+    behaviours.sort_by_cached_key(|behaviour| place(&behaviour.id));
     behaviours
 }

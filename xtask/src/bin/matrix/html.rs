@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use polyloop_conformance::Status;
 
-use crate::matrix::{Counts, Matrix, Row, Section};
+use crate::matrix::{Counts, Matrix, Row, Section, counted};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -24,11 +24,11 @@ pub(crate) fn write(matrix: &Matrix) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>polyloop: {verdict}</title>\n<style>\n{STYLE}</style>\n</head>\n\
          <body style=\"--loops: {}\">\n<h1>How polyloop's loops behave</h1>\n\
-         <p class=\"lead\">{} behaviours on {} loops: <b{}>{verdict}</b> ({}). \
+         <p class=\"lead\">{} on {}: <b{}>{verdict}</b> ({}). \
          Click a line for what was seen, why it does not apply, and how to run it again.</p>\n",
         matrix.loops.len(),
-        matrix.rows.len(),
-        matrix.loops.len(),
+        counted(matrix.rows.len(), "behaviour"),
+        counted(matrix.loops.len(), "loop"),
         if total.fail > 0 {
             " class=\"failed\""
         } else {
@@ -92,17 +92,12 @@ fn bar(counts: Counts) -> String {
 fn section(matrix: &Matrix, section: Section<'_>, open: bool) -> String {
     let mut text = format!(
         "<details class=\"section\" id=\"{}\"{}>\n<summary class=\"row\"><span class=\"id\">{}</span>\
-         <span class=\"text\">{} <span class=\"size\">{} {}</span></span>",
+         <span class=\"text\">{} <span class=\"size\">{}</span></span>",
         escape(section.name),
         if open { " open" } else { "" },
         escape(section.name),
         title(section.name),
-        section.rows.len(),
-        if section.rows.len() == 1 {
-            "behaviour"
-        } else {
-            "behaviours"
-        },
+        counted(section.rows.len(), "behaviour"),
     );
     for column in 0..matrix.loops.len() {
         let counts = section.counts(column);

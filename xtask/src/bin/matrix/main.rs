@@ -24,14 +24,15 @@ mod running;
 mod selection;
 mod tables;
 
-use std::fs;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
 
-use matrix::Matrix;
+use matrix::{Matrix, counted};
 use options::Options;
 
 /// Runs the conformance suite on every loop and shows behaviours by loops.
@@ -59,15 +60,18 @@ fn run(options: &Options) -> Result<Matrix, String> {
     if ids.len() > 1 {
         running::silence_what_checks_provoke();
     }
+    // A path that can't be written is no news to wait a minute for.
+    let json = options.json.as_deref().map(Output::create).transpose()?;
+    let html = options.html.as_deref().map(Output::create).transpose()?;
     let began = Instant::now();
     let matrix = running::run(&kinds, &ids)?;
     let took = began.elapsed().as_secs_f64();
     // The files first: a closed pipe must not cost them.
-    if let Some(path) = &options.json {
-        write(path, &json::write(&matrix)?)?;
+    if let Some(output) = json {
+        output.write(&json::write(&matrix)?)?;
     }
-    if let Some(path) = &options.html {
-        write(path, &html::write(&matrix))?;
+    if let Some(output) = html {
+        output.write(&html::write(&matrix))?;
     }
     if !options.counts {
         print!("{}", tables::sections(&matrix));
@@ -81,14 +85,30 @@ fn run(options: &Options) -> Result<Matrix, String> {
     println!("\n{}", tables::counts(&matrix));
     let failing = matrix.failing().count();
     println!(
-        "{} behaviours on {} loops in {took:.1} s, {failing} failing",
-        matrix.rows.len(),
-        matrix.loops.len()
+        "{} on {} in {took:.1} s, {failing} failing",
+        counted(matrix.rows.len(), "behaviour"),
+        counted(matrix.loops.len(), "loop")
     );
     print!("{}", tables::failures(&matrix));
     Ok(matrix)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|error| format!("{} can't be written: {error}", path.display()))
+/// A file that is there to be written.
+struct Output<'a> {
+    path: &'a Path,
+    file: File,
+}
+
+impl<'a> Output<'a> {
+    fn create(path: &'a Path) -> Result<Self, String> {
+        File::create(path)
+            .map(|file| Self { path, file })
+            .map_err(|error| format!("{} can't be written: {error}", path.display()))
+    }
+
+    fn write(mut self, text: &str) -> Result<(), String> {
+        self.file
+            .write_all(text.as_bytes())
+            .map_err(|error| format!("{} can't be written: {error}", self.path.display()))
+    }
 }

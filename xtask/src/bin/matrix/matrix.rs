@@ -37,6 +37,12 @@ pub(crate) fn section_of(id: &str) -> &str {
     id.split_once('-').map_or(id, |(section, _)| section)
 }
 
+/// `1 loop`, `4 loops`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 impl Matrix {
     /// Puts the outcomes of each loop side by side; all are of the same IDs in the
     /// same order.
@@ -167,7 +173,7 @@ impl Counts {
 pub(crate) mod tests {
     use polyloop_conformance::Status;
 
-    use super::{Counts, Matrix, Row};
+    use super::{Counts, Matrix, Row, counted};
 
     /// Two loops, two sections, each kind of outcome.
     pub(crate) fn sample() -> Matrix {
@@ -203,6 +209,12 @@ pub(crate) mod tests {
             not_yet: 1,
         };
         assert_eq!(matrix.whole().total(), all);
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(counted(1, "loop"), "1 loop");
+        assert_eq!(counted(0, "loop"), "0 loops");
     }
 
     #[test]
