@@ -88,8 +88,14 @@ macro_rules! for_each_behaviour {
                 factories: Tcp {
                     fact_01 fact_02 fact_03 fact_04 fact_05 fact_06 fact_07
                 }
+                listening: Tcp {
+                    serv_10 serv_12
+                }
+                listening: Ipv6 {
+                    serv_02 serv_07
+                }
                 listening: SystemSockets {
-                    serv_02 serv_07 serv_10 serv_12 serv_13
+                    serv_13
                 }
                 serving: Tcp {
                     serv_01 serv_05 serv_06 serv_08 serv_09 serv_11
