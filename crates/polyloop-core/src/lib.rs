@@ -22,9 +22,11 @@
 //! | module | what |
 //! | --- | --- |
 //! | `event_loop`, `spawner`, `timers`, `calls`, `lifecycle` | the abilities of a loop |
-//! | [`net`] | sockets, options, clients and servers |
+//! | [`net`] | sockets, options, clients, servers, and a client that reconnects |
 //! | `task`, `deferred`, `promise`, `failure` | promises |
 //! | `combine` | waiting for several promises at once |
+//! | [`schedule`] | looping calls, cooperative tasks, batched timers |
+//! | [`sync`] | locks, semaphores, events, conditions and queues, for any loop |
 //! | `protocol`, `transport`, `factory`, `connection` | protocols and what drives them |
 //! | `buffered`, `switchable`, [`producer`] | protocols that own their buffer, change, or are fed |
 //! | [`backend`] | what a runtime has to map: read this to add one |
