@@ -294,3 +294,31 @@ async fn a_factory_that_panics_costs_one_connection<L: Loop>(lp: L) {
     log.until(&lp, |log| log.bytes() == b"here").await;
     assert!(reports.lock().unwrap().join("\n").contains("planted panic"));
 }
+
+#[polyloop_test]
+async fn calls_behind_one_that_ends_the_connection_say_that_it_is_lost<L: Loop>(lp: L) {
+    let server = lp
+        .serve("127.0.0.1:0", || Recorder::new(&Log::new()))
+        .await
+        .unwrap();
+    let connection = lp
+        .connect(server.local_addr(), || Recorder::new(&Log::new()))
+        .await
+        .unwrap();
+    // Posted from the connection's own task, so that it finds both at once.
+    let own = connection.clone();
+    let behind = connection
+        .call(move |_, _| {
+            own.abort();
+            own.call(|_, _| 1)
+        })
+        .await
+        .unwrap();
+    let failure = behind.await.unwrap_err();
+    assert!(
+        failure
+            .downcast_ref::<polyloop_core::ConnectionLost>()
+            .is_some(),
+        "{failure}"
+    );
+}

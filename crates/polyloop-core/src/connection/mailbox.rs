@@ -189,7 +189,8 @@ impl<P: Protocol> Mailbox<P> {
     }
 }
 
-fn refuse<P>(message: Message<P>) {
+/// Tells a message that its connection is lost.
+pub(super) fn refuse<P>(message: Message<P>) {
     // They have told their promises; there is no connection to end any more.
     match message {
         Message::Protocol(call) => drop(call(None)),

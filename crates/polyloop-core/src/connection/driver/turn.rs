@@ -9,7 +9,7 @@ use super::Driver;
 use crate::backend::Backend;
 use crate::buffered::checked_buffer;
 use crate::connection::io::View;
-use crate::connection::mailbox::Message;
+use crate::connection::mailbox::{Message, refuse};
 use crate::failure::{Failure, catch};
 use crate::net::Stream;
 use crate::protocol::{CloseReason, OnEof, Protocol};
@@ -116,25 +116,34 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
         if !self.mailbox.has_mail() {
             return Ok(());
         }
-        for message in self.mailbox.take() {
-            match message {
-                Message::Write(data) => self.call(cx, |_, t| {
-                    // Whoever wrote is told by `closed` what has become of it.
-                    let _ = t.write(&data);
-                    Ok(())
-                })?,
-                Message::Close => self.call(cx, |_, t| {
-                    t.close();
-                    Ok(())
-                })?,
-                Message::Abort => return Err(CloseReason::Aborted),
-                Message::Transport(call) => self.call(cx, |_, t| call(Some(t)))?,
-                Message::Protocol(call) => self.call(cx, |p, t| call(Some((p, t))))?,
+        let mut mail = self.mailbox.take().into_iter();
+        while let Some(message) = mail.next() {
+            if let Err(reason) = self.deliver(cx, message) {
+                // What came behind is told as what comes from now on will be.
+                mail.for_each(refuse);
+                return Err(reason);
             }
-            self.tell_flow(cx)?;
         }
         self.mailbox.wrote();
         Ok(())
+    }
+
+    fn deliver(&mut self, cx: &mut Context<'_>, message: Message<P>) -> Result<(), CloseReason> {
+        match message {
+            Message::Write(data) => self.call(cx, |_, t| {
+                // Whoever wrote is told by `closed` what has become of it.
+                let _ = t.write(&data);
+                Ok(())
+            })?,
+            Message::Close => self.call(cx, |_, t| {
+                t.close();
+                Ok(())
+            })?,
+            Message::Abort => return Err(CloseReason::Aborted),
+            Message::Transport(call) => self.call(cx, |_, t| call(Some(t)))?,
+            Message::Protocol(call) => self.call(cx, |p, t| call(Some((p, t))))?,
+        }
+        self.tell_flow(cx)
     }
 
     /// Reads and calls back, until there is no more for now or the turns are used up.
