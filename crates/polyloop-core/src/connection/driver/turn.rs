@@ -71,8 +71,10 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
         }
     }
 
-    /// Tells the protocol of a pause or a resume, strictly in pairs (TRAN-20).
-    fn tell_flow(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
+    /// Tells the protocol of a pause or a resume, strictly in pairs (TRAN-20). True if
+    /// there was something to tell.
+    fn tell_flow(&mut self, cx: &mut Context<'_>) -> Result<bool, CloseReason> {
+        let mut told = false;
         loop {
             if self.io.paused && !self.io.told_paused {
                 self.io.told_paused = true;
@@ -83,8 +85,9 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
                 self.mailbox.set_paused(false);
                 self.call(cx, |p, t| p.resume_writing(t))?;
             } else {
-                return Ok(());
+                return Ok(told);
             }
+            told = true;
         }
     }
 
@@ -104,8 +107,9 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
                 Poll::Ready(Err(error)) => return Err(CloseReason::Error(Failure::new(error))),
                 Poll::Pending => true,
             };
-            self.tell_flow(cx)?;
-            if blocked {
+            // A callback may have written, so what the stream said before it does not
+            // count any more: it is asked again, and remembers whom to wake.
+            if !self.tell_flow(cx)? && blocked {
                 break;
             }
         }
@@ -143,7 +147,7 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
             Message::Transport(call) => self.call(cx, |_, t| call(Some(t)))?,
             Message::Protocol(call) => self.call(cx, |p, t| call(Some((p, t))))?,
         }
-        self.tell_flow(cx)
+        self.tell_flow(cx).map(drop)
     }
 
     /// Reads and calls back, until there is no more for now or the turns are used up.
