@@ -108,10 +108,9 @@ impl Protocol for EchoClient {
     }
 
     fn resume_writing(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
-        if self.sent < self.text.len() {
-            self.send(transport)?;
-        }
-        Ok(())
+        // Also when nothing is left to write: the last piece may have been the one that
+        // had to wait, and then the end is still to be told.
+        self.send(transport)
     }
 
     fn data_received(&mut self, _: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {

@@ -1,11 +1,12 @@
 //! Echo against plain blocking sockets, and against its own client.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
-use polyloop::{Failure, Loop};
-use polyloop_examples::echo;
+use polyloop::{ConnectOptions, Deferred, Failure, Loop, TcpOptions, WriteLimits};
+use polyloop_examples::echo::{self, EchoClient};
+use socket2::SockRef;
 
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(30));
 
@@ -43,6 +44,47 @@ async fn its_client_gets_a_large_text_back<L: Loop>(lp: L) -> Result<(), Failure
     );
     server.close();
     server.drained().await;
+    Ok(())
+}
+
+/// The last piece of a text may be the one that fills the buffer. Here it is the only
+/// one, and any byte that stays in the buffer pauses the client.
+#[polyloop::test]
+async fn its_client_ends_a_text_whose_last_piece_had_to_wait<L: Loop>(
+    lp: L,
+) -> Result<(), Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    SockRef::from(&listener).set_recv_buffer_size(4096)?;
+    let address = listener.local_addr()?;
+    let (paused, is_paused) = std::sync::mpsc::channel::<()>();
+    let peer = lp.run_in_thread(move || {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_read_timeout(PATIENCE)?;
+        // Nothing is read before the client has had to wait.
+        let _ = is_paused.recv_timeout(Duration::from_secs(30));
+        let mut text = Vec::new();
+        stream.read_to_end(&mut text)?;
+        stream.write_all(&text)?;
+        std::io::Result::Ok(())
+    });
+    let text = vec![5; 32 * 1024];
+    let (resolver, answer) = Deferred::new();
+    let mut client = Some(EchoClient::new(text.clone(), resolver));
+    let options = ConnectOptions::new()
+        .tcp(TcpOptions::new().send_buffer_size(Some(4096)))
+        .write_limits(WriteLimits::new(0, 0)?);
+    let connection = lp
+        .connect_with(address, options, move || {
+            client.take().expect("one connection")
+        })
+        .await?;
+    let buffered = connection
+        .call(|_, transport| transport.write_buffer_size())
+        .await?;
+    assert!(buffered > 0, "the system took all of it at once");
+    drop(paused);
+    assert!(answer.await? == text);
+    peer.await??;
     Ok(())
 }
 
