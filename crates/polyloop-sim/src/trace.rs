@@ -1,0 +1,23 @@
+//! The trace: what happened in a run, in order, with the virtual time of each event.
+//!
+//! It holds nothing that differs between two runs of the same seed: no address of
+//! memory, no clock of the machine, no order of a hash map. So two traces can be
+//! compared byte for byte.
+
+mod event;
+
+pub use event::{ConnectionId, Event, Record, Segment, TaskId};
+
+/// A run, as it was recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Trace {
+    /// The seed that gives this run again.
+    pub seed: u64,
+    /// The hosts' names, by their number.
+    pub hosts: Vec<String>,
+    /// What happened, in order.
+    pub records: Vec<Record>,
+    /// How many earlier records were let go, because only the last ones are kept.
+    pub dropped: u64,
+}
