@@ -5,3 +5,4 @@ mod host;
 pub mod trace;
 
 pub use host::HostId;
+pub use trace::{Diagram, Trace};

@@ -2,13 +2,25 @@
 //!
 //! It holds nothing that differs between two runs of the same seed: no address of
 //! memory, no clock of the machine, no order of a hash map. So two traces can be
-//! compared byte for byte.
+//! compared byte for byte. `text` writes one as lines, `diagram` as a picture;
+//! `words` says what an event is for both, and `clock` how a time is written.
 
+mod clock;
+mod diagram;
 mod event;
+#[cfg(test)]
+mod sample;
+mod text;
+mod words;
 
+pub use diagram::Diagram;
 pub use event::{ConnectionId, Event, Phase, Record, Segment, TaskId};
 
+use crate::HostId;
+
 /// A run, as it was recorded.
+///
+/// Its `Display` is one line per record. [`Trace::diagram`] draws it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Trace {
@@ -20,4 +32,30 @@ pub struct Trace {
     pub records: Vec<Record>,
     /// How many earlier records were let go, because only the last ones are kept.
     pub dropped: u64,
+}
+
+impl Trace {
+    /// The last `count` records, as a trace of their own.
+    pub fn last(&self, count: usize) -> Self {
+        let left_out = self.records.len().saturating_sub(count);
+        Self {
+            seed: self.seed,
+            hosts: self.hosts.clone(),
+            records: self.records[left_out..].to_vec(),
+            dropped: self.dropped + left_out as u64,
+        }
+    }
+
+    /// The run as a sequence diagram, in a file that needs nothing beside it.
+    pub fn diagram(&self) -> Diagram<'_> {
+        Diagram::new(self)
+    }
+
+    /// What the host is called.
+    fn host_name(&self, host: HostId) -> String {
+        self.hosts
+            .get(host.index())
+            .cloned()
+            .unwrap_or_else(|| host.to_string())
+    }
 }

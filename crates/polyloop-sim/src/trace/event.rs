@@ -31,7 +31,7 @@ pub struct TaskId(pub u64);
 pub struct ConnectionId(pub u64);
 
 /// What a segment of TCP carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Segment {
     /// The first of the handshake.

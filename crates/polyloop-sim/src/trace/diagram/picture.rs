@@ -1,0 +1,394 @@
+//! What is to be drawn: marks between rows, one row per record.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::super::words::describe;
+use super::super::{ConnectionId, Event, Phase, Record, Segment, Trace, clock};
+use super::kind::Kind;
+use crate::HostId;
+
+/// How a segment's way ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Arrived,
+    Lost,
+    /// Still on its way, or held, when the trace ends.
+    InFlight,
+    /// It was sent before the trace begins.
+    SentBefore,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Shape {
+    /// A segment, until it arrives.
+    Arrow {
+        from: HostId,
+        to: HostId,
+        fate: Fate,
+    },
+    /// A change of state.
+    Dot { host: HostId },
+    /// Something that was said.
+    Flag { host: HostId },
+    /// Turns of tasks, timers: a stroke on the lifeline.
+    Tick { host: HostId },
+    /// A fault that lasts, at a host or between two.
+    Band { host: HostId, peer: Option<HostId> },
+    /// A fault that is over at once; with no host, it is about all of them.
+    Stroke {
+        host: Option<HostId>,
+        peer: Option<HostId>,
+    },
+}
+
+/// One thing in the picture.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Mark {
+    pub(super) kind: Kind,
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) shape: Shape,
+    /// The row it begins at.
+    pub(super) row: usize,
+    /// The row it ends at.
+    pub(super) until: usize,
+    pub(super) label: String,
+    /// What is shown when one points at it.
+    pub(super) details: String,
+}
+
+/// A connection that is in the picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Connection {
+    /// Between which hosts, as far as known.
+    pub(super) words: String,
+}
+
+pub(super) struct Picture {
+    /// The hosts that something happens at, from left to right.
+    pub(super) hosts: Vec<HostId>,
+    /// When each row is.
+    pub(super) rows: Vec<Duration>,
+    pub(super) marks: Vec<Mark>,
+    pub(super) connections: BTreeMap<ConnectionId, Connection>,
+}
+
+/// What tells one segment on its way from another.
+type Key = (ConnectionId, HostId, HostId, Segment);
+
+impl Picture {
+    pub(super) fn of(trace: &Trace) -> Self {
+        let mut drawer = Drawer {
+            trace,
+            marks: Vec::new(),
+            flying: BTreeMap::new(),
+            lasting: Vec::new(),
+            ticks: BTreeMap::new(),
+        };
+        let mut hosts = BTreeSet::new();
+        let mut connections: BTreeMap<ConnectionId, Connection> = BTreeMap::new();
+        for (row, record) in trace.records.iter().enumerate() {
+            hosts.extend(hosts_of(&record.event));
+            if let Some(id) = describe(trace, &record.event).connection {
+                let connection = connections.entry(id).or_default();
+                if connection.words.is_empty() {
+                    connection.words = between(trace, &record.event).unwrap_or_default();
+                }
+            }
+            drawer.draw(row, record);
+        }
+        Self {
+            hosts: hosts.into_iter().collect(),
+            rows: trace.records.iter().map(|record| record.at).collect(),
+            marks: drawer.marks(),
+            connections,
+        }
+    }
+
+    /// Which column the host has.
+    pub(super) fn column(&self, host: HostId) -> usize {
+        self.hosts.binary_search(&host).unwrap_or(0)
+    }
+}
+
+/// From where to where a connection goes, if the event tells.
+fn between(trace: &Trace, event: &Event) -> Option<String> {
+    match event {
+        Event::Connecting { host, to, .. } => {
+            Some(format!("{} \u{2192} {to}", trace.host_name(*host)))
+        }
+        Event::Sent { from, to, .. } | Event::Arrived { from, to, .. } => Some(format!(
+            "{} \u{2013} {}",
+            trace.host_name(*from),
+            trace.host_name(*to)
+        )),
+        _ => None,
+    }
+}
+
+fn hosts_of(event: &Event) -> impl Iterator<Item = HostId> {
+    let (one, other) = match event {
+        Event::Sent { from, to, .. }
+        | Event::Arrived { from, to, .. }
+        | Event::Lost { from, to, .. } => (Some(*from), Some(*to)),
+        Event::Fault { host, peer, .. } => (*host, *peer),
+        Event::TaskSpawned { host, .. }
+        | Event::TaskPolled { host, .. }
+        | Event::TaskEnded { host, .. }
+        | Event::TimerFired { host }
+        | Event::Thread { host, .. }
+        | Event::Listening { host, .. }
+        | Event::ListenerClosed { host, .. }
+        | Event::Connecting { host, .. }
+        | Event::Established { host, .. }
+        | Event::Closed { host, .. }
+        | Event::Note { host, .. } => (Some(*host), None),
+        Event::ConnectFailed { .. } => (None, None),
+    };
+    one.into_iter().chain(other)
+}
+
+/// Draws record after record, and remembers what is not over yet.
+struct Drawer<'a> {
+    trace: &'a Trace,
+    marks: Vec<Mark>,
+    /// Segments on their way: their marks, the oldest first.
+    flying: BTreeMap<Key, VecDeque<usize>>,
+    /// Faults that last: their marks.
+    lasting: Vec<usize>,
+    /// The stroke that a host's next turn adds to.
+    ticks: BTreeMap<(HostId, Kind), usize>,
+}
+
+impl Drawer<'_> {
+    fn draw(&mut self, row: usize, record: &Record) {
+        match &record.event {
+            Event::TaskSpawned { host, .. }
+            | Event::TaskPolled { host, .. }
+            | Event::TaskEnded { host, .. } => {
+                return self.tick(row, record, *host, Kind::Tasks);
+            }
+            Event::TimerFired { host } | Event::Thread { host, .. } => {
+                return self.tick(row, record, *host, Kind::Timers);
+            }
+            _ => self.ticks.clear(),
+        }
+        match &record.event {
+            Event::Sent {
+                connection,
+                from,
+                to,
+                segment,
+                ..
+            } => {
+                let key = (*connection, *from, *to, *segment);
+                self.flying
+                    .entry(key)
+                    .or_default()
+                    .push_back(self.marks.len());
+                let shape = Shape::Arrow {
+                    from: *from,
+                    to: *to,
+                    fate: Fate::InFlight,
+                };
+                let label = format!("{connection} {}", short(segment));
+                self.add(row, record, Kind::of(segment), shape, label);
+            }
+            Event::Arrived {
+                connection,
+                from,
+                to,
+                segment,
+            } => {
+                self.landed(
+                    row,
+                    record,
+                    (*connection, *from, *to, *segment),
+                    Fate::Arrived,
+                );
+            }
+            Event::Lost {
+                connection,
+                from,
+                to,
+                segment,
+            } => {
+                self.landed(row, record, (*connection, *from, *to, *segment), Fate::Lost);
+            }
+            Event::Fault {
+                host,
+                peer,
+                phase,
+                text,
+            } => {
+                self.fault(row, record, *host, *peer, *phase, text);
+            }
+            Event::Note { host, text } => {
+                self.add(
+                    row,
+                    record,
+                    Kind::Notes,
+                    Shape::Flag { host: *host },
+                    text.clone(),
+                );
+            }
+            Event::ConnectFailed { connection, reason } => {
+                // The record names no host; the connect's own mark does.
+                let host = self.marks.iter().rev().find_map(|mark| match mark.shape {
+                    Shape::Dot { host } if mark.connection == Some(*connection) => Some(host),
+                    Shape::Arrow { from, .. } if mark.connection == Some(*connection) => Some(from),
+                    _ => None,
+                });
+                if let Some(host) = host {
+                    let label = format!("{connection} connect failed: {reason}");
+                    self.add(row, record, Kind::States, Shape::Dot { host }, label);
+                }
+            }
+            other => {
+                let described = describe(self.trace, other);
+                if let Some(host) = described.host {
+                    let label = match described.connection {
+                        Some(connection) => format!("{connection} {}", described.words),
+                        None => described.words,
+                    };
+                    self.add(row, record, Kind::States, Shape::Dot { host }, label);
+                }
+            }
+        }
+    }
+
+    /// The marks, those that still last drawn to the end.
+    fn marks(mut self) -> Vec<Mark> {
+        let end = self.trace.records.len().saturating_sub(1);
+        let flying = std::mem::take(&mut self.flying).into_values().flatten();
+        for index in flying.chain(std::mem::take(&mut self.lasting)) {
+            self.marks[index].until = end;
+        }
+        self.marks
+    }
+
+    fn add(&mut self, row: usize, record: &Record, kind: Kind, shape: Shape, label: String) {
+        let described = describe(self.trace, &record.event);
+        let mut details = clock::exact(record.at);
+        if let Some(host) = described.host {
+            let _ = write!(details, "  {}", self.trace.host_name(host));
+        }
+        if let Some(connection) = described.connection {
+            let _ = write!(details, "  {connection}");
+        }
+        let _ = write!(details, "\n{}", described.words);
+        self.marks.push(Mark {
+            kind,
+            connection: described.connection,
+            shape,
+            row,
+            until: row,
+            label,
+            details,
+        });
+    }
+
+    /// One more turn on a host: consecutive ones are one stroke.
+    fn tick(&mut self, row: usize, record: &Record, host: HostId, kind: Kind) {
+        const LINES: usize = 12;
+        let Some(index) = self.ticks.get(&(host, kind)).copied() else {
+            self.ticks.insert((host, kind), self.marks.len());
+            return self.add(row, record, kind, Shape::Tick { host }, String::new());
+        };
+        let words = describe(self.trace, &record.event).words;
+        let mark = &mut self.marks[index];
+        mark.until = row;
+        match mark.details.lines().count() {
+            0..LINES => {
+                let _ = write!(mark.details, "\n{words}");
+            }
+            LINES => mark.details += "\n\u{2026}",
+            _ => {}
+        }
+    }
+
+    /// A segment's way is over.
+    fn landed(&mut self, row: usize, record: &Record, key: Key, fate: Fate) {
+        let (connection, from, to, segment) = key;
+        if let Some(index) = self.flying.get_mut(&key).and_then(VecDeque::pop_front) {
+            let mark = &mut self.marks[index];
+            let took = record.at.saturating_sub(self.trace.records[mark.row].at);
+            let took = clock::span(took);
+            mark.until = row;
+            mark.shape = Shape::Arrow { from, to, fate };
+            let _ = match fate {
+                Fate::Lost => write!(mark.details, "\nlost after {took}"),
+                _ => write!(mark.details, "\non its way for {took}"),
+            };
+            return;
+        }
+        let fate = if fate == Fate::Arrived {
+            Fate::SentBefore
+        } else {
+            fate
+        };
+        let label = format!("{connection} {}", short(&segment));
+        self.add(
+            row,
+            record,
+            Kind::of(&segment),
+            Shape::Arrow { from, to, fate },
+            label,
+        );
+    }
+
+    fn fault(
+        &mut self,
+        row: usize,
+        record: &Record,
+        host: Option<HostId>,
+        peer: Option<HostId>,
+        phase: Phase,
+        text: &str,
+    ) {
+        if phase == Phase::Ends {
+            let (marks, trace) = (&mut self.marks, self.trace);
+            self.lasting.retain(|index| {
+                let mark = &mut marks[*index];
+                let over = match mark.shape {
+                    Shape::Band { host: a, peer: b } => {
+                        let all_links = host.is_none() && peer.is_none() && b.is_some();
+                        all_links || same_ends((Some(a), b), (host, peer))
+                    }
+                    _ => false,
+                };
+                if over {
+                    mark.until = row;
+                    let took = record.at.saturating_sub(trace.records[mark.row].at);
+                    let _ = write!(mark.details, "\nfor {}, until: {text}", clock::span(took));
+                }
+                !over
+            });
+        }
+        let shape = match (phase, host.or(peer)) {
+            (Phase::Begins, Some(first)) => {
+                self.lasting.push(self.marks.len());
+                let peer = host.and(peer);
+                Shape::Band { host: first, peer }
+            }
+            _ => Shape::Stroke { host, peer },
+        };
+        self.add(row, record, Kind::Faults, shape, text.to_owned());
+    }
+}
+
+type Ends = (Option<HostId>, Option<HostId>);
+
+fn same_ends(one: Ends, other: Ends) -> bool {
+    one == other || one == (other.1, other.0)
+}
+
+/// What stands on an arrow.
+fn short(segment: &Segment) -> String {
+    match segment {
+        Segment::Data { len, .. } => format!("{len} B"),
+        Segment::Ack { offset, .. } => format!("ACK {offset}"),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,126 @@
+//! What an event is, in words: for the text and for the diagram.
+
+use std::fmt;
+
+use super::{ConnectionId, Event, Segment, Trace};
+use crate::HostId;
+
+/// One event, taken apart.
+pub(super) struct Described {
+    /// Where it happened, if at one host.
+    pub(super) host: Option<HostId>,
+    /// Of which connection, if of one.
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) words: String,
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syn => f.write_str("SYN"),
+            Self::SynAck => f.write_str("SYN+ACK"),
+            Self::Data { offset, len } => {
+                write!(f, "DATA {offset}..{}", offset + *len as u64)
+            }
+            Self::Ack { offset, window } => write!(f, "ACK {offset} (room for {window})"),
+            Self::Fin => f.write_str("FIN"),
+            Self::Rst => f.write_str("RST"),
+        }
+    }
+}
+
+pub(super) fn describe(trace: &Trace, event: &Event) -> Described {
+    let name = |host: &HostId| trace.host_name(*host);
+    let at = |host: &HostId, words: String| Described {
+        host: Some(*host),
+        connection: None,
+        words,
+    };
+    let of = |connection: &ConnectionId, host: Option<&HostId>, words: String| Described {
+        host: host.copied(),
+        connection: Some(*connection),
+        words,
+    };
+    match event {
+        Event::TaskSpawned { host, task } => at(host, format!("task {} spawned", task.0)),
+        Event::TaskPolled { host, task } => at(host, format!("task {} polled", task.0)),
+        Event::TaskEnded { host, task } => at(host, format!("task {} ended", task.0)),
+        Event::TimerFired { host } => at(host, "timer fired".to_owned()),
+        Event::Thread { host, done: false } => at(host, "work handed to a thread".to_owned()),
+        Event::Thread { host, done: true } => at(host, "work on a thread is done".to_owned()),
+        Event::Listening { host, address } => at(host, format!("listening on {address}")),
+        Event::ListenerClosed { host, address } => {
+            at(host, format!("no longer listening on {address}"))
+        }
+        Event::Connecting {
+            connection,
+            host,
+            from,
+            to,
+        } => of(connection, Some(host), format!("connects: {from} to {to}")),
+        Event::Established { connection, host } => {
+            of(connection, Some(host), "established".to_owned())
+        }
+        Event::ConnectFailed { connection, reason } => {
+            of(connection, None, format!("connect failed: {reason}"))
+        }
+        Event::Sent {
+            connection,
+            from,
+            to,
+            segment,
+            arrives,
+        } => {
+            let arrival = match arrives {
+                Some(at) => format!("arrives at {}", super::clock::exact(*at)),
+                None => "held or lost".to_owned(),
+            };
+            let words = format!("{segment} to {}, {arrival}", name(to));
+            of(connection, Some(from), words)
+        }
+        Event::Arrived {
+            connection,
+            from,
+            to,
+            segment,
+        } => of(
+            connection,
+            Some(to),
+            format!("{segment} from {}", name(from)),
+        ),
+        Event::Lost {
+            connection,
+            from,
+            to,
+            segment,
+        } => of(
+            connection,
+            Some(from),
+            format!("{segment} to {} is LOST", name(to)),
+        ),
+        Event::Closed {
+            connection,
+            host,
+            reset,
+        } => {
+            let words = if *reset {
+                "closed by a reset"
+            } else {
+                "closed"
+            };
+            of(connection, Some(host), words.to_owned())
+        }
+        Event::Fault { host, text, .. } => Described {
+            host: *host,
+            connection: None,
+            words: format!("*** {text}"),
+        },
+        Event::Note { host, text } => at(host, format!("\u{201c}{text}\u{201d}")),
+    }
+}
