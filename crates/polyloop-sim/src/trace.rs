@@ -6,7 +6,7 @@
 
 mod event;
 
-pub use event::{ConnectionId, Event, Record, Segment, TaskId};
+pub use event::{ConnectionId, Event, Phase, Record, Segment, TaskId};
 
 /// A run, as it was recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -58,6 +58,19 @@ pub enum Segment {
     Rst,
 }
 
+/// How an event stands to a fault that lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// It begins: a partition, a crash, a pause.
+    Begins,
+    /// It ends: the partition heals, the host restarts or runs on. With neither a host
+    /// nor a peer, every fault of a link ends.
+    Ends,
+    /// It is over at once: a connection cut, a clock set, a rate changed.
+    Passes,
+}
+
 /// What can happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -182,6 +195,11 @@ pub enum Event {
     Fault {
         /// The host it is about, if it is about one.
         host: Option<HostId>,
+        /// The host at the other end, if it is about a link.
+        peer: Option<HostId>,
+        /// Whether it lasts: until when, is told by the event that mends it, which
+        /// is about the same host and the same peer, in either order.
+        phase: Phase,
         /// In words.
         text: String,
     },
