@@ -34,7 +34,8 @@ impl Clock {
     /// The time, as programs see it.
     pub(crate) fn read(&self) -> Instant {
         if self.readings.fetch_add(1, Ordering::Relaxed) >= FREE_READINGS {
-            self.nanos.fetch_add(to_nanos(PER_READING), Ordering::AcqRel);
+            self.nanos
+                .fetch_add(to_nanos(PER_READING), Ordering::AcqRel);
         }
         self.base + self.elapsed()
     }

@@ -149,6 +149,10 @@ impl Ready {
         Some((entry, queue.turn))
     }
 
+    pub(crate) fn mode(&self, host: HostId) -> Mode {
+        lock(&self.queue).mode(host)
+    }
+
     pub(crate) fn set_mode(&self, host: HostId, mode: Mode) {
         let mut queue = lock(&self.queue);
         let queue = &mut *queue;
@@ -156,8 +160,8 @@ impl Ready {
             queue.modes.resize(host.index() + 1, Mode::Up);
         }
         queue.modes[host.index()] = mode;
+        // Those that are ending go on to do so, also where their host is up again.
         let lists = [
-            std::mem::take(&mut queue.ending),
             std::mem::take(&mut queue.waiting),
             std::mem::take(&mut queue.frozen).into(),
         ];

@@ -5,6 +5,9 @@
 //! compared byte for byte.
 
 mod event;
+mod recorder;
+
+pub(crate) use recorder::Recorder;
 
 pub use event::{ConnectionId, Event, Phase, Record, Segment, TaskId};
 
@@ -20,4 +23,7 @@ pub struct Trace {
     pub records: Vec<Record>,
     /// How many earlier records were let go, because only the last ones are kept.
     pub dropped: u64,
+    /// A hash of all records, the dropped ones too: two runs with the same one went the
+    /// same way.
+    pub digest: u64,
 }

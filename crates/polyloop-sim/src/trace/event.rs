@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::HostId;
 
 /// One event, when it happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Record {
     /// Virtual time since the simulation began.
@@ -31,7 +31,7 @@ pub struct TaskId(pub u64);
 pub struct ConnectionId(pub u64);
 
 /// What a segment of TCP carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Segment {
     /// The first of the handshake.
@@ -59,7 +59,7 @@ pub enum Segment {
 }
 
 /// How an event stands to a fault that lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
     /// It begins: a partition, a crash, a pause.
@@ -72,7 +72,7 @@ pub enum Phase {
 }
 
 /// What can happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event {
     /// A task was spawned.
