@@ -61,6 +61,8 @@ struct Run<'a> {
     shared: &'a Shared,
     /// Turns since the simulation was idle.
     busy: u64,
+    /// The time after the last event.
+    now: Duration,
     /// The run was told to end; a second report can't be waited for.
     failed: bool,
     /// How much of the real time for stray threads is left.
@@ -75,6 +77,7 @@ impl<'a> Run<'a> {
             lp,
             shared,
             busy: 0,
+            now: shared.clock.elapsed(),
             failed: false,
             for_strays: FOR_STRAYS,
             due: Vec::new(),
@@ -111,16 +114,19 @@ impl<'a> Run<'a> {
     /// Time passes for whoever is busy, and what comes due meanwhile happens.
     fn was_busy(&mut self) {
         self.busy += 1;
-        if self.busy <= FREE_TURNS {
+        let now = self.shared.clock.elapsed();
+        // Whoever watches the clock makes it move.
+        let moved = now > self.now;
+        if self.busy <= FREE_TURNS && !moved {
             return;
         }
-        let now = self.shared.clock.elapsed();
-        let then = now + PER_TURN;
+        let then = if moved { now } else { now + PER_TURN };
         let next = lock(&self.shared.world).next_event();
         match next {
             Some(next) if next <= then => self.step(next.max(now)),
             _ => self.shared.clock.advance_to(then),
         }
+        self.now = self.shared.clock.elapsed();
         if self.busy > self.shared.spin_limit {
             let turns = std::mem::take(&mut self.busy);
             let at = self.shared.clock.elapsed();
@@ -175,6 +181,7 @@ impl<'a> Run<'a> {
             }
             _ => self.step(next),
         }
+        self.now = shared.clock.elapsed();
     }
 
     /// Goes to a moment and does what is due there, in an order drawn from the seed.
