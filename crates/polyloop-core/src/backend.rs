@@ -6,6 +6,8 @@
 //! [`Calls`](crate::Calls), …) follow from these. Whatever a user can tell
 //! apart is decided above this line, so a backend only maps.
 
+mod park;
+
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -40,6 +42,18 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn start_blocking<F>(&self, work: F)
     where
         F: FnOnce() + Send + 'static;
+
+    /// Blocks this thread, which runs no loop, until the loop has made `future` ready.
+    /// A loop that takes turns with its threads has to know of such a wait.
+    fn wait_on_thread<F: Future>(&self, future: F) -> F::Output {
+        park::wait(future)
+    }
+
+    /// A number to seed a generator with. A loop whose runs can be repeated gives the
+    /// same ones again.
+    fn random_seed(&self) -> u64 {
+        fastrand::u64(..)
+    }
 
     /// A timer that is ready at `deadline`, or as soon as the runtime can after
     /// it; never before.
@@ -83,6 +97,13 @@ pub trait MainBackend: Backend {
     fn refuses_to_block(&self) -> Option<String> {
         None
     }
+}
+
+/// Ends what is left on a loop, as [`run`](crate::MainLoop::run) does at its end: for
+/// a backend that drives several loops from one run.
+pub async fn wind_up<B: MainBackend>(backend: &B) {
+    crate::event_loop::wind_up(backend).await;
+    backend.state().revive();
 }
 
 /// A future that a runtime has started.

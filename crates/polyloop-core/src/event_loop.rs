@@ -6,6 +6,7 @@ mod run;
 use std::future::Future;
 
 pub use run::RunError;
+pub(crate) use run::wind_up;
 
 use crate::backend::{Backend, MainBackend};
 use crate::calls::Calls;

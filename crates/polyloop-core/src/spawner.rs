@@ -1,7 +1,6 @@
 //! [`Spawner`] and [`Threads`]: handing work to a loop.
 
 use std::future::Future;
-use std::sync::mpsc;
 
 use thiserror::Error;
 
@@ -128,14 +127,14 @@ impl<B: Backend> Threads for B {
                 running: running.name(),
             });
         }
-        let (sender, receiver) = mpsc::sync_channel(1);
+        let (resolver, called) = Deferred::new();
         self.call_soon(move || {
             // A thread that waits no more has gone with its process.
-            let _ = sender.send(catch(|| Ok(call())));
+            let _ = resolver.resolve(catch(|| Ok(call())));
         })
         .map_err(|rejected| rejected.closed)?;
-        let outcome = receiver
-            .recv()
+        let outcome = self
+            .wait_on_thread(called)
             .unwrap_or_else(|_| Err(Failure::cancelled("the loop ended before the call")));
         outcome.map_err(CallFromThreadError::Failed)
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::calls::CallQueue;
 use crate::error_hook::{ErrorHook, ErrorReport, report_to};
 use crate::failure::Failure;
-use crate::lifecycle::{LoopClosed, ShutdownHooks};
+use crate::lifecycle::{LoopClosed, ShutdownHooks, ShutdownPhase};
 use crate::lock::lock;
 use crate::task::table::TaskTable;
 
@@ -166,6 +166,23 @@ impl LoopState {
 
     pub(crate) fn stop_request(&self) -> MutexGuard<'_, StopRequest> {
         lock(&self.stop)
+    }
+
+    /// Ends the loop as a machine that loses its power does: every task is dropped at
+    /// its next turn whatever it waits for, pending calls and shutdown hooks are
+    /// dropped now, and nothing can be spawned until [`revive`](Self::revive). For a
+    /// backend that simulates machines.
+    pub fn kill(&self) {
+        self.tasks.kill_all();
+        self.calls.clear();
+        for phase in ShutdownPhase::ALL {
+            drop(self.shutdown_hooks.take(phase));
+        }
+    }
+
+    /// Takes tasks again after [`kill`](Self::kill). Those of before still end.
+    pub fn revive(&self) {
+        self.tasks.reopen();
     }
 
     /// Ends every task and call, for good.

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::lock::lock;
+use crate::{Sim, SimLoop};
+
 /// Names one host of a simulation. Hosts are numbered in the order they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(pub(crate) u32);
@@ -11,10 +14,79 @@ impl HostId {
     pub fn index(self) -> usize {
         self.0 as usize
     }
+
+    pub(crate) fn from_index(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
 }
 
 impl fmt::Display for HostId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "host#{}", self.0)
+    }
+}
+
+/// What names a host: its name, its number, or its loop.
+///
+/// Methods of [`Sim`] that take one panic if there is no such host, since a fault that
+/// hits nobody would let a test pass for nothing.
+pub trait HostRef {
+    /// The host, if the simulation has it.
+    fn look_up(&self, sim: &Sim) -> Option<HostId>;
+
+    /// The host.
+    ///
+    /// # Panics
+    /// If the simulation has no such host.
+    fn host_in(&self, sim: &Sim) -> HostId;
+}
+
+impl HostRef for str {
+    fn look_up(&self, sim: &Sim) -> Option<HostId> {
+        lock(&sim.shared.world).network.find_host(self)
+    }
+
+    fn host_in(&self, sim: &Sim) -> HostId {
+        self.look_up(sim).unwrap_or_else(|| {
+            let names = sim.trace().hosts;
+            panic!("the simulation has no host {self:?}; it has {names:?}")
+        })
+    }
+}
+
+impl HostRef for HostId {
+    fn look_up(&self, sim: &Sim) -> Option<HostId> {
+        let there = self.index() < lock(&sim.shared.world).hosts.len();
+        there.then_some(*self)
+    }
+
+    fn host_in(&self, sim: &Sim) -> HostId {
+        match self.look_up(sim) {
+            Some(host) => host,
+            None => panic!("the simulation has no {self}"),
+        }
+    }
+}
+
+impl HostRef for SimLoop {
+    fn look_up(&self, sim: &Sim) -> Option<HostId> {
+        std::sync::Arc::ptr_eq(&self.sim().shared, &sim.shared).then(|| self.id())
+    }
+
+    fn host_in(&self, sim: &Sim) -> HostId {
+        match self.look_up(sim) {
+            Some(host) => host,
+            None => panic!("{self:?} is a host of another simulation"),
+        }
+    }
+}
+
+impl<T: HostRef + ?Sized> HostRef for &T {
+    fn look_up(&self, sim: &Sim) -> Option<HostId> {
+        (**self).look_up(sim)
+    }
+
+    fn host_in(&self, sim: &Sim) -> HostId {
+        (**self).host_in(sim)
     }
 }

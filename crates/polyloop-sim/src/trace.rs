@@ -8,10 +8,13 @@
 mod clock;
 mod diagram;
 mod event;
+mod recorder;
 #[cfg(test)]
 mod sample;
 mod text;
 mod words;
+
+pub(crate) use recorder::Recorder;
 
 pub use diagram::Diagram;
 pub use event::{ConnectionId, Event, Phase, Record, Segment, TaskId};
@@ -32,6 +35,9 @@ pub struct Trace {
     pub records: Vec<Record>,
     /// How many earlier records were let go, because only the last ones are kept.
     pub dropped: u64,
+    /// A hash of all records, the dropped ones too: two runs with the same one went the
+    /// same way.
+    pub digest: u64,
 }
 
 impl Trace {
@@ -43,6 +49,7 @@ impl Trace {
             hosts: self.hosts.clone(),
             records: self.records[left_out..].to_vec(),
             dropped: self.dropped + left_out as u64,
+            digest: self.digest,
         }
     }
 

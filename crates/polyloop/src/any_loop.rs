@@ -147,6 +147,14 @@ impl Backend for AnyLoop {
         dispatch!(Self, self, lp => lp.system_time())
     }
 
+    fn wait_on_thread<F: Future>(&self, future: F) -> F::Output {
+        dispatch!(Self, self, lp => lp.wait_on_thread(future))
+    }
+
+    fn random_seed(&self) -> u64 {
+        dispatch!(Self, self, lp => lp.random_seed())
+    }
+
     async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         dispatch!(Self, self, lp => lp.lookup(host, port).await)
     }

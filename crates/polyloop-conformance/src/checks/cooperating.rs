@@ -1,7 +1,6 @@
 //! SCHED: cooperative tasks.
 
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use polyloop_core::schedule::{
@@ -10,7 +9,7 @@ use polyloop_core::schedule::{
 use polyloop_core::{Deferred, Failure, MainLoop};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
-use crate::probe::{Flag, Journal, quiet, run, until};
+use crate::probe::{Flag, Journal, busy_for, quiet, run, until};
 
 /// Steps without an end, counted.
 fn endless(steps: &Flag) -> impl Iterator<Item = ()> + Send + 'static {
@@ -51,10 +50,10 @@ async fn passes<L: MainLoop>(
     let journal = Journal::new();
     let (inner, notes) = (lp.clone(), journal.clone());
     lp.call_soon(move || {
-        let steps = notes.clone();
+        let (steps, clock) = (notes.clone(), inner.clone());
         drop(cooperator.cooperate((0..12).map(move |_| {
             steps.note("s");
-            thread::sleep(length);
+            busy_for(&clock, length);
         })));
         let _ = inner.clone().call_soon(move || pass(&inner, notes));
     })?;

@@ -4,14 +4,13 @@
 //! checked to the nanosecond, however late the calls themselves come.
 
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use polyloop_core::schedule::{LoopingCall, LoopingCallError};
 use polyloop_core::{Calls, Deferred, Failure, MainLoop, Promise};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
-use crate::probe::{Flag, Journal, inside, is_inside, quiet, run, until};
+use crate::probe::{Flag, Journal, busy_for, inside, is_inside, quiet, run, until};
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -67,7 +66,7 @@ pub fn sched_02<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
                 calls.push(clock.now());
                 calls.len() == 1
             };
-            thread::sleep(if first { 70 * MS } else { 3 * MS });
+            busy_for(&clock, if first { 70 * MS } else { 3 * MS });
         });
         let before = lp.now();
         looping.start(20 * MS, true)?.detach();
@@ -105,7 +104,7 @@ pub fn sched_03<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
                 counts.len() == 1
             };
             if first {
-                thread::sleep(70 * MS);
+                busy_for(&clock, 70 * MS);
             }
         });
         looping.start(20 * MS, true)?.detach();

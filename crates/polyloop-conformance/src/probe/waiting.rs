@@ -45,6 +45,15 @@ pub async fn quiet<T: Timers>(timers: &T) {
     timers.sleep(Duration::from_millis(50)).await;
 }
 
+/// Keeps this thread busy for `duration` of the loop's clock, which is virtual on some
+/// loops: there a thread that sleeps takes no time, and one that watches the clock does.
+pub fn busy_for<T: Timers>(timers: &T, duration: Duration) {
+    let until = timers.now() + duration;
+    while timers.now() < until {
+        thread::yield_now();
+    }
+}
+
 /// Polls once, with a waker that does nothing.
 pub fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))

@@ -146,7 +146,7 @@ fn stop_asked<B: MainBackend>(backend: &B, waker: &std::task::Waker) -> bool {
 
 /// Asks every task to end and waits; then drops those that would not; then says
 /// which are left.
-async fn wind_up<B: MainBackend>(backend: &B) {
+pub(crate) async fn wind_up<B: MainBackend>(backend: &B) {
     /// A task that is dropped from outside needs a turn of its own to go.
     const AFTER_KILL: Duration = Duration::from_secs(1);
 

@@ -20,6 +20,11 @@ pub enum ShutdownPhase {
     After,
 }
 
+impl ShutdownPhase {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Self; 3] = [Self::Before, Self::During, Self::After];
+}
+
 type Running = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 type Hook = Box<dyn FnOnce() -> Running + Send>;
 

@@ -201,7 +201,8 @@ impl<F: ProtocolFactory> ClientServiceBuilder<F> {
     }
 
     /// Makes the service, stopped.
-    pub fn build<L: Loop>(self, lp: &L) -> ClientService<F::Protocol> {
+    pub fn build<L: Loop>(mut self, lp: &L) -> ClientService<F::Protocol> {
+        self.policy.seed_from_loop(lp.random_seed());
         let plan = Arc::new(Plan {
             endpoint: self.endpoint,
             options: self.options,

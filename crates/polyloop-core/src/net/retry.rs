@@ -24,6 +24,12 @@ pub trait RetryPolicy: Send + 'static {
     /// How long to wait after the `failures`th failure in a row, counted from 1;
     /// `None` gives up.
     fn delay(&mut self, failures: usize) -> Option<Duration>;
+
+    /// Takes a number of the loop's to draw at random from, before the first delay. A
+    /// policy that draws nothing, or was given a seed, does without.
+    fn seed_from_loop(&mut self, seed: u64) {
+        let _ = seed;
+    }
 }
 
 impl<F> RetryPolicy for F
@@ -58,7 +64,8 @@ pub struct Backoff {
     max: Duration,
     max_retries: Option<usize>,
     shape: Shape,
-    random: fastrand::Rng,
+    /// `None` until it is known what to draw from.
+    random: Option<fastrand::Rng>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +88,7 @@ impl Backoff {
             max: Duration::from_secs(60),
             max_retries: None,
             shape: Shape::FullJitter,
-            random: fastrand::Rng::new(),
+            random: None,
         }
     }
 
@@ -95,7 +102,7 @@ impl Backoff {
             max: Duration::from_secs(3600),
             max_retries: None,
             shape: Shape::Reconnecting,
-            random: fastrand::Rng::new(),
+            random: None,
         }
     }
 
@@ -125,9 +132,10 @@ impl Backoff {
     }
 
     /// Draws the jitter from this seed, so that a run can be repeated. Otherwise the
-    /// seed comes from `fastrand`'s generator of the thread.
+    /// seed is the loop's where a [`ClientService`](crate::ClientService) uses the policy,
+    /// and that of `fastrand`'s generator of the thread elsewhere.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.random = fastrand::Rng::with_seed(seed);
+        self.random = Some(fastrand::Rng::with_seed(seed));
         self
     }
 
@@ -161,11 +169,15 @@ impl Backoff {
             .min(self.max)
     }
 
+    fn draw(&mut self) -> f64 {
+        self.random.get_or_insert_with(fastrand::Rng::new).f64()
+    }
+
     /// Normally distributed around 0 with deviation 1 (Box and Muller's way).
     fn gauss(&mut self) -> f64 {
         // Never the logarithm of zero.
-        let radius = (-2.0 * (1.0 - self.random.f64()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.random.f64()).cos()
+        let radius = (-2.0 * (1.0 - self.draw()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.draw()).cos()
     }
 }
 
@@ -183,7 +195,7 @@ impl RetryPolicy for Backoff {
         let bound = self.bound(failures).as_secs_f64();
         Some(match self.shape {
             Shape::FullJitter => {
-                let part = self.random.f64();
+                let part = self.draw();
                 self.clamped(bound * part)
             }
             Shape::Reconnecting => {
@@ -191,6 +203,11 @@ impl RetryPolicy for Backoff {
                 self.clamped(bound + bound * stray)
             }
         })
+    }
+
+    fn seed_from_loop(&mut self, seed: u64) {
+        self.random
+            .get_or_insert_with(|| fastrand::Rng::with_seed(seed));
     }
 }
 

@@ -27,7 +27,7 @@ pub fn start_connect(address: SocketAddr, options: &TcpOptions) -> io::Result<Tc
         }
         socket
             .bind(&local.into())
-            .map_err(|error| bind_error(local, &error))?;
+            .map_err(|error| local_bind_error(local, &error))?;
     }
     match socket.connect(&address.into()) {
         Ok(()) => {}
@@ -108,7 +108,9 @@ pub(crate) struct LocalBindError {
     pub(crate) source: io::Error,
 }
 
-fn bind_error(address: SocketAddr, error: &io::Error) -> io::Error {
+/// The error of a client whose local end can't be bound, told apart from those of the
+/// connection itself (CLI-11).
+pub fn local_bind_error(address: SocketAddr, error: &io::Error) -> io::Error {
     let source = match error.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),
         None => io::Error::from(error.kind()),

@@ -238,11 +238,13 @@ impl TaskTable {
 
     fn wake_all(&self) {
         for shard in &self.shards {
-            let wakers: Vec<Waker> = lock(&shard.entries)
-                .values()
-                .filter_map(|entry| entry.waker.clone())
+            let mut wakers: Vec<(TaskId, Waker)> = lock(&shard.entries)
+                .iter()
+                .filter_map(|(id, entry)| Some((*id, entry.waker.clone()?)))
                 .collect();
-            wakers.into_iter().for_each(Waker::wake);
+            // The order of a hash map differs from run to run.
+            wakers.sort_unstable_by_key(|(id, _)| *id);
+            wakers.into_iter().for_each(|(_, waker)| waker.wake());
         }
     }
 

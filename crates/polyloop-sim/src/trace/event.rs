@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::HostId;
 
 /// One event, when it happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Record {
     /// Virtual time since the simulation began.
@@ -59,7 +59,7 @@ pub enum Segment {
 }
 
 /// How an event stands to a fault that lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
     /// It begins: a partition, a crash, a pause.
@@ -72,7 +72,7 @@ pub enum Phase {
 }
 
 /// What can happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event {
     /// A task was spawned.

@@ -167,17 +167,19 @@ impl<S: Spawner> Roll<S> {
             return;
         }
         state.closing = Some(reason.to_owned());
-        let asked: Vec<_> = state
+        let mut asked: Vec<_> = state
             .members
-            .values_mut()
-            .filter(|entry| entry.cancel.is_none())
-            .filter_map(|entry| {
+            .iter_mut()
+            .filter(|(_, entry)| entry.cancel.is_none())
+            .filter_map(|(number, entry)| {
                 entry.cancel = Some(reason.to_owned());
-                entry.task.clone()
+                Some((*number, entry.task.clone()?))
             })
             .collect();
         drop(state);
-        for task in asked {
+        // The order of a hash map differs from run to run.
+        asked.sort_unstable_by_key(|(number, _)| *number);
+        for (_, task) in asked {
             lock(&task).cancel(reason);
         }
     }

@@ -1,0 +1,269 @@
+//! What happens in a simulation, one event after the other.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use polyloop_core::Lifecycle;
+
+use crate::HostId;
+use crate::lock::lock;
+use crate::ready::{Entry, Mode, Turn, main_waker};
+use crate::report;
+use crate::sim::Shared;
+use crate::sim_loop::SimLoop;
+use crate::trace::Event;
+use crate::world::Due;
+
+/// Turns without being idle that take no time.
+const FREE_TURNS: u64 = 500;
+
+/// What each further turn takes: whoever is busy for ever keeps no timer from coming.
+const PER_TURN: Duration = Duration::from_micros(1);
+
+/// How long, in real time, an idle simulation waits for threads that went on beside it.
+const FOR_STRAYS: Duration = Duration::from_secs(10);
+
+/// Runs the whole simulation until `future`, on the host of `lp`, is ready.
+pub(crate) fn drive<F: Future>(lp: &SimLoop, future: F) -> F::Output {
+    let shared = &lp.sim().shared;
+    let mut future = pin!(future);
+    shared.ready.forget_main();
+    let waker = main_waker(&shared.ready, lp.id());
+    waker.wake_by_ref();
+    let mut cx = Context::from_waker(&waker);
+    let mut run = Run::new(lp, shared);
+    loop {
+        match shared.ready.choose() {
+            Some((entry, turn)) => {
+                shared.clock.begin_turn();
+                if let Some(MainTurn) = run.take_turn(entry, turn) {
+                    if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+                        return output;
+                    }
+                }
+                run.was_busy();
+            }
+            None => run.was_idle(),
+        }
+        run.stand_still();
+        run.check();
+    }
+}
+
+/// It is the main future's turn.
+struct MainTurn;
+
+struct Run<'a> {
+    lp: &'a SimLoop,
+    shared: &'a Shared,
+    /// Turns since the simulation was idle.
+    busy: u64,
+    /// The time after the last event.
+    now: Duration,
+    /// The run was told to end; a second report can't be waited for.
+    failed: bool,
+    /// How much of the real time for stray threads is left.
+    for_strays: Duration,
+    due: Vec<Due>,
+    returned: Vec<HostId>,
+}
+
+impl<'a> Run<'a> {
+    fn new(lp: &'a SimLoop, shared: &'a Shared) -> Self {
+        Self {
+            lp,
+            shared,
+            busy: 0,
+            now: shared.clock.elapsed(),
+            failed: false,
+            for_strays: FOR_STRAYS,
+            due: Vec::new(),
+            returned: Vec::new(),
+        }
+    }
+
+    fn take_turn(&mut self, entry: Entry, number: u64) -> Option<MainTurn> {
+        let shared = self.shared;
+        match entry.turn {
+            Turn::Task(task) => {
+                task.metadata().set_last_turn(number);
+                let slot = task.metadata().slot;
+                lock(&shared.world).begin_turn(shared.clock.elapsed(), slot);
+                task.run();
+                None
+            }
+            Turn::Main => {
+                let mut world = lock(&shared.world);
+                world.current = None;
+                world.main_waits.clear();
+                Some(MainTurn)
+            }
+            Turn::Blocking(work) => {
+                // The threads of a machine that crashed are gone with it.
+                if shared.ready.mode(entry.host) != Mode::Down {
+                    shared.workshop.begin(entry.host, work);
+                }
+                None
+            }
+        }
+    }
+
+    /// Time passes for whoever is busy, and what comes due meanwhile happens.
+    fn was_busy(&mut self) {
+        self.busy += 1;
+        let now = self.shared.clock.elapsed();
+        // Whoever watches the clock makes it move.
+        let moved = now > self.now;
+        if self.busy <= FREE_TURNS && !moved {
+            return;
+        }
+        let then = if moved { now } else { now + PER_TURN };
+        let next = lock(&self.shared.world).next_event();
+        match next {
+            Some(next) if next <= then => self.step(next.max(now)),
+            _ => self.shared.clock.advance_to(then),
+        }
+        self.now = self.shared.clock.elapsed();
+        if self.busy > self.shared.spin_limit {
+            let turns = std::mem::take(&mut self.busy);
+            let at = self.shared.clock.elapsed();
+            let text = report::spin(&lock(&self.shared.world), at, turns);
+            self.fail(text);
+        }
+    }
+
+    /// Nothing is ready: on to what happens next.
+    fn was_idle(&mut self) {
+        let shared = self.shared;
+        self.busy = 0;
+        let strays = shared.workshop.strays();
+        if strays == 0 {
+            self.for_strays = FOR_STRAYS;
+        }
+        let now = shared.clock.elapsed();
+        let next = {
+            let mut world = lock(&shared.world);
+            world.idle_times += 1;
+            // Faults that are drawn for ever keep nobody alive.
+            let over = world.timers.is_empty() && world.network.is_idle();
+            if over { None } else { world.next_event() }
+        };
+        let Some(next) = next else {
+            let patience = if strays > 0 {
+                FOR_STRAYS.max(shared.patience)
+            } else {
+                shared.patience
+            };
+            if !shared.ready.sleep(patience) {
+                let unfinished = shared.workshop.unfinished();
+                let text = report::deadlock(&lock(&shared.world), self.lp.id(), now, unfinished);
+                self.fail(text);
+            }
+            return;
+        };
+        let next = next.max(now);
+        if strays > 0 && !self.for_strays.is_zero() {
+            let begun = Instant::now();
+            let woken = shared.ready.sleep((next - now).min(self.for_strays));
+            self.for_strays = self.for_strays.saturating_sub(begun.elapsed());
+            if woken {
+                return;
+            }
+        }
+        let limit = lock(&shared.world).limit;
+        match limit {
+            Some((end, limit)) if next > end && !self.failed => {
+                let text = report::too_late(&lock(&shared.world), limit);
+                self.fail(text);
+            }
+            _ => self.step(next),
+        }
+        self.now = shared.clock.elapsed();
+    }
+
+    /// Goes to a moment and does what is due there, in an order drawn from the seed.
+    fn step(&mut self, now: Duration) {
+        let shared = self.shared;
+        shared.clock.begin_turn();
+        shared.clock.advance_to(now);
+        let mut world = lock(&shared.world);
+        world.take_due(now, &mut self.due);
+        let network_first = self.due.is_empty() || world.random.ties.bool();
+        let woken = if network_first {
+            world.network.advance(now);
+            Some(world.take_effects())
+        } else {
+            None
+        };
+        drop(world);
+        if let Some(woken) = woken {
+            woken.wake();
+        }
+        let mut due = std::mem::take(&mut self.due);
+        for due in due.drain(..) {
+            match due {
+                Due::Wake(_, waker) => Waker::wake(waker),
+                Due::Blocking(host, work) => shared.ready.push_blocking(host, work),
+                Due::Script(script) => script(self.lp.sim()),
+            }
+        }
+        self.due = due;
+        if !network_first {
+            let mut world = lock(&shared.world);
+            world.network.advance(now);
+            let woken = world.take_effects();
+            drop(world);
+            woken.wake();
+        }
+    }
+
+    /// Work that runs on a thread comes first.
+    fn stand_still(&mut self) {
+        let shared = self.shared;
+        shared
+            .workshop
+            .stand_still(shared.thread_grace, &mut self.returned);
+        if !self.returned.is_empty() {
+            let now = shared.clock.elapsed();
+            let mut world = lock(&shared.world);
+            for host in self.returned.drain(..) {
+                world.trace.note(now, Event::Thread { host, done: true });
+            }
+        }
+    }
+
+    fn check(&mut self) {
+        let shared = self.shared;
+        if self.failed || !shared.has_checks.load(Ordering::Acquire) {
+            return;
+        }
+        let mut checks = std::mem::take(&mut *lock(&shared.checks));
+        let failed = checks.iter_mut().find_map(|check| check().err());
+        {
+            let mut kept = lock(&shared.checks);
+            checks.append(&mut kept);
+            *kept = checks;
+        }
+        if let Some(why) = failed {
+            let at = shared.clock.elapsed();
+            let text = report::invariant(&lock(&shared.world), at, &why);
+            self.fail(text);
+        }
+    }
+
+    /// Makes the run end with `text`. The loop is wound up first, so that nothing is left.
+    fn fail(&mut self, text: String) {
+        let known = {
+            let mut world = lock(&self.shared.world);
+            let known = world.failure.clone();
+            world.failure.get_or_insert_with(|| text.clone());
+            known
+        };
+        if std::mem::replace(&mut self.failed, true) || self.lp.stop().is_err() {
+            panic!("{}", known.unwrap_or(text));
+        }
+    }
+}

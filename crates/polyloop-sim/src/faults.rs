@@ -1,0 +1,186 @@
+//! What a test can do to the network and the hosts of its simulation.
+
+use std::time::Duration;
+
+use crate::host::HostRef;
+use crate::lock::lock;
+use crate::network::{Crash, Fault, FaultRate};
+use crate::ready::Mode;
+use crate::trace::ConnectionId;
+use crate::world::{Boot, Due};
+use crate::{HostId, Link, Sim};
+
+/// Faults take effect at once, between two events. Combine them with [`Sim::at`] for a
+/// script, and with [`Sim::random_in`] for one that each seed writes anew.
+impl Sim {
+    /// Nothing gets from either host to the other, until it is [healed](Self::heal).
+    pub fn partition(&self, a: impl HostRef, b: impl HostRef) {
+        let (a, b) = (a.host_in(self), b.host_in(self));
+        self.fault(Fault::Partition { a, b });
+    }
+
+    /// Nothing gets from one host to the other any more; the way back is left alone.
+    pub fn cut(&self, from: impl HostRef, to: impl HostRef) {
+        let (from, to) = (from.host_in(self), to.host_in(self));
+        self.fault(Fault::Cut { from, to });
+    }
+
+    /// Nothing gets from the host to any other, or to it.
+    pub fn isolate(&self, host: impl HostRef) {
+        let host = host.host_in(self);
+        self.fault(Fault::Isolate { host });
+    }
+
+    /// Mends what [`partition`](Self::partition) and [`cut`](Self::cut) have done between
+    /// two hosts.
+    pub fn heal(&self, a: impl HostRef, b: impl HostRef) {
+        let (a, b) = (a.host_in(self), b.host_in(self));
+        self.fault(Fault::Heal { a, b });
+    }
+
+    /// Mends what [`isolate`](Self::isolate) has done.
+    pub fn rejoin(&self, host: impl HostRef) {
+        let host = host.host_in(self);
+        self.fault(Fault::Rejoin { host });
+    }
+
+    /// Mends every partition, cut and isolation, and releases what is held.
+    pub fn heal_all(&self) {
+        self.fault(Fault::HealAll);
+    }
+
+    /// What is sent from one host to the other waits on the way.
+    pub fn hold(&self, from: impl HostRef, to: impl HostRef) {
+        let (from, to) = (from.host_in(self), to.host_in(self));
+        self.fault(Fault::Hold { from, to });
+    }
+
+    /// Lets go what [`hold`](Self::hold) has held.
+    pub fn release(&self, from: impl HostRef, to: impl HostRef) {
+        let (from, to) = (from.host_in(self), to.host_in(self));
+        self.fault(Fault::Release { from, to });
+    }
+
+    /// Replaces what leads from one host to the other, both ways.
+    pub fn link(&self, a: impl HostRef, b: impl HostRef, link: Link) {
+        let (a, b) = (a.host_in(self), b.host_in(self));
+        self.fault(Fault::Link {
+            from: a,
+            to: b,
+            link: link.clone(),
+        });
+        self.fault(Fault::Link {
+            from: b,
+            to: a,
+            link,
+        });
+    }
+
+    /// Replaces what leads between hosts that have no link of their own.
+    pub fn default_link(&self, link: Link) {
+        self.with_network(|network, _| network.set_default_link(link));
+    }
+
+    /// Resets a connection at both ends.
+    pub fn reset(&self, connection: ConnectionId) {
+        self.fault(Fault::Reset { connection });
+    }
+
+    /// Sets how many descriptors a host has for its sockets; `None` is no limit.
+    pub fn descriptors(&self, host: impl HostRef, limit: Option<usize>) {
+        let host = host.host_in(self);
+        self.fault(Fault::Descriptors { host, limit });
+    }
+
+    /// Breaks or mends something now.
+    pub fn fault(&self, fault: Fault) {
+        self.with_network(|network, now| network.apply(now, fault));
+        self.shared.ready.nudge();
+    }
+
+    /// Breaks or mends something at that time, counted from the beginning of the
+    /// simulation.
+    pub fn fault_at(&self, time: Duration, fault: Fault) {
+        self.with_network(|network, _| network.at(time, fault));
+        self.shared.ready.nudge();
+    }
+
+    /// Faults at a rate, drawn from the seed, from now on.
+    pub fn draw_faults(&self, rate: FaultRate) {
+        self.with_network(|network, now| network.draw_faults(now, rate));
+        self.shared.ready.nudge();
+    }
+
+    /// A host crashes: its sockets are gone, its calls and shutdown hooks are dropped, and
+    /// so are its tasks, before any other task has a turn. What they do on their way out
+    /// reaches nobody. Nothing runs on it until it is [restarted](Self::restart).
+    ///
+    /// A future that is being run on the host goes on: it is the test, and not the
+    /// program.
+    pub fn crash(&self, host: impl HostRef, how: Crash) {
+        let host = host.host_in(self);
+        self.with_network(|network, now| network.crash(now, host, how));
+        self.shared.ready.set_mode(host, Mode::Down);
+        let (state, work) = {
+            let mut world = lock(&self.shared.world);
+            let keys: Vec<_> = world
+                .timers
+                .iter()
+                .filter(|(_, due)| matches!(due, Due::Blocking(at, _) if *at == host))
+                .map(|(key, _)| *key)
+                .collect();
+            let work: Vec<_> = keys
+                .iter()
+                .filter_map(|key| world.timers.remove(key))
+                .collect();
+            (world.hosts[host.index()].state.clone(), work)
+        };
+        drop(work);
+        state.kill();
+    }
+
+    /// A host that has crashed, or has not, starts afresh, and its
+    /// [programs](crate::SimLoop::on_boot) with it.
+    pub fn restart(&self, host: impl HostRef) {
+        let host = host.host_in(self);
+        if self.shared.ready.mode(host) != Mode::Down {
+            self.crash(host, Crash::Reset);
+        }
+        self.with_network(|network, now| network.restart(now, host));
+        let (state, boot): (_, Vec<Boot>) = {
+            let world = lock(&self.shared.world);
+            let host = &world.hosts[host.index()];
+            (host.state.clone(), host.boot.clone())
+        };
+        state.revive();
+        self.shared.ready.set_mode(host, Mode::Up);
+        for program in boot {
+            program();
+        }
+    }
+
+    /// A host stands still, as one that swaps or is suspended: none of its tasks has a
+    /// turn, and what arrives waits, until it is [resumed](Self::resume).
+    pub fn pause(&self, host: impl HostRef) {
+        let host: HostId = host.host_in(self);
+        if self.shared.ready.mode(host) == Mode::Up {
+            self.with_network(|network, now| network.pause(now, host));
+            self.shared.ready.set_mode(host, Mode::Paused);
+        }
+    }
+
+    /// A host that was paused goes on. Its timers that came due meanwhile are late.
+    pub fn resume(&self, host: impl HostRef) {
+        let host: HostId = host.host_in(self);
+        if self.shared.ready.mode(host) == Mode::Paused {
+            self.with_network(|network, now| network.resume(now, host));
+            self.shared.ready.set_mode(host, Mode::Up);
+        }
+    }
+
+    /// Whether a host is up: neither crashed nor paused.
+    pub fn is_up(&self, host: impl HostRef) -> bool {
+        let host = host.host_in(self);
+        self.shared.ready.mode(host) == Mode::Up
+    }
+}

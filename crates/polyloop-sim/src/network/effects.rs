@@ -1,0 +1,45 @@
+//! What a step of the network leaves for the loop to do.
+
+use std::task::Waker;
+
+use crate::trace::{Event, Record};
+
+/// What has to happen outside the network once it is done: it never calls a waker
+/// itself, since that runs code of others, who may be holding a lock.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// To be woken, in this order.
+    pub(crate) wake: Vec<Waker>,
+    /// Of no use any more. Dropping a waker can run code too, so they are handed out.
+    pub(crate) discard: Vec<Waker>,
+    /// What happened, in order; empty if nothing is recorded.
+    pub(crate) records: Vec<Record>,
+    pub(super) recording: bool,
+}
+
+impl Effects {
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wake.is_empty() && self.discard.is_empty() && self.records.is_empty()
+    }
+
+    /// Records what `event` makes, if anybody wants to know.
+    pub(super) fn record(&mut self, now: super::Nanos, event: impl FnOnce() -> Event) {
+        if self.recording {
+            self.records
+                .push(Record::new(super::duration(now), event()));
+        }
+    }
+
+    /// Wakes whoever is in `place`.
+    pub(super) fn wake(&mut self, place: &mut Option<Waker>) {
+        self.wake.extend(place.take());
+    }
+
+    /// Remembers `waker` in `place` instead of whoever was there.
+    pub(super) fn remember(&mut self, place: &mut Option<Waker>, waker: &Waker) {
+        if !place.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.discard.extend(place.replace(waker.clone()));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! [`Link`]: how segments travel from one host to another.
+
+use std::time::Duration;
+
+/// How segments travel from one host to another: how long, how many at a time, and
+/// how many never arrive.
+///
+/// A lost segment is never seen by a program: TCP sends it again, so loss is delay.
+///
+/// ```
+/// use polyloop_sim::Link;
+/// use std::time::Duration;
+///
+/// let satellite = Link::new()
+///     .latency(Duration::from_millis(300))
+///     .jitter(Duration::from_millis(20))
+///     .bandwidth(Some(1_000_000))
+///     .loss(0.01);
+/// assert_eq!(satellite.bandwidth, Some(1_000_000));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Link {
+    /// How long a segment travels at least: 1 ms unless set.
+    pub latency: Duration,
+    /// How much longer it may take, drawn for each segment: 1 ms unless set.
+    pub jitter: Duration,
+    /// Bytes per second; `None`, unless set, is no limit. What has to wait for its turn
+    /// waits without a limit in number.
+    pub bandwidth: Option<u64>,
+    /// The share of segments that are lost, from 0 to 1: none unless set.
+    pub loss: f64,
+    /// The share of segments that may be overtaken by later ones: none unless set.
+    /// Then a segment never arrives before an earlier one.
+    pub reorder: f64,
+    /// The share of segments on whose way something resets the whole connection, as a
+    /// firewall that has forgotten it would: none unless set.
+    pub reset: f64,
+    /// The most bytes that one segment carries: 1460 unless set.
+    pub segment: usize,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self {
+            latency: Duration::from_millis(1),
+            jitter: Duration::from_millis(1),
+            bandwidth: None,
+            loss: 0.0,
+            reorder: 0.0,
+            reset: 0.0,
+            segment: 1460,
+        }
+    }
+}
+
+impl Link {
+    /// The link inside one host: next to no latency, large segments, and nothing is
+    /// ever lost.
+    pub fn loopback() -> Self {
+        Self {
+            latency: Duration::from_micros(5),
+            jitter: Duration::from_micros(5),
+            segment: 65_483,
+            ..Self::default()
+        }
+    }
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
+        impl Link {
+            /// The defaults.
+            pub fn new() -> Self {
+                Self::default()
+            }
+            $(
+                $(#[$doc])*
+                pub fn $field(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+    /// Sets [`latency`](Self#structfield.latency).
+    latency: Duration,
+    /// Sets [`jitter`](Self#structfield.jitter).
+    jitter: Duration,
+    /// Sets [`bandwidth`](Self#structfield.bandwidth).
+    bandwidth: Option<u64>,
+    /// Sets [`loss`](Self#structfield.loss).
+    loss: f64,
+    /// Sets [`reorder`](Self#structfield.reorder).
+    reorder: f64,
+    /// Sets [`reset`](Self#structfield.reset).
+    reset: f64,
+    /// Sets [`segment`](Self#structfield.segment).
+    segment: usize,
+}

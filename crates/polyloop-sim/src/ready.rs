@@ -1,0 +1,242 @@
+//! The list of what is ready to run. Wakers put things on it, from any thread; the
+//! simulation takes them off in the order that its [`Scheduler`] says.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
+
+use async_task::Runnable;
+use fastrand::Rng;
+
+use crate::HostId;
+use crate::lock::lock;
+use crate::scheduler::Scheduler;
+use crate::spawned::TaskMeta;
+
+/// What may have a turn.
+pub(crate) enum Turn {
+    /// A task.
+    Task(Runnable<TaskMeta>),
+    /// The future that is being run.
+    Main,
+    /// Work for a thread of its own.
+    Blocking(Box<dyn FnOnce() + Send>),
+}
+
+pub(crate) struct Entry {
+    pub(crate) host: HostId,
+    pub(crate) turn: Turn,
+    /// The number of the choice that was to come when it was woken.
+    pub(crate) since: u64,
+    /// The number of the choice that fell on it last.
+    pub(crate) last_turn: u64,
+}
+
+/// What a host's tasks may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    #[default]
+    Up,
+    /// They wait, however ready they are.
+    Paused,
+    /// They end, before anybody else has a turn.
+    Down,
+}
+
+struct Queue {
+    scheduler: Scheduler,
+    random: Rng,
+    turn: u64,
+    waiting: VecDeque<Entry>,
+    /// Of hosts that are down.
+    ending: VecDeque<Entry>,
+    /// Of hosts that are paused.
+    frozen: Vec<Entry>,
+    /// By the host's number; hosts that are not listed are up.
+    modes: Vec<Mode>,
+    main_waits: bool,
+    /// Something changed that a sleeping simulation should look at.
+    nudged: bool,
+}
+
+pub(crate) struct Ready {
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+}
+
+impl Ready {
+    pub(crate) fn new(scheduler: Scheduler, random: Rng) -> Self {
+        Self {
+            queue: Mutex::new(Queue {
+                scheduler,
+                random,
+                turn: 0,
+                waiting: VecDeque::new(),
+                ending: VecDeque::new(),
+                frozen: Vec::new(),
+                modes: Vec::new(),
+                main_waits: false,
+                nudged: false,
+            }),
+            arrived: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn push_task(&self, task: Runnable<TaskMeta>) {
+        let (host, last_turn) = (task.metadata().host, task.metadata().last_turn());
+        self.push(host, Turn::Task(task), last_turn);
+    }
+
+    pub(crate) fn push_blocking(&self, host: HostId, work: Box<dyn FnOnce() + Send>) {
+        self.push(host, Turn::Blocking(work), 0);
+    }
+
+    fn push(&self, host: HostId, turn: Turn, last_turn: u64) {
+        let mut queue = lock(&self.queue);
+        let entry = Entry {
+            host,
+            turn,
+            since: queue.turn,
+            last_turn,
+        };
+        match queue.mode(host) {
+            Mode::Up => queue.waiting.push_back(entry),
+            Mode::Paused => queue.frozen.push(entry),
+            Mode::Down => queue.ending.push_back(entry),
+        }
+        drop(queue);
+        self.arrived.notify_one();
+    }
+
+    fn push_main(&self, host: HostId) {
+        let mut queue = lock(&self.queue);
+        if !std::mem::replace(&mut queue.main_waits, true) {
+            let entry = Entry {
+                host,
+                turn: Turn::Main,
+                since: queue.turn,
+                last_turn: 0,
+            };
+            queue.waiting.push_back(entry);
+            drop(queue);
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Another main future is run from here on.
+    pub(crate) fn forget_main(&self) {
+        let mut queue = lock(&self.queue);
+        queue.main_waits = false;
+        queue
+            .waiting
+            .retain(|entry| !matches!(entry.turn, Turn::Main));
+    }
+
+    /// Whose turn it is, and the number of that choice.
+    pub(crate) fn choose(&self) -> Option<(Entry, u64)> {
+        let mut queue = lock(&self.queue);
+        let queue = &mut *queue;
+        let entry = queue.ending.pop_front().or_else(|| {
+            queue
+                .scheduler
+                .choose(&mut queue.random, &mut queue.waiting, queue.turn)
+        })?;
+        queue.turn += 1;
+        if matches!(entry.turn, Turn::Main) {
+            queue.main_waits = false;
+        }
+        Some((entry, queue.turn))
+    }
+
+    pub(crate) fn mode(&self, host: HostId) -> Mode {
+        lock(&self.queue).mode(host)
+    }
+
+    pub(crate) fn set_mode(&self, host: HostId, mode: Mode) {
+        let mut queue = lock(&self.queue);
+        let queue = &mut *queue;
+        if queue.modes.len() <= host.index() {
+            queue.modes.resize(host.index() + 1, Mode::Up);
+        }
+        queue.modes[host.index()] = mode;
+        // Those that are ending go on to do so, also where their host is up again.
+        let lists = [
+            std::mem::take(&mut queue.waiting),
+            std::mem::take(&mut queue.frozen).into(),
+        ];
+        for entry in lists.into_iter().flatten() {
+            let mode = match entry.turn {
+                Turn::Main => Mode::Up,
+                _ => queue.mode(entry.host),
+            };
+            match mode {
+                Mode::Up => queue.waiting.push_back(entry),
+                Mode::Paused => queue.frozen.push(entry),
+                Mode::Down => queue.ending.push_back(entry),
+            }
+        }
+    }
+
+    /// Makes a sleeping simulation look around.
+    pub(crate) fn nudge(&self) {
+        lock(&self.queue).nudged = true;
+        self.arrived.notify_one();
+    }
+
+    /// Sleeps, in real time, until something is ready or somebody nudges. False if
+    /// that took too long.
+    pub(crate) fn sleep(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut queue = lock(&self.queue);
+        loop {
+            if std::mem::take(&mut queue.nudged) || !queue.is_empty() {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            queue = self
+                .arrived
+                .wait_timeout(queue, left)
+                .map_or_else(|poisoned| poisoned.into_inner().0, |(queue, _)| queue);
+        }
+    }
+}
+
+impl Queue {
+    fn mode(&self, host: HostId) -> Mode {
+        self.modes.get(host.index()).copied().unwrap_or_default()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.ending.is_empty()
+    }
+}
+
+/// Wakes the future that is being run.
+struct WakeMain {
+    ready: Weak<Ready>,
+    host: HostId,
+}
+
+impl Wake for WakeMain {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if let Some(ready) = self.ready.upgrade() {
+            ready.push_main(self.host);
+        }
+    }
+}
+
+/// The waker of a main future on `host`.
+pub(crate) fn main_waker(ready: &Arc<Ready>, host: HostId) -> Waker {
+    Waker::from(Arc::new(WakeMain {
+        ready: Arc::downgrade(ready),
+        host,
+    }))
+}

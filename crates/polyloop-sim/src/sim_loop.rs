@@ -1,0 +1,289 @@
+//! [`SimLoop`]: the loop of one host.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use async_task::{Builder as TaskBuilder, Runnable};
+use polyloop_core::LoopState;
+use polyloop_core::backend::{self, Backend, MainBackend};
+use polyloop_core::{Promise as _, Spawner as _, yield_now};
+
+use crate::HostId;
+use crate::drive::drive;
+use crate::lock::lock;
+use crate::ready::Mode;
+use crate::sim::{Shared, Sim};
+use crate::spawned::{Spawned, TaskMeta, Tracked};
+use crate::timer::SimTimer;
+use crate::trace::Event;
+use crate::world::Due;
+
+/// The loop of one host of a simulation.
+///
+/// Whoever [runs](polyloop_core::MainLoop::run) it runs the whole simulation, all hosts
+/// of it, on the calling thread.
+#[derive(Clone)]
+pub struct SimLoop {
+    state: Arc<LoopState>,
+    sim: Sim,
+    host: HostId,
+}
+
+/// What a loop's state remembers of its simulation. Weak: the simulation has the state.
+#[derive(Clone)]
+pub(crate) struct Home {
+    sim: Weak<Shared>,
+    host: HostId,
+}
+
+impl Home {
+    pub(crate) fn new(sim: Weak<Shared>, host: HostId) -> Self {
+        Self { sim, host }
+    }
+}
+
+impl SimLoop {
+    /// The loop of the one host of a new simulation, with the seed in the environment
+    /// variable `POLYLOOP_SEED`, or 0.
+    ///
+    /// # Panics
+    /// If the variable is set to something else than a number.
+    pub fn new() -> Self {
+        Sim::builder().build_loop()
+    }
+
+    /// The loop that `state` belongs to, if it is one of these and its simulation is
+    /// still there.
+    pub fn from_state(state: &Arc<LoopState>) -> Option<Self> {
+        let home = state.backend::<Home>()?;
+        let sim = Sim::from_shared(home.sim.upgrade()?);
+        Some(Self::new_handle(state.clone(), sim, home.host))
+    }
+
+    pub(crate) fn new_handle(state: Arc<LoopState>, sim: Sim, host: HostId) -> Self {
+        Self { state, sim, host }
+    }
+
+    /// Its simulation: the other hosts, the network between them, and the trace.
+    pub fn sim(&self) -> &Sim {
+        &self.sim
+    }
+
+    /// Its host.
+    pub fn id(&self) -> HostId {
+        self.host
+    }
+
+    /// The name of its host.
+    pub fn host_name(&self) -> String {
+        lock(&self.sim.shared.world).name_of(self.host).to_owned()
+    }
+
+    /// Sets the wall clock of this host, forwards or backwards. Its monotonic clock and
+    /// its timers do not care.
+    pub fn set_wall_time(&self, time: SystemTime) {
+        let now = self.sim.elapsed();
+        lock(&self.sim.shared.world).hosts[self.host.index()].wall = (now, time);
+    }
+
+    /// Runs `program` on this host: now, and again each time the host is
+    /// [restarted](Sim::restart).
+    ///
+    /// ```
+    /// use polyloop_core::{Buffered, Loop, Timers};
+    /// use polyloop_sim::Sim;
+    /// # use polyloop_core::{Failure, Protocol, Transport};
+    /// # struct Echo;
+    /// # impl Protocol for Echo {
+    /// #     fn data_received(&mut self, t: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
+    /// #         t.write(data)?;
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    ///
+    /// let sim = Sim::new(3);
+    /// sim.host("server").on_boot(|lp| async move {
+    ///     let server = lp.serve("0.0.0.0:80", || Echo).await.expect("the port is free");
+    ///     server.drained().await;
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn on_boot<F, R>(&self, program: F)
+    where
+        F: Fn(SimLoop) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let state = Arc::downgrade(&self.state);
+        let boot = Arc::new(move || {
+            if let Some(lp) = state.upgrade().as_ref().and_then(Self::from_state) {
+                lp.spawn(program(lp.clone())).detach();
+            }
+        });
+        lock(&self.sim.shared.world).hosts[self.host.index()]
+            .boot
+            .push(boot.clone());
+        boot();
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.sim.shared
+    }
+}
+
+impl Default for SimLoop {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backend for SimLoop {
+    type Started<T: Send + 'static> = Spawned<T>;
+    type Timer = SimTimer;
+
+    fn state(&self) -> &Arc<LoopState> {
+        &self.state
+    }
+
+    #[track_caller]
+    fn start<F>(&self, future: F) -> Spawned<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let shared = self.shared();
+        let now = shared.clock.elapsed();
+        let slot = lock(&shared.world).enter_task(now, self.host, Location::caller());
+        let tracked = Tracked::new(future, shared.downgrade(), slot);
+        let ready = Arc::downgrade(&shared.ready);
+        let schedule = move |task: Runnable<TaskMeta>| {
+            if let Some(ready) = ready.upgrade() {
+                ready.push_task(task);
+            }
+        };
+        let (runnable, task) = TaskBuilder::new()
+            .metadata(TaskMeta::new(self.host, slot))
+            .spawn(move |_| tracked, schedule);
+        runnable.schedule();
+        Spawned::new(task)
+    }
+
+    fn start_blocking<F>(&self, work: F)
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let shared = self.shared();
+        let now = shared.clock.elapsed();
+        let mut world = lock(&shared.world);
+        let host = self.host;
+        world.trace.note(now, Event::Thread { host, done: false });
+        let takes = shared.draw_thread_time(&mut world.random.threads);
+        if takes.is_zero() {
+            drop(world);
+            shared.ready.push_blocking(host, Box::new(work));
+        } else {
+            world.enter_due(now + takes, Due::Blocking(host, Box::new(work)));
+            drop(world);
+            shared.ready.nudge();
+        }
+    }
+
+    fn wait_on_thread<F: Future>(&self, future: F) -> F::Output {
+        self.shared().workshop.wait(future)
+    }
+
+    fn random_seed(&self) -> u64 {
+        lock(&self.shared().world).random.seeds.u64(..)
+    }
+
+    fn timer(&self, deadline: Instant) -> SimTimer {
+        SimTimer::new(self.shared().downgrade(), self.host, deadline)
+    }
+
+    fn system_time(&self) -> SystemTime {
+        let now = self.sim.elapsed();
+        let (set_at, time) = lock(&self.shared().world).hosts[self.host.index()].wall;
+        time + now.saturating_sub(set_at)
+    }
+
+    async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        // Nobody gets an answer without asking.
+        yield_now().await;
+        let found = lock(&self.shared().world)
+            .network
+            .resolve(self.host, host)?;
+        Ok(found
+            .into_iter()
+            .map(|address| SocketAddr::new(address, port))
+            .collect())
+    }
+}
+
+impl Shared {
+    fn draw_thread_time(&self, random: &mut fastrand::Rng) -> Duration {
+        let (least, most) = (*self.thread_time.start(), *self.thread_time.end());
+        if most <= least {
+            return least;
+        }
+        let span = u64::try_from((most - least).as_nanos()).unwrap_or(u64::MAX);
+        least + Duration::from_nanos(random.u64(..=span))
+    }
+}
+
+impl MainBackend for SimLoop {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let shared = self.shared();
+        let _driving = lock(&shared.driving);
+        {
+            let mut world = lock(&shared.world);
+            let now = shared.clock.elapsed();
+            world.failure = None;
+            world.limit = shared.time_limit.map(|limit| (now + limit, limit));
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| drive(self, future)));
+        if self.sim.is_local(self.host) {
+            lock(&shared.world).limit = None;
+            for other in self.sim.loops() {
+                if other.host != self.host {
+                    // Whoever is paused or has crashed is there for this.
+                    shared.ready.set_mode(other.host, Mode::Up);
+                    drive(&other, backend::wind_up(&other));
+                }
+            }
+        }
+        let failure = self.sim.failure();
+        match (outcome, failure) {
+            (_, Some(report)) => panic!("{report}"),
+            (Ok(output), None) => output,
+            (Err(payload), None) => {
+                eprintln!(
+                    "the simulation's seed was {0}; POLYLOOP_SEED={0} runs it again where the \
+                     seed is not given",
+                    self.sim.seed()
+                );
+                resume_unwind(payload)
+            }
+        }
+    }
+
+    fn refuses_to_block(&self) -> Option<String> {
+        self.shared().driving.try_lock().is_err().then(|| {
+            "its simulation is being run already, by another thread or by whoever called this; \
+             spawn on the loop instead"
+                .to_owned()
+        })
+    }
+}
+
+impl fmt::Debug for SimLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimLoop")
+            .field("host", &self.host_name())
+            .field("sim", &self.sim)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,207 @@
+//! [`SimTcpStream`]: one end of a connection between simulated hosts.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_io::{AsyncRead, AsyncWrite};
+use polyloop_core::Stream;
+use socket2::SockRef;
+
+use crate::Sim;
+use crate::lock::lock;
+use crate::network::{Network, SocketId};
+use crate::report::Wait;
+
+impl Sim {
+    /// Does something with the network; whoever that wakes is woken when the lock is
+    /// gone.
+    pub(crate) fn with_network<T>(&self, act: impl FnOnce(&mut Network, Duration) -> T) -> T {
+        let now = self.elapsed();
+        let mut world = lock(&self.shared.world);
+        let outcome = act(&mut world.network, now);
+        let woken = world.take_effects();
+        drop(world);
+        woken.wake();
+        outcome
+    }
+
+    /// The same for what may have to wait: then the task that has its turn waits for it.
+    pub(crate) fn poll_network<T>(
+        &self,
+        wait: Wait,
+        act: impl FnOnce(&mut Network, Duration) -> Poll<T>,
+    ) -> Poll<T> {
+        let now = self.elapsed();
+        let mut world = lock(&self.shared.world);
+        let outcome = act(&mut world.network, now);
+        if outcome.is_pending() {
+            world.waits_for(wait);
+        }
+        let woken = world.take_effects();
+        drop(world);
+        woken.wake();
+        outcome
+    }
+}
+
+/// A socket, which is closed when it is dropped.
+pub(crate) struct Socket {
+    sim: Sim,
+    id: SocketId,
+}
+
+impl Socket {
+    pub(crate) fn new(sim: Sim, id: SocketId) -> Self {
+        Self { sim, id }
+    }
+
+    pub(crate) fn id(&self) -> SocketId {
+        self.id
+    }
+
+    pub(crate) fn sim(&self) -> &Sim {
+        &self.sim
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.sim
+            .with_network(|network, now| network.close(now, self.id));
+    }
+}
+
+/// One end of a connection. Dropping it closes it.
+pub struct SimTcpStream {
+    socket: Socket,
+    local: SocketAddr,
+    peer: SocketAddr,
+}
+
+impl SimTcpStream {
+    pub(crate) fn new(socket: Socket) -> io::Result<Self> {
+        let id = socket.id;
+        let (local, peer) = socket.sim.with_network(|network, _| {
+            io::Result::Ok((network.local_address(id)?, network.peer_address(id)?))
+        })?;
+        Ok(Self {
+            socket,
+            local,
+            peer,
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Network, Duration, SocketId) -> T) -> T {
+        let id = self.socket.id;
+        self.socket
+            .sim
+            .with_network(|network, now| act(network, now, id))
+    }
+}
+
+impl Stream for SimTcpStream {
+    fn socket(&self) -> Option<SockRef<'_>> {
+        None
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.peer)
+    }
+
+    fn nodelay(&self) -> io::Result<bool> {
+        self.with(|network, _, id| network.nodelay(id))
+    }
+
+    fn set_nodelay(&self, on: bool) -> io::Result<()> {
+        self.with(|network, now, id| network.set_nodelay(now, id, on))
+    }
+
+    fn keepalive(&self) -> io::Result<bool> {
+        self.with(|network, _, id| network.keepalive(id))
+    }
+
+    fn set_keepalive(&self, on: bool) -> io::Result<()> {
+        self.with(|network, now, id| network.set_keepalive(now, id, on))
+    }
+
+    fn reset_on_drop(&self) -> io::Result<()> {
+        self.with(|network, _, id| network.reset_on_close(id))
+    }
+}
+
+impl AsyncRead for SimTcpStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let id = self.socket.id;
+        self.socket
+            .sim
+            .poll_network(Wait::Read(self.peer), |network, now| {
+                network.poll_read(now, id, buf, cx.waker())
+            })
+    }
+}
+
+impl AsyncWrite for SimTcpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let id = self.socket.id;
+        self.socket
+            .sim
+            .poll_network(Wait::Write(self.peer), |network, now| {
+                network.poll_write(now, id, buf, cx.waker())
+            })
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut written = 0;
+        for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
+            match self.as_mut().poll_write(cx, buf) {
+                Poll::Ready(Ok(some)) => {
+                    written += some;
+                    if some < buf.len() {
+                        break;
+                    }
+                }
+                // What was taken before counts; the error or the wait comes next time.
+                _ if written > 0 => break,
+                other => return other,
+            }
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.with(|network, now, id| network.shutdown(now, id)))
+    }
+}
+
+impl fmt::Debug for SimTcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimTcpStream")
+            .field("local", &self.local)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}

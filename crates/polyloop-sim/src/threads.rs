@@ -1,0 +1,203 @@
+//! Work on threads of their own, in turns with the simulation.
+//!
+//! The work really runs on another thread, since it may block; but while it runs, the
+//! simulation stands still. So it has its place in the order of things, the same in
+//! each run. A thread that waits for the loop says so, and then the simulation goes on
+//! until it has what it waits for.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::HostId;
+use crate::lock::lock;
+use crate::ready::Ready;
+
+/// Names a piece of work.
+type WorkId = u64;
+
+#[derive(Default)]
+struct Floor {
+    next: WorkId,
+    /// The simulation stands still for these.
+    running: BTreeSet<WorkId>,
+    /// These wait for the loop.
+    waiting: BTreeSet<WorkId>,
+    /// These took too long, and go on beside the simulation.
+    stray: BTreeSet<WorkId>,
+    /// Work that has returned and was not recorded yet.
+    done: Vec<HostId>,
+}
+
+pub(crate) struct Workshop {
+    floor: Mutex<Floor>,
+    changed: Condvar,
+    /// To be told when a stray thread returns.
+    ready: Arc<Ready>,
+}
+
+thread_local! {
+    /// The work that this thread does, and where.
+    static CURRENT: RefCell<Option<(Weak<Workshop>, WorkId)>> = const { RefCell::new(None) };
+}
+
+impl Workshop {
+    pub(crate) fn new(ready: Arc<Ready>) -> Self {
+        Self {
+            floor: Mutex::default(),
+            changed: Condvar::new(),
+            ready,
+        }
+    }
+
+    /// Begins `work` on a thread of its own. A system that has no thread for it drops
+    /// it, which breaks its promise.
+    pub(crate) fn begin(self: &Arc<Self>, host: HostId, work: Box<dyn FnOnce() + Send>) {
+        let id = {
+            let mut floor = lock(&self.floor);
+            floor.next += 1;
+            let id = floor.next;
+            floor.running.insert(id);
+            id
+        };
+        let ended = Ended {
+            workshop: self.clone(),
+            id,
+            host,
+        };
+        let body = move || {
+            let ended = ended;
+            CURRENT.set(Some((Arc::downgrade(&ended.workshop), id)));
+            work();
+        };
+        // Whatever becomes of it, `ended` is dropped.
+        drop(
+            thread::Builder::new()
+                .name("polyloop-sim work".to_owned())
+                .spawn(body),
+        );
+    }
+
+    /// Stands still while work runs, for `grace` at most.
+    pub(crate) fn stand_still(&self, grace: Duration, returned: &mut Vec<HostId>) {
+        let mut floor = lock(&self.floor);
+        if !floor.running.is_empty() {
+            let deadline = Instant::now() + grace;
+            while !floor.running.is_empty() {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    let late = std::mem::take(&mut floor.running);
+                    floor.stray.extend(late);
+                    break;
+                }
+                floor = self
+                    .changed
+                    .wait_timeout(floor, left)
+                    .map_or_else(|poisoned| poisoned.into_inner().0, |(floor, _)| floor);
+            }
+        }
+        returned.append(&mut floor.done);
+    }
+
+    /// How many threads go on beside the simulation.
+    pub(crate) fn strays(&self) -> usize {
+        lock(&self.floor).stray.len()
+    }
+
+    /// How many pieces of work have not returned.
+    pub(crate) fn unfinished(&self) -> usize {
+        let floor = lock(&self.floor);
+        floor.running.len() + floor.waiting.len() + floor.stray.len()
+    }
+
+    /// Blocks this thread until `future` is ready.
+    pub(crate) fn wait<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
+        let id = CURRENT.with_borrow(|current| {
+            let (workshop, id) = current.as_ref()?;
+            (workshop.as_ptr() == Arc::as_ptr(self)).then_some(*id)
+        });
+        let signal = Arc::new(Signal {
+            workshop: self.clone(),
+            id,
+            woken: AtomicBool::new(false),
+        });
+        let waker = Waker::from(signal.clone());
+        let mut future = pin!(future);
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return output;
+            }
+            let mut floor = lock(&self.floor);
+            if let Some(id) = id
+                && !signal.woken.load(Ordering::Acquire)
+            {
+                floor.running.remove(&id);
+                if floor.stray.remove(&id) {
+                    self.ready.nudge();
+                }
+                floor.waiting.insert(id);
+                self.changed.notify_all();
+            }
+            while !signal.woken.swap(false, Ordering::AcqRel) {
+                floor = self
+                    .changed
+                    .wait(floor)
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+            }
+        }
+    }
+}
+
+/// Wakes a thread that waits for the loop; from that moment on the simulation stands
+/// still for it.
+struct Signal {
+    workshop: Arc<Workshop>,
+    id: Option<WorkId>,
+    woken: AtomicBool,
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut floor = lock(&self.workshop.floor);
+        self.woken.store(true, Ordering::Release);
+        if let Some(id) = self.id
+            && floor.waiting.remove(&id)
+        {
+            floor.running.insert(id);
+        }
+        drop(floor);
+        self.workshop.changed.notify_all();
+    }
+}
+
+/// Says that a piece of work has returned, on every way out of its thread.
+struct Ended {
+    workshop: Arc<Workshop>,
+    id: WorkId,
+    host: HostId,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let mut floor = lock(&self.workshop.floor);
+        floor.running.remove(&self.id);
+        floor.waiting.remove(&self.id);
+        let stray = floor.stray.remove(&self.id);
+        floor.done.push(self.host);
+        drop(floor);
+        self.workshop.changed.notify_all();
+        if stray {
+            self.workshop.ready.nudge();
+        }
+    }
+}

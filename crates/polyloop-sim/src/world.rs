@@ -1,0 +1,237 @@
+//! What a simulation consists of, behind its one lock.
+//!
+//! Nothing in here runs code of a user: wakers, closures and futures are taken out,
+//! and called or dropped when the lock is gone.
+
+use std::collections::BTreeMap;
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, SystemTime};
+
+use fastrand::Rng;
+use polyloop_core::LoopState;
+use slab::Slab;
+
+use crate::network::{Effects, Network};
+use crate::report::Wait;
+use crate::sim::Sim;
+use crate::spawned::TaskInfo;
+use crate::trace::{Event, Recorder, TaskId};
+use crate::{HostId, Link};
+
+/// A place in the order of timers: when it is due, and a number of its own.
+pub(crate) type TimerKey = (Duration, u64);
+
+/// What is due at a moment.
+pub(crate) enum Due {
+    /// Somebody sleeps.
+    Wake(HostId, Waker),
+    /// Work for a thread of its own.
+    Blocking(HostId, Box<dyn FnOnce() + Send>),
+    /// What a test wants to happen then.
+    Script(Box<dyn FnOnce(&Sim) + Send>),
+}
+
+/// A machine, as far as the loop knows it; the network knows the rest.
+pub(crate) struct Host {
+    pub(crate) state: Arc<LoopState>,
+    /// The wall clock: the virtual time at which it was set, and to what.
+    pub(crate) wall: (Duration, SystemTime),
+    /// Runs on the host from its start, and again after each restart.
+    pub(crate) boot: Vec<Boot>,
+}
+
+pub(crate) type Boot = Arc<dyn Fn() + Send + Sync>;
+
+/// The generators, one for each purpose, so that drawing more for one changes nothing
+/// for the others.
+pub(crate) struct Randoms {
+    /// Ties between what is due at one moment.
+    pub(crate) ties: Rng,
+    /// How long blocking work takes.
+    pub(crate) threads: Rng,
+    /// What loops hand out as seeds.
+    pub(crate) seeds: Rng,
+    /// What tests draw.
+    pub(crate) users: Rng,
+}
+
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) network: Network,
+    pub(crate) effects: Effects,
+    pub(crate) tasks: Slab<TaskInfo>,
+    next_task: u64,
+    /// The task that has its turn.
+    pub(crate) current: Option<usize>,
+    pub(crate) main_waits: Vec<Wait>,
+    pub(crate) timers: BTreeMap<TimerKey, Due>,
+    next_timer: u64,
+    pub(crate) trace: Recorder,
+    pub(crate) random: Randoms,
+    /// How often the simulation was idle.
+    pub(crate) idle_times: u64,
+    /// Why the run has to end.
+    pub(crate) failure: Option<String>,
+    /// The virtual time at which the run has to end, and the length of it.
+    pub(crate) limit: Option<(Duration, Duration)>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, keep: usize, link: Link, root: &mut Rng) -> Self {
+        Self {
+            seed,
+            hosts: Vec::new(),
+            network: Network::new(root.fork(), link),
+            effects: Effects::default(),
+            tasks: Slab::new(),
+            next_task: 0,
+            current: None,
+            main_waits: Vec::new(),
+            timers: BTreeMap::new(),
+            next_timer: 0,
+            trace: Recorder::new(keep),
+            random: Randoms {
+                ties: root.fork(),
+                threads: root.fork(),
+                seeds: root.fork(),
+                users: root.fork(),
+            },
+            idle_times: 0,
+            failure: None,
+            limit: None,
+        }
+    }
+
+    pub(crate) fn name_of(&self, host: HostId) -> &str {
+        self.network.host_name(host)
+    }
+
+    /// Puts a new task on the list.
+    pub(crate) fn enter_task(
+        &mut self,
+        now: Duration,
+        host: HostId,
+        location: &'static Location<'static>,
+    ) -> usize {
+        let id = TaskId(self.next_task);
+        self.next_task += 1;
+        self.trace.note(now, Event::TaskSpawned { host, task: id });
+        self.tasks.insert(TaskInfo {
+            id,
+            host,
+            location,
+            waits: Vec::new(),
+            turns: 0,
+            idle_times: 0,
+        })
+    }
+
+    pub(crate) fn leave_task(&mut self, now: Duration, slot: usize) {
+        if let Some(TaskInfo { id, host, .. }) = self.tasks.try_remove(slot) {
+            self.trace.note(now, Event::TaskEnded { host, task: id });
+        }
+        if self.current == Some(slot) {
+            self.current = None;
+        }
+    }
+
+    /// A task's turn begins.
+    pub(crate) fn begin_turn(&mut self, now: Duration, slot: usize) {
+        self.current = Some(slot);
+        if let Some(task) = self.tasks.get_mut(slot) {
+            task.waits.clear();
+            if task.idle_times != self.idle_times {
+                task.idle_times = self.idle_times;
+                task.turns = 0;
+            }
+            task.turns += 1;
+            let (host, task) = (task.host, task.id);
+            self.trace.note(now, Event::TaskPolled { host, task });
+        }
+    }
+
+    /// The task that has its turn waits for something.
+    pub(crate) fn waits_for(&mut self, wait: Wait) {
+        /// More would not be read.
+        const MOST: usize = 4;
+
+        let waits = match self.current {
+            Some(slot) => match self.tasks.get_mut(slot) {
+                Some(task) => &mut task.waits,
+                None => return,
+            },
+            None => &mut self.main_waits,
+        };
+        if waits.len() < MOST {
+            waits.push(wait);
+        }
+    }
+
+    /// Adds something that is due at a moment.
+    pub(crate) fn enter_due(&mut self, at: Duration, due: Due) -> TimerKey {
+        let key = (at, self.next_timer);
+        self.next_timer += 1;
+        self.timers.insert(key, due);
+        key
+    }
+
+    /// When something happens next.
+    pub(crate) fn next_event(&self) -> Option<Duration> {
+        let timer = self.timers.first_key_value().map(|((at, _), _)| *at);
+        match (timer, self.network.next_event()) {
+            (Some(timer), Some(network)) => Some(timer.min(network)),
+            (timer, network) => timer.or(network),
+        }
+    }
+
+    /// Takes out what is due by `now`, in an order drawn from the seed.
+    pub(crate) fn take_due(&mut self, now: Duration, into: &mut Vec<Due>) {
+        while let Some(entry) = self.timers.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            into.push(entry.remove());
+        }
+        if into.len() > 1 {
+            self.random.ties.shuffle(into);
+        }
+        for due in &*into {
+            if let Due::Wake(host, _) = due {
+                self.trace.note(now, Event::TimerFired { host: *host });
+            }
+        }
+    }
+
+    /// Moves what the network has to say into the trace, and gives out whom to wake and
+    /// what to drop.
+    pub(crate) fn take_effects(&mut self) -> Woken {
+        self.network.take_effects(&mut self.effects);
+        for record in self.effects.records.drain(..) {
+            self.trace.push(record);
+        }
+        if self.effects.is_empty() {
+            return Woken::default();
+        }
+        Woken {
+            wake: std::mem::take(&mut self.effects.wake),
+            _discard: std::mem::take(&mut self.effects.discard),
+        }
+    }
+}
+
+/// Wakers, to be woken or dropped when the lock is gone.
+#[derive(Default)]
+#[must_use]
+pub(crate) struct Woken {
+    wake: Vec<Waker>,
+    _discard: Vec<Waker>,
+}
+
+impl Woken {
+    pub(crate) fn wake(self) {
+        self.wake.into_iter().for_each(Waker::wake);
+    }
+}
