@@ -25,6 +25,7 @@
 //! | `drive`, `world`, `clock`, `ready`, `scheduler`, `threads` | what happens, and in what order |
 //! | `network` | hosts, links and TCP, as a state machine |
 //! | [`trace`], `report` | what happened, and why it can't go on |
+//! | `seed`, `seeds` | which seed, or which ones; what is told of one that fails |
 
 mod builder;
 mod clock;
@@ -44,6 +45,7 @@ mod ready;
 mod report;
 mod scheduler;
 mod seed;
+mod seeds;
 mod sim;
 mod sim_loop;
 mod spawned;
@@ -60,6 +62,7 @@ pub use listener::SimTcpListener;
 pub use network::{Crash, Fault, FaultKind, FaultRate, Link};
 pub use scheduler::Scheduler;
 pub use seed::{SeedError, seed_from_env};
+pub use seeds::{Counterexample, Outcome, Seeds, check_seeds};
 pub use sim::Sim;
 pub use sim_loop::SimLoop;
 pub use spawned::Spawned;

@@ -1,0 +1,345 @@
+//! [`Seeds`]: a test under many seeds, and what is known when one of them fails.
+//!
+//! `counterexample` is what a failing seed gives, and its report; `outcome` is what a
+//! test may return; `run` is one seed; `environment` is what the one who runs the tests asks for.
+
+mod counterexample;
+mod environment;
+mod outcome;
+mod run;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::thread;
+
+pub use counterexample::Counterexample;
+pub use outcome::Outcome;
+
+use crate::builder::Builder;
+use crate::{Sim, SimLoop, Trace};
+use environment::Environment;
+
+/// Runs `body` under the seeds 0 to `count - 1`, each in a simulation of its own, and
+/// panics with a report if it fails under one of them: short for
+/// [`Seeds::first(count).check(body)`](Seeds::check).
+///
+/// ```
+/// use polyloop_core::{Loop, Timers};
+/// use std::time::Duration;
+///
+/// polyloop_sim::check_seeds(50, |lp| async move {
+///     let before = lp.now();
+///     lp.sleep(Duration::from_secs(3600)).await;
+///     assert_eq!(lp.now() - before, Duration::from_secs(3600));
+/// });
+/// ```
+///
+/// # Panics
+/// If the body fails.
+#[track_caller]
+pub fn check_seeds<B, F>(count: u64, body: B)
+where
+    B: FnMut(SimLoop) -> F,
+    F: Future<Output: Outcome>,
+{
+    Seeds::first(count).check(body);
+}
+
+/// The seeds that a test is run under, and how.
+///
+/// ```should_panic
+/// use polyloop_sim::Seeds;
+///
+/// Seeds::first(200).twice().check(|lp| async move {
+///     // A mistake that needs a certain order of events:
+///     if lp.sim().random_in(0..100) == 42 {
+///         return Err("it was 42");
+///     }
+///     Ok(())
+/// });
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "seeds run nothing until `check` or `find`"]
+pub struct Seeds {
+    count: u64,
+    builder: Builder,
+    twice: bool,
+    name: Option<String>,
+    package: Option<String>,
+    picture: Option<PathBuf>,
+}
+
+impl Seeds {
+    /// The seeds 0 to `count - 1`: the same ones each time, so that a test which passes
+    /// goes on passing until something is changed.
+    pub fn first(count: u64) -> Self {
+        Self {
+            count,
+            builder: Sim::builder(),
+            twice: false,
+            name: None,
+            package: None,
+            picture: None,
+        }
+    }
+
+    /// What each simulation is like, apart from its seed.
+    pub fn builder(mut self, builder: Builder) -> Self {
+        self.builder = builder;
+        self
+    }
+
+    /// Runs each seed twice and compares the traces: a test whose runs differ depends on
+    /// something that is not simulated (a clock of the machine, a thread of its own, the
+    /// order of a hash map), and its failures can't be run again.
+    pub fn twice(mut self) -> Self {
+        self.twice = true;
+        self
+    }
+
+    /// What the test is called, for the report; unless set, it is the name of the thread,
+    /// which the test harness names after the test.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The package that the test is in, for the command that runs it again.
+    pub fn package(mut self, package: impl Into<String>) -> Self {
+        self.package = Some(package.into());
+        self
+    }
+
+    /// Where [`check`](Self::check) draws the run of a failing seed: in this file or, if
+    /// it is a directory, in a file of that test and seed. `POLYLOOP_TRACE` in the
+    /// environment goes before it.
+    pub fn picture(mut self, path: impl Into<PathBuf>) -> Self {
+        self.picture = Some(path.into());
+        self
+    }
+
+    /// Runs `body` under each seed, in a simulation of its own, on the loop of its local
+    /// host.
+    ///
+    /// It follows the environment: `POLYLOOP_SEED` makes it run that seed only,
+    /// `POLYLOOP_SEEDS` is another number of seeds (unless it is one seed by design),
+    /// and `POLYLOOP_TRACE` says where the run of a failing seed is drawn, or, with
+    /// `POLYLOOP_SEED`, that of this seed however it ends.
+    ///
+    /// # Panics
+    /// If the body panics or returns an error, if a simulation can't go on, or if a
+    /// variable of the environment can't be followed. The text tells the seed, how to run
+    /// exactly that one again, and the last events.
+    #[track_caller]
+    pub fn check<B, F>(&self, mut body: B)
+    where
+        B: FnMut(SimLoop) -> F,
+        F: Future<Output: Outcome>,
+    {
+        let environment = match Environment::read() {
+            Ok(environment) => environment,
+            Err(error) => panic!("{error}"),
+        };
+        let picture = environment.trace.as_ref().or(self.picture.as_ref());
+        let name = self.shown_name();
+        let draw = |seed: u64, trace: &Trace| {
+            let title = name.as_deref().unwrap_or("A run under one seed");
+            let path = environment::picture_file(picture?, title, seed);
+            let written = trace.diagram().title(title).write_to(&path);
+            Some(match written {
+                Ok(()) => format!("its picture: {}", path.display()),
+                Err(error) => format!(
+                    "its picture could not be written to {}: {error}",
+                    path.display()
+                ),
+            })
+        };
+        let found = if let Some(seed) = environment.seed {
+            let run = self.run(seed, &mut body);
+            if run.error.is_none()
+                && environment.trace.is_some()
+                && let Some(line) = draw(seed, &run.trace)
+            {
+                eprintln!("seed {seed} passes; {line}");
+            }
+            run.error
+                .map(|error| self.counterexample(seed, error, run.trace))
+        } else {
+            let count = environment.seeds.filter(|_| self.count > 1);
+            self.search(count.unwrap_or(self.count), &mut body)
+        };
+        if let Some(found) = found {
+            match draw(found.seed, &found.trace) {
+                Some(line) => panic!("{found}\n{line}"),
+                None => panic!("{found}"),
+            }
+        }
+    }
+
+    /// Looks for a seed under which `body` fails, whatever the environment says.
+    ///
+    /// Some seeds after the first failing one are tried as well: what is given is the
+    /// failing run with the fewest records, which is the easiest one to read.
+    pub fn find<B, F>(&self, mut body: B) -> Option<Counterexample>
+    where
+        B: FnMut(SimLoop) -> F,
+        F: Future<Output: Outcome>,
+    {
+        self.search(self.count, &mut body)
+    }
+
+    fn search<B, F>(&self, count: u64, body: &mut B) -> Option<Counterexample>
+    where
+        B: FnMut(SimLoop) -> F,
+        F: Future<Output: Outcome>,
+    {
+        /// How many seeds are tried after the first failing one, for a shorter run.
+        const LOOK_ON: u64 = 20;
+
+        let mut best: Option<Counterexample> = None;
+        let mut failing = Vec::new();
+        let mut end = count;
+        let mut seed = 0;
+        while seed < end {
+            let run = self.run(seed, body);
+            if let Some(error) = run.error {
+                if failing.is_empty() {
+                    end = end.min(seed + 1 + LOOK_ON);
+                }
+                failing.push(seed);
+                let found = self.counterexample(seed, error, run.trace);
+                if best
+                    .as_ref()
+                    .is_none_or(|best| found.length() < best.length())
+                {
+                    best = Some(found);
+                }
+            }
+            seed += 1;
+        }
+        let mut best = best?;
+        best.runs = seed;
+        failing.retain(|seed| *seed != best.seed);
+        best.others = failing;
+        Some(best)
+    }
+
+    fn counterexample(&self, seed: u64, error: String, trace: Trace) -> Counterexample {
+        Counterexample {
+            seed,
+            error,
+            trace,
+            runs: 1,
+            others: Vec::new(),
+            name: self.shown_name(),
+            package: self.package.clone(),
+        }
+    }
+
+    fn shown_name(&self) -> Option<String> {
+        let of_thread = || {
+            thread::current()
+                .name()
+                .filter(|name| *name != "main")
+                .map(str::to_owned)
+        };
+        self.name.clone().or_else(of_thread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use polyloop_core::Timers;
+
+    use super::*;
+
+    /// Fails under some seeds, and needs the longer for it the larger the number drawn.
+    async fn unlucky(lp: SimLoop) -> Result<(), String> {
+        let drawn = lp.sim().random_in(0..8);
+        for _ in 0..drawn {
+            lp.sleep(Duration::from_millis(1)).await;
+        }
+        match drawn {
+            4.. => Err(format!("drew {drawn}")),
+            _ => Ok(()),
+        }
+    }
+
+    #[test]
+    fn every_seed_gets_a_simulation_of_its_own() {
+        let mut seeds = Vec::new();
+        check_seeds(5, |lp| {
+            seeds.push(lp.sim().seed());
+            async move { assert!(lp.sim().elapsed().is_zero()) }
+        });
+        assert_eq!(seeds, [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn the_shortest_failing_run_is_given_and_fails_again() {
+        let found = Seeds::first(500).named("lucky").find(unlucky).unwrap();
+        assert!(found.error.starts_with("\"drew"), "{}", found.error);
+        assert!(!found.others.is_empty(), "half of all seeds fail");
+        assert!(found.runs < 500, "it does not look for ever");
+        let again = |seed| {
+            let run = Seeds::first(1).run(seed, &mut unlucky);
+            (run.error.unwrap(), run.trace)
+        };
+        let (error, trace) = again(found.seed);
+        assert_eq!((error, &trace), (found.error.clone(), &found.trace));
+        for other in &found.others {
+            assert!(again(*other).1.records.len() >= trace.records.len());
+        }
+    }
+
+    #[test]
+    fn the_report_says_what_to_type_and_what_happened() {
+        let seeds = Seeds::first(100).named("a::b").package("some-package");
+        let text = seeds.find(unlucky).unwrap();
+        let (seed, text) = (text.seed, text.to_string());
+        let command =
+            format!("POLYLOOP_SEED={seed} cargo test --package some-package a::b -- --exact");
+        assert!(text.contains(&command), "{text}");
+        assert!(
+            text.contains(&format!("a::b fails under seed {seed}: \"drew")),
+            "{text}"
+        );
+        assert!(text.contains("timer fired"), "{text}");
+    }
+
+    #[test]
+    fn panics_and_simulations_that_go_nowhere_are_failures() {
+        let found = Seeds::first(1).find(|lp| async move {
+            assert_ne!(lp.sim().seed(), 0, "on purpose");
+        });
+        let error = found.unwrap().error;
+        assert!(error.contains("on purpose"), "{error}");
+        let found = Seeds::first(1).find(|_| std::future::pending::<()>());
+        let error = found.unwrap().error;
+        assert!(error.contains("nothing is left to happen"), "{error}");
+        assert_eq!(Seeds::first(20).find(|_| async {}), None);
+    }
+
+    #[test]
+    fn what_is_not_simulated_shows_when_each_seed_runs_twice() {
+        let calls = AtomicU64::new(0);
+        let body = |lp: SimLoop| {
+            let call = calls.fetch_add(1, Ordering::Relaxed);
+            async move { lp.sleep(Duration::from_millis(call)).await }
+        };
+        assert_eq!(Seeds::first(3).find(body), None);
+        let error = Seeds::first(3).twice().find(body).unwrap().error;
+        assert!(error.contains("two runs under this seed differ"), "{error}");
+        assert!(error.contains("0.003 000 000  local"), "{error}");
+        assert_eq!(
+            Seeds::first(20).twice().find(|lp| async move {
+                lp.sleep(Duration::from_millis(lp.sim().random_in(0..50)))
+                    .await;
+            }),
+            None
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! [`Counterexample`]: a seed under which a test fails.
+
+use std::fmt;
+
+use crate::Trace;
+
+/// How many of the last events its text shows.
+const EVENTS: usize = 30;
+
+/// A seed under which a test fails, and that run. Its `Display` is the report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counterexample {
+    /// The seed.
+    pub seed: u64,
+    /// What went wrong: the panic, the error, or why the simulation could not go on.
+    pub error: String,
+    /// The run.
+    pub trace: Trace,
+    /// How many seeds were run.
+    pub runs: u64,
+    /// The other seeds among them that fail.
+    pub others: Vec<u64>,
+    pub(super) name: Option<String>,
+    pub(super) package: Option<String>,
+}
+
+impl Counterexample {
+    /// How many records the run has.
+    pub(super) fn length(&self) -> u64 {
+        self.trace.dropped + self.trace.records.len() as u64
+    }
+
+    /// What one types to have exactly this run again.
+    fn command(&self) -> String {
+        let package = match &self.package {
+            Some(package) => format!(" --package {package}"),
+            None => String::new(),
+        };
+        match &self.name {
+            Some(name) => format!(
+                "POLYLOOP_SEED={} cargo test{package} {name} -- --exact",
+                self.seed
+            ),
+            None => format!("POLYLOOP_SEED={}, and the same command again", self.seed),
+        }
+    }
+}
+
+impl fmt::Display for Counterexample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.as_deref().unwrap_or("the test");
+        writeln!(f, "{name} fails under seed {}: {}", self.seed, self.error)?;
+        match (&self.others[..], self.runs) {
+            ([], 1) => {}
+            ([], runs) => writeln!(f, "({runs} seeds were run, and no other one fails)")?,
+            (others, runs) => {
+                let others: Vec<String> = others.iter().map(u64::to_string).collect();
+                let others = others.join(", ");
+                writeln!(
+                    f,
+                    "({runs} seeds were run; these fail, too, after more events: {others})"
+                )?;
+            }
+        }
+        writeln!(f, "to run exactly this again:\n  {}", self.command())?;
+        writeln!(
+            f,
+            "to see it drawn, put this in front:\n  POLYLOOP_TRACE=run.html"
+        )?;
+        write!(f, "the last events:\n{}", self.trace.last(EVENTS))
+    }
+}

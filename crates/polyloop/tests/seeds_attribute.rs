@@ -1,0 +1,157 @@
+//! `#[polyloop::test(sim, seeds = …)]`: what a failing seed tells, and how it is run
+//! again.
+#![cfg(feature = "sim")]
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use polyloop::{AnyLoop, Loop, SimLoop, Timers};
+
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
+#[polyloop::test(sim, seeds = 100)]
+async fn an_hour_under_each_seed<L: Loop>(lp: L) {
+    let before = lp.now();
+    lp.sleep(Duration::from_secs(3600)).await;
+    assert_eq!(lp.now() - before, Duration::from_secs(3600));
+    assert_eq!(lp.name(), "sim");
+}
+
+#[polyloop::test(seeds = 20)]
+async fn the_other_loops_run_it_once<L: Loop>(lp: L) {
+    lp.sleep(Duration::from_millis(1)).await;
+}
+
+#[polyloop::test(sim, seeds = 20)]
+async fn by_enum(lp: AnyLoop) {
+    assert!(matches!(lp, AnyLoop::Sim(_)));
+}
+
+#[polyloop::test(sim)]
+#[ignore = "it is there to be run under seeds that the environment asks for"]
+async fn under_one_seed(lp: SimLoop) {
+    println!("seed {}", lp.sim().seed());
+}
+
+#[polyloop::test(sim, seeds = 30)]
+#[ignore = "it is there to be run under seeds that the environment asks for"]
+async fn under_many_seeds(lp: SimLoop) {
+    RUNS.fetch_add(1, Ordering::Relaxed);
+    println!(
+        "seed {}, run {}",
+        lp.sim().seed(),
+        RUNS.load(Ordering::Relaxed)
+    );
+}
+
+#[polyloop::test(sim, seeds = 200)]
+#[ignore = "it is there to fail when asked to"]
+async fn fails_under_some(lp: SimLoop) -> Result<(), String> {
+    let drawn = lp.sim().random_in(0..20);
+    lp.sim().note(&lp, format!("drawn: {drawn}"));
+    lp.sleep(Duration::from_millis(drawn)).await;
+    match drawn {
+        13 => Err("the unlucky number".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+#[polyloop::test(sim, seeds = 200, timeout = "500ms")]
+#[should_panic(expected = "it was under seed 3")]
+async fn the_deadline_is_in_real_time_and_tells_the_seed(lp: SimLoop) {
+    if lp.sim().seed() == 3 {
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+/// This very program, asked to run one of its tests; what it printed.
+fn ask(name: &str, environment: &[(&str, &str)]) -> (bool, String) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--ignored", "--nocapture"]);
+    for variable in ["POLYLOOP_SEED", "POLYLOOP_SEEDS", "POLYLOOP_TRACE"] {
+        command.env_remove(variable);
+    }
+    let output = command.envs(environment.iter().copied()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), text)
+}
+
+/// What stands between two texts.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let start = text
+        .find(before)
+        .unwrap_or_else(|| panic!("no {before:?} in {text}"));
+    let rest = &text[start + before.len()..];
+    &rest[..rest
+        .find(after)
+        .unwrap_or_else(|| panic!("no {after:?} in {rest}"))]
+}
+
+const FAILING: &str = "fails_under_some::sim";
+
+/// The seed of a report.
+fn seed(report: &str) -> String {
+    between(report, "fails_under_some::sim fails under seed ", ":").to_owned()
+}
+
+#[test]
+fn a_failing_seed_is_told_and_fails_again_in_the_same_way() {
+    let (passed, first) = ask(FAILING, &[]);
+    assert!(!passed, "{first}");
+    assert!(first.contains("the unlucky number"), "{first}");
+    let seed = seed(&first);
+    let command =
+        format!("POLYLOOP_SEED={seed} cargo test --package polyloop {FAILING} -- --exact");
+    assert!(first.contains(&command), "{first}");
+    let (passed, again) = ask(FAILING, &[("POLYLOOP_SEED", &seed)]);
+    assert!(!passed, "{again}");
+    let events = |text: &str| between(text, "the last events:", "note: run with").to_owned();
+    assert!(events(&first).contains("drawn: 13"), "{first}");
+    assert_eq!(events(&first), events(&again));
+}
+
+#[test]
+fn other_seeds_can_be_asked_for() {
+    let (passed, text) = ask("under_one_seed::sim", &[]);
+    assert!(passed && text.contains("seed 0"), "{text}");
+    let seed = u64::MAX.to_string();
+    let (passed, text) = ask("under_one_seed::sim", &[("POLYLOOP_SEED", &seed)]);
+    assert!(passed && text.contains(&format!("seed {seed}")), "{text}");
+    // A number of seeds is for the tests that have one.
+    let many = [("POLYLOOP_SEEDS", "50")];
+    let (passed, text) = ask("under_one_seed::sim", &many);
+    assert!(passed && !text.contains("seed 1"), "{text}");
+    let (passed, text) = ask("under_many_seeds::sim", &many);
+    assert!(passed && text.contains("seed 49, run 50\n"), "{text}");
+    assert!(!text.contains("seed 50"), "{text}");
+    for wrong in [("POLYLOOP_SEED", "seven"), ("POLYLOOP_SEEDS", "0")] {
+        let (passed, text) = ask("under_many_seeds::sim", &[wrong]);
+        assert!(!passed && text.contains(wrong.0), "{text}");
+    }
+}
+
+#[test]
+fn a_picture_of_the_failing_run_is_written_where_one_asks_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("new/run.html");
+    let trace = [("POLYLOOP_TRACE", file.to_str().unwrap())];
+    let (passed, text) = ask(FAILING, &trace);
+    assert!(!passed && text.contains(file.to_str().unwrap()), "{text}");
+    let page = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        page.contains("drawn: 13") && page.contains("<svg"),
+        "{page}"
+    );
+    // Nothing fails, nothing is written; unless one asks for exactly that run.
+    std::fs::remove_file(&file).unwrap();
+    assert!(ask("under_many_seeds::sim", &trace).0);
+    assert!(!file.exists());
+    let directory = directory.path().to_str().unwrap();
+    let asked = [("POLYLOOP_TRACE", directory), ("POLYLOOP_SEED", "5")];
+    let (passed, text) = ask("under_many_seeds::sim", &asked);
+    assert!(passed, "{text}");
+    let file = std::path::Path::new(directory).join("under_many_seeds-sim-seed-5.html");
+    assert!(file.exists(), "{text}");
+}
