@@ -64,7 +64,7 @@ async fn scene<L: Loop>(
     Ok(())
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn people_join_talk_and_leave<L: Loop>(lp: L) -> Result<(), Failure> {
     scene(lp, ChatOptions::default(), |address| {
         let mut ana = Person::join(address, "ana", "nobody else")?;
@@ -97,7 +97,7 @@ async fn people_join_talk_and_leave<L: Loop>(lp: L) -> Result<(), Failure> {
     .await
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn names_are_checked<L: Loop>(lp: L) -> Result<(), Failure> {
     scene(lp, ChatOptions::default(), |address| {
         let _ana = Person::join(address, "ana", "nobody else")?;
@@ -115,7 +115,7 @@ async fn names_are_checked<L: Loop>(lp: L) -> Result<(), Failure> {
     .await
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn a_line_over_the_limit_is_an_error<L: Loop>(lp: L) -> Result<(), Failure> {
     scene(lp, ChatOptions::default().line_limit(100), |address| {
         let mut ana = Person::join(address, "ana", "nobody else")?;
@@ -132,7 +132,7 @@ async fn a_line_over_the_limit_is_an_error<L: Loop>(lp: L) -> Result<(), Failure
     .await
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn everybody_hears_the_same_in_the_same_order<L: Loop>(lp: L) -> Result<(), Failure> {
     const LINES: usize = 2000;
     scene(lp, ChatOptions::default(), |address| {
@@ -164,7 +164,7 @@ async fn everybody_hears_the_same_in_the_same_order<L: Loop>(lp: L) -> Result<()
     .await
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn somebody_who_does_not_read_is_dropped<L: Loop>(lp: L) -> Result<(), Failure> {
     let options = ChatOptions::default().queue_limit(128 * 1024);
     scene(lp, options, |address| {

@@ -10,7 +10,7 @@ use socket2::SockRef;
 
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(30));
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn what_was_sent_before_the_half_close_comes_back<L: Loop>(lp: L) -> Result<(), Failure> {
     let server = echo::serve(&lp, "127.0.0.1:0").await?;
     let address = server.local_addr();
@@ -49,7 +49,7 @@ async fn its_client_gets_a_large_text_back<L: Loop>(lp: L) -> Result<(), Failure
 
 /// The last piece of a text may be the one that fills the buffer. Here it is the only
 /// one, and any byte that stays in the buffer pauses the client.
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn its_client_ends_a_text_whose_last_piece_had_to_wait<L: Loop>(
     lp: L,
 ) -> Result<(), Failure> {
@@ -88,7 +88,7 @@ async fn its_client_ends_a_text_whose_last_piece_had_to_wait<L: Loop>(
     Ok(())
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn a_client_that_does_not_read_is_not_read_from<L: Loop>(lp: L) -> Result<(), Failure> {
     let server = echo::serve(&lp, "127.0.0.1:0").await?;
     let address = server.local_addr();

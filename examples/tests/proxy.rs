@@ -67,7 +67,7 @@ async fn end<L: Loop>(proxy: Proxy<L>) {
     proxy.closed().await;
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn bulk_both_ways_stays_intact<L: Loop>(lp: L) -> Result<(), Failure> {
     let server = echo::serve(&lp, "127.0.0.1:0").await?;
     let proxy = Proxy::serve(&lp, "127.0.0.1:0", server.local_addr()).await?;
@@ -94,7 +94,7 @@ async fn bulk_both_ways_stays_intact<L: Loop>(lp: L) -> Result<(), Failure> {
     Ok(())
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn many_small_messages_pass_in_both_directions<L: Loop>(lp: L) -> Result<(), Failure> {
     let Link {
         proxy,
@@ -118,7 +118,7 @@ async fn many_small_messages_pass_in_both_directions<L: Loop>(lp: L) -> Result<(
     Ok(())
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn a_half_close_is_passed_on_and_the_other_way_stays_open<L: Loop>(
     lp: L,
 ) -> Result<(), Failure> {
@@ -149,7 +149,7 @@ async fn a_half_close_is_passed_on_and_the_other_way_stays_open<L: Loop>(
     Ok(())
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn a_slow_reader_keeps_the_buffers_within_their_marks<L: Loop>(lp: L) -> Result<(), Failure> {
     let limits = WriteLimits::with_high(48 * 1024);
     let options = ProxyOptions::default().write_limits(limits);
@@ -217,7 +217,7 @@ async fn a_slow_reader_keeps_the_buffers_within_their_marks<L: Loop>(lp: L) -> R
     Ok(())
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn a_reset_on_one_side_resets_the_other<L: Loop>(lp: L) -> Result<(), Failure> {
     for client_resets in [true, false] {
         let Link {
@@ -243,7 +243,7 @@ async fn a_reset_on_one_side_resets_the_other<L: Loop>(lp: L) -> Result<(), Fail
     Ok(())
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn without_a_target_the_client_is_closed<L: Loop>(lp: L) -> Result<(), Failure> {
     let reports = Arc::new(Mutex::new(Vec::new()));
     let seen = reports.clone();
@@ -266,7 +266,7 @@ async fn without_a_target_the_client_is_closed<L: Loop>(lp: L) -> Result<(), Fai
     Ok(())
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn a_name_that_is_no_endpoint_is_refused_at_once<L: Loop>(lp: L) {
     let error = Proxy::serve(&lp, "127.0.0.1:0", "nowhere")
         .await

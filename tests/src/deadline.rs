@@ -39,8 +39,23 @@ pub fn within_deadline(test: impl FnOnce() + Send + 'static) {
 /// As [`within_deadline`] does.
 #[track_caller]
 pub fn on_each_loop(test: impl Fn(AnyLoop) + Send + Sync + 'static) {
+    on_each_of(AnyLoop::available(), test);
+}
+
+/// The same, without the simulated loop: for tests that need the machine's own time or
+/// network, or a loop that goes on without a thread inside of `run`.
+///
+/// # Panics
+/// As [`within_deadline`] does.
+#[track_caller]
+pub fn on_each_real_loop(test: impl Fn(AnyLoop) + Send + Sync + 'static) {
+    on_each_of(AnyLoop::available_real(), test);
+}
+
+#[track_caller]
+fn on_each_of(names: &[&str], test: impl Fn(AnyLoop) + Send + Sync + 'static) {
     let test = Arc::new(test);
-    for name in AnyLoop::available() {
+    for name in names {
         let lp = AnyLoop::by_name(name).expect("a loop that is compiled in");
         let test = test.clone();
         // A failure names the loop it happened on, whatever the test says.

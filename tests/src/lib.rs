@@ -10,6 +10,6 @@ pub mod guide_loop;
 mod recorder;
 
 pub use child::{Child, client_program};
-pub use deadline::{block_on_plain, on_each_loop, within_deadline};
+pub use deadline::{block_on_plain, on_each_loop, on_each_real_loop, within_deadline};
 pub use guide_loop::GuideLoop;
 pub use recorder::{Event, Log, Recorder};

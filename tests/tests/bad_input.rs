@@ -43,7 +43,7 @@ async fn an_unparsable_address<L: Loop>(lp: L) {
     }
 }
 
-#[polyloop_test]
+#[polyloop_test(loops(real))]
 async fn a_port_in_use<L: Loop>(lp: L) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
@@ -60,7 +60,7 @@ async fn a_port_in_use<L: Loop>(lp: L) {
     assert!(error.to_string().contains(&address.to_string()), "{error}");
 }
 
-#[polyloop_test]
+#[polyloop_test(loops(real))]
 async fn a_closed_port<L: Loop>(lp: L) {
     let address = closed_port();
     let error = lp.connect(address, silent).await.unwrap_err();
@@ -120,7 +120,7 @@ async fn a_local_address_that_is_not_here<L: Loop>(lp: L) {
     assert!(error.to_string().contains("192.0.2.1"), "{error}");
 }
 
-#[polyloop_test]
+#[polyloop_test(loops(real))]
 async fn a_connect_that_takes_too_long<L: Loop>(lp: L) {
     // A backlog of one that nobody accepts from: once it is full, the system answers
     // no further connect.
@@ -289,7 +289,7 @@ fn an_unknown_loop() {
 fn running_out_of_descriptors_while_accepting() {
     polyloop_tests::within_deadline(|| {
         use std::io::{Read, Write};
-        for name in polyloop::AnyLoop::available() {
+        for name in polyloop::AnyLoop::available_real() {
             let peer = env!("CARGO_BIN_EXE_polyloop-test-peer");
             let mut child = polyloop_tests::Child::start(peer, &["few-descriptors", name]);
             let address = child.address();

@@ -43,7 +43,7 @@ async fn use_everything<L: Loop>(lp: L) {
 
 /// Loops that run by themselves, without a thread inside `run`.
 fn loops() -> Vec<AnyLoop> {
-    AnyLoop::available()
+    AnyLoop::available_real()
         .iter()
         .map(|name| AnyLoop::by_name(name).unwrap())
         .collect()
@@ -51,14 +51,14 @@ fn loops() -> Vec<AnyLoop> {
 
 #[test]
 fn from_a_thread_without_a_runtime() {
-    polyloop_tests::on_each_loop(|lp| {
+    polyloop_tests::on_each_real_loop(|lp| {
         block_on_plain(use_everything(lp));
     });
 }
 
 #[test]
 fn from_many_plain_threads_at_once() {
-    polyloop_tests::on_each_loop(|lp| {
+    polyloop_tests::on_each_real_loop(|lp| {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 let lp = lp.clone();
@@ -198,7 +198,7 @@ fn a_dropped_handle_detaches_the_task() {
         done
     }
 
-    polyloop_tests::on_each_loop(|lp| {
+    polyloop_tests::on_each_real_loop(|lp| {
         let name = lp.name();
         assert_eq!(block_on_plain(leave_behind(lp)).unwrap(), 9, "{name}");
     });

@@ -7,7 +7,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Error, Lit, LitStr, Path, Result, Token, parenthesized, parse_quote};
+use syn::{Error, Lit, LitInt, LitStr, Path, Result, Token, parenthesized, parse_quote};
 
 use crate::loops::{self, KnownLoop};
 
@@ -60,23 +60,52 @@ impl Parse for MainArguments {
 pub(crate) struct TestArguments {
     pub(crate) timeout: Duration,
     pub(crate) loops: Vec<&'static KnownLoop>,
+    /// How many seeds the simulated loop tries.
+    pub(crate) seeds: u64,
+    /// Where the picture of a failing seed goes.
+    pub(crate) trace: Option<LitStr>,
     pub(crate) polyloop: Path,
 }
 
 impl Parse for TestArguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        const EXPECTED: &str =
-            "expected `timeout = seconds`, `loops(name, …)` or `crate = \"path\"`";
+        const EXPECTED: &str = "expected `timeout = seconds`, `loops(name, …)`, `sim`, \
+             `seeds = number`, `trace = \"path\"` or `crate = \"path\"`";
         let mut arguments = Self {
             timeout: DEFAULT_TIMEOUT,
             loops: loops::KNOWN.iter().collect(),
+            seeds: 1,
+            trace: None,
             polyloop: parse_quote!(::polyloop),
         };
+        // Who chose the loops, and what is there for the simulated one only.
+        let (mut chooser, mut for_sim) = (None::<Ident>, None::<Ident>);
         each_argument(input, EXPECTED, |word, input| {
             match word.to_string().as_str() {
                 "crate" => arguments.polyloop = path(input)?,
                 "timeout" => arguments.timeout = timeout(input)?,
-                "loops" => arguments.loops = chosen(word, input)?,
+                "seeds" => {
+                    arguments.seeds = seeds(input)?;
+                    for_sim = Some(word.clone());
+                }
+                "trace" => {
+                    input.parse::<Token![=]>()?;
+                    arguments.trace = Some(input.parse()?);
+                    for_sim = Some(word.clone());
+                }
+                "loops" | "sim" => {
+                    if chooser.replace(word.clone()).is_some() {
+                        return Err(Error::new_spanned(
+                            word,
+                            "the loops are chosen already; `sim` is short for `loops(sim)`",
+                        ));
+                    }
+                    arguments.loops = if word == "sim" {
+                        loops::find(word).into_iter().collect()
+                    } else {
+                        chosen(word, input)?
+                    };
+                }
                 other => {
                     return Err(Error::new_spanned(
                         word,
@@ -86,7 +115,15 @@ impl Parse for TestArguments {
             }
             Ok(())
         })?;
-        Ok(arguments)
+        match for_sim {
+            Some(word) if !arguments.loops.iter().any(|known| known.is_simulated()) => {
+                Err(Error::new_spanned(
+                    &word,
+                    format!("`{word}` is for the simulated loop, which `loops(…)` leaves out"),
+                ))
+            }
+            _ => Ok(arguments),
+        }
     }
 }
 
@@ -122,28 +159,51 @@ fn chosen(word: &Ident, input: ParseStream<'_>) -> Result<Vec<&'static KnownLoop
         return Err(Error::new_spanned(
             word,
             format!(
-                "`loops()` names no loop; expected some of {}",
-                loops::words()
+                "`loops()` names no loop; expected some of {}, or `{}`",
+                loops::words(),
+                loops::REAL
             ),
         ));
     }
     let mut chosen: Vec<&'static KnownLoop> = Vec::new();
     for word in &words {
-        let known = loops::find(word).ok_or_else(|| {
-            Error::new_spanned(
+        let named: Vec<&'static KnownLoop> = if word == loops::REAL {
+            let real = |known: &&KnownLoop| !known.is_simulated();
+            loops::KNOWN.iter().filter(real).collect()
+        } else {
+            loops::find(word).into_iter().collect()
+        };
+        if named.is_empty() {
+            return Err(Error::new_spanned(
                 word,
                 format!(
-                    "no loop is called `{word}`; expected some of {}",
-                    loops::words()
+                    "no loop is called `{word}`; expected some of {}, or `{}`",
+                    loops::words(),
+                    loops::REAL
                 ),
-            )
-        })?;
-        if chosen.iter().any(|other| other.word == known.word) {
-            return Err(Error::new_spanned(word, format!("`{word}` is named twice")));
+            ));
         }
-        chosen.push(known);
+        for known in named {
+            if chosen.iter().any(|other| other.word == known.word) {
+                let text = format!("`{}` is named twice", known.word);
+                return Err(Error::new_spanned(word, text));
+            }
+            chosen.push(known);
+        }
     }
     Ok(chosen)
+}
+
+fn seeds(input: ParseStream<'_>) -> Result<u64> {
+    input.parse::<Token![=]>()?;
+    let literal: LitInt = input.parse()?;
+    match literal.base10_parse()? {
+        0 => Err(Error::new_spanned(
+            &literal,
+            "a test under no seed tests nothing; expected at least 1",
+        )),
+        count => Ok(count),
+    }
 }
 
 fn timeout(input: ParseStream<'_>) -> Result<Duration> {
@@ -212,6 +272,32 @@ mod tests {
         let words: Vec<_> = some.loops.iter().map(|known| known.word).collect();
         assert_eq!(words, ["smol", "tokio"]);
         assert_eq!(some.timeout, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn the_simulated_loop_is_chosen_or_left_out() {
+        let words = |text: &str| -> Vec<&str> {
+            let arguments: TestArguments = syn::parse_str(text).unwrap();
+            arguments.loops.iter().map(|known| known.word).collect()
+        };
+        assert_eq!(words("sim"), ["sim"]);
+        assert_eq!(words("loops(sim)"), ["sim"]);
+        assert_eq!(words("loops(real)"), ["tokio", "smol", "async_std"]);
+        assert_eq!(words("loops(real, sim)").len(), loops::KNOWN.len());
+        let many: TestArguments = syn::parse_str("sim, seeds = 2_000, trace = \"x\"").unwrap();
+        assert_eq!(
+            (many.seeds, many.trace.unwrap().value()),
+            (2000, "x".to_owned())
+        );
+        for wrong in [
+            "sim, loops(sim)",
+            "seeds = 0",
+            "seeds = \"many\"",
+            "loops(real), seeds = 5",
+            "loops(real, tokio)",
+        ] {
+            assert!(syn::parse_str::<TestArguments>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

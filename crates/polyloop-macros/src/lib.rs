@@ -39,6 +39,7 @@ use syn::parse_macro_input;
 /// | `#[polyloop::main(tokio)]` | `TokioLoop`, always |
 /// | `#[polyloop::main(smol)]` | `SmolLoop`, always |
 /// | `#[polyloop::main(async_std)]` | `AsyncStdLoop`, always |
+/// | `#[polyloop::main(sim)]` | `SimLoop`, always: the program in a simulation |
 ///
 /// A pinned loop is not overridden by `POLYLOOP_LOOP`, and the function may take it
 /// by its own type. Its feature has to be on; the compiler says so if it is not.
@@ -68,8 +69,8 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// gives `echo::tokio`, `echo::smol` and `echo::async_std`, as far as the features
-/// of `polyloop` are on, whichever crate switched them on. The function takes the
+/// gives `echo::tokio`, `echo::smol`, `echo::async_std` and `echo::sim`, as far as
+/// the features of `polyloop` are on, whichever crate switched them on. The function takes the
 /// loop through one type parameter, as `impl Loop`, as `&L`, as an `AnyLoop`, or
 /// not at all. It returns nothing, or a `Result` whose error is `Debug`.
 ///
@@ -80,7 +81,22 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | --- | --- |
 /// | `timeout = 5`, `timeout = "500ms"` | the deadline, in seconds or with a unit (`ms`, `s`, `m`); 60 s unless set |
 /// | `loops(tokio, smol)` | only these, as far as they are compiled in |
+/// | `loops(real)` | every loop but the simulated one: for tests with sockets or processes of the machine |
+/// | `sim` | short for `loops(sim)`: only the simulated loop |
+/// | `seeds = 200` | the simulated loop runs the test under the seeds 0 to 199, each in a simulation of its own; 1 unless set |
+/// | `trace = "path.html"` | where the simulated loop draws the run of a failing seed |
 /// | `crate = "path"` | where `polyloop` is, if it has another name |
+///
+/// Under the simulated loop, a failure tells the seed, how to run exactly that one
+/// again, and the last events before it. The environment is asked, too:
+///
+/// | variable | what it does |
+/// | --- | --- |
+/// | `POLYLOOP_SEED=17` | runs this seed and no other |
+/// | `POLYLOOP_SEEDS=100000` | the number of seeds of the tests that have `seeds = …` |
+/// | `POLYLOOP_TRACE=path.html` | draws the run of a failing seed, or, with `POLYLOOP_SEED`, that run however it ends; into a file of its own if the path is a directory |
+///
+/// The deadline of a simulated test is in real time, too, for all its seeds together.
 ///
 /// Other attributes (`#[ignore]`, `#[should_panic]`, `#[cfg(…)]`, documentation)
 /// go to the tests; lint levels stay on the function.

@@ -1,8 +1,7 @@
 //! The loops that the macros know.
 //!
 //! Another loop is one more line in [`KNOWN`], one more `__if_…!` macro and one
-//! more `__private::…` constructor in the `polyloop` crate. A simulated one
-//! (`sim`) has its place at the end of the list.
+//! more `__private::…` constructor in the `polyloop` crate.
 
 use proc_macro2::Ident;
 
@@ -17,6 +16,16 @@ pub(crate) struct KnownLoop {
     /// The macro of `polyloop` that keeps its first argument if the loop is compiled
     /// in, and its second otherwise.
     pub(crate) if_compiled_in: &'static str,
+}
+
+/// Stands for every loop but the simulated one.
+pub(crate) const REAL: &str = "real";
+
+impl KnownLoop {
+    /// Whether its time and its network are simulated.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.word == "sim"
+    }
 }
 
 pub(crate) const KNOWN: &[KnownLoop] = &[
@@ -34,6 +43,11 @@ pub(crate) const KNOWN: &[KnownLoop] = &[
         word: "async_std",
         feature: "async-std",
         if_compiled_in: "__if_async_std",
+    },
+    KnownLoop {
+        word: "sim",
+        feature: "sim",
+        if_compiled_in: "__if_sim",
     },
 ];
 

@@ -28,6 +28,31 @@ pub(crate) fn expand(arguments: &TestArguments, mut function: ItemFn) -> Result<
     let tests = arguments.loops.iter().map(|known| {
         let word = Ident::new(known.word, Span::call_site());
         let if_compiled_in = Ident::new(known.if_compiled_in, Span::call_site());
+        let path = quote! {
+            ::core::concat!(::core::module_path!(), "::", ::core::stringify!(#word))
+        };
+        let deadline = quote!(::core::time::Duration::new(#seconds, #nanos));
+        let run = if known.is_simulated() {
+            let seeds = arguments.seeds;
+            let none = || quote!(::core::option::Option::None);
+            let some = |trace| quote!(::core::option::Option::Some(#trace));
+            let trace = arguments.trace.as_ref().map_or_else(none, some);
+            quote! {
+                #polyloop::__private::run_seeds(
+                    #polyloop::__private::SeedsTest {
+                        path: #path,
+                        package: ::core::option_env!("CARGO_PKG_NAME"),
+                        deadline: #deadline,
+                        seeds: #seeds,
+                        trace: #trace,
+                    },
+                    #call,
+                );
+            }
+        } else {
+            let make = quote!(#polyloop::__private::#word);
+            quote!(#polyloop::__private::run_test(#path, #deadline, #make, #call);)
+        };
         quote! {
             #polyloop::#if_compiled_in! {
                 {
@@ -35,12 +60,7 @@ pub(crate) fn expand(arguments: &TestArguments, mut function: ItemFn) -> Result<
                     #(#others)*
                     #[::core::prelude::v1::test]
                     fn #word() {
-                        #polyloop::__private::run_test(
-                            ::core::concat!(::core::module_path!(), "::", ::core::stringify!(#word)),
-                            ::core::time::Duration::new(#seconds, #nanos),
-                            #polyloop::__private::#word,
-                            #call,
-                        );
+                        #run
                     }
                 }
                 else {}

@@ -54,6 +54,9 @@ pub enum AnyLoop {
     /// tokio's; with the feature `tokio`.
     #[cfg(feature = "tokio")]
     Tokio(crate::TokioLoop),
+    /// The simulated one; with the feature `sim`.
+    #[cfg(feature = "sim")]
+    Sim(crate::SimLoop),
     /// Never there: it lets the enum stand when no loop is compiled in.
     #[doc(hidden)]
     Absent(Absent),
@@ -69,6 +72,8 @@ macro_rules! dispatch {
             $Kind::Smol($inner) => $does,
             #[cfg(feature = "tokio")]
             $Kind::Tokio($inner) => $does,
+            #[cfg(feature = "sim")]
+            $Kind::Sim($inner) => $does,
             $Kind::Absent($inner) => $does,
         }
     };
@@ -88,6 +93,11 @@ macro_rules! dispatch {
             #[cfg(feature = "tokio")]
             $Kind::Tokio($inner) => {
                 use $To::Tokio as $wrap;
+                $does
+            }
+            #[cfg(feature = "sim")]
+            $Kind::Sim($inner) => {
+                use $To::Sim as $wrap;
                 $does
             }
             $Kind::Absent($inner) => {
@@ -110,6 +120,8 @@ impl AnyLoop {
             |state| crate::SmolLoop::from_state(state).map(AnyLoop::Smol),
             #[cfg(feature = "tokio")]
             |state| crate::TokioLoop::from_state(state).map(AnyLoop::Tokio),
+            #[cfg(feature = "sim")]
+            |state| crate::SimLoop::from_state(state).map(AnyLoop::Sim),
         ];
         EACH.iter().find_map(|from_state| from_state(state))
     }
@@ -188,6 +200,13 @@ impl From<crate::SmolLoop> for AnyLoop {
 impl From<crate::TokioLoop> for AnyLoop {
     fn from(lp: crate::TokioLoop) -> Self {
         Self::Tokio(lp)
+    }
+}
+
+#[cfg(feature = "sim")]
+impl From<crate::SimLoop> for AnyLoop {
+    fn from(lp: crate::SimLoop) -> Self {
+        Self::Sim(lp)
     }
 }
 

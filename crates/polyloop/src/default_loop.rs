@@ -9,14 +9,18 @@ cfg_if::cfg_if! {
         type Preferred = crate::SmolLoop;
     } else if #[cfg(feature = "tokio")] {
         type Preferred = crate::TokioLoop;
+    } else if #[cfg(feature = "sim")] {
+        type Preferred = crate::SimLoop;
     } else {
         type Preferred = crate::AnyLoop;
     }
 }
 
 /// The loop that the features of this crate choose: `AsyncStdLoop` with
-/// `async-std`, else `SmolLoop` with `smol`, else `TokioLoop` with `tokio`; without
-/// any of them, [`AnyLoop`](crate::AnyLoop), of which there is then no value.
+/// `async-std`, else `SmolLoop` with `smol`, else `TokioLoop` with `tokio`, else
+/// `SimLoop` with `sim`; without any of them, [`AnyLoop`](crate::AnyLoop), of which
+/// there is then no value. The simulated loop comes last: switching it on, for tests,
+/// changes no program.
 ///
 /// Whoever names a feature besides the one that is on by default means it, so
 /// `features = ["async-std"]` is enough to get async-std, and moving on to smol is
@@ -36,11 +40,21 @@ pub type DefaultLoop = Preferred;
 /// the program is compiled.
 ///
 #[cfg_attr(
-    any(feature = "tokio", feature = "smol", feature = "async-std"),
+    any(
+        feature = "tokio",
+        feature = "smol",
+        feature = "async-std",
+        feature = "sim"
+    ),
     doc = "```"
 )]
 #[cfg_attr(
-    not(any(feature = "tokio", feature = "smol", feature = "async-std")),
+    not(any(
+        feature = "tokio",
+        feature = "smol",
+        feature = "async-std",
+        feature = "sim"
+    )),
     doc = "```no_run"
 )]
 /// use polyloop::{AnyLoop, Lifecycle};
@@ -56,6 +70,8 @@ pub fn default_loop() -> Result<DefaultLoop, ChooseError> {
         } else if #[cfg(feature = "tokio")] {
             let built = DefaultLoop::new();
             built.map_err(|source| ChooseError::Build { name: "tokio", source })
+        } else if #[cfg(feature = "sim")] {
+            Ok(DefaultLoop::new())
         } else {
             Err(ChooseError::NoneCompiledIn)
         }

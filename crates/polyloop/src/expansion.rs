@@ -2,13 +2,16 @@
 //!
 //! Nothing here is for people. A procedural macro can't see which features this
 //! crate was built with, so for each loop there is a macro that keeps one of two
-//! pieces of code, and a constructor that is there if the loop is. A simulated
-//! loop is one more of each, and one more line in `polyloop-macros`' `loops.rs`.
+//! pieces of code, and a constructor that is there if the loop is.
 
 mod program;
+#[cfg(feature = "sim")]
+mod seeds;
 mod testing;
 
 pub use program::run_main;
+#[cfg(feature = "sim")]
+pub use seeds::{SeedsTest, run_seeds};
 pub use testing::{TestOutcome, run_test};
 
 use crate::{AnyLoop, ChooseError};
@@ -39,6 +42,12 @@ pub fn async_std() -> Result<crate::AsyncStdLoop, ChooseError> {
     Ok(crate::AsyncStdLoop::new())
 }
 
+/// For a program that is pinned to it; tests make theirs by the seed.
+#[cfg(feature = "sim")]
+pub fn sim() -> Result<crate::SimLoop, ChooseError> {
+    Ok(crate::SimLoop::new())
+}
+
 /// Keeps the first piece if the feature is on, and the second otherwise. The two
 /// halves take the place of a `cfg` in the caller's crate, which would ask for the
 /// caller's features.
@@ -66,3 +75,4 @@ macro_rules! if_compiled_in {
 if_compiled_in!($ __if_tokio "tokio");
 if_compiled_in!($ __if_smol "smol");
 if_compiled_in!($ __if_async_std "async-std");
+if_compiled_in!($ __if_sim "sim");

@@ -1,4 +1,5 @@
-//! polyloop: write a network library once, and run it on tokio, async-std or smol.
+//! polyloop: write a network library once, and run it on tokio, async-std, smol, or in
+//! a deterministic simulation.
 //!
 //! There are five concepts. A [`Loop`] waits for events and dispatches them; a
 //! [`Promise`] is a value that isn't available yet; a [`Transport`] is a
@@ -64,8 +65,9 @@
 //! **By cargo feature**, for programs: `polyloop = { version = "0.1", features =
 //! ["async-std"] }`. [`DefaultLoop`] and [`default_loop`] follow the features, and so
 //! do [`#[polyloop::main]`](main) and [`run`] unless the environment says otherwise.
-//! With several on, the order is async-std, smol, tokio: whoever names a feature
-//! besides the default one means it. Since any crate in the tree may switch a
+//! With several on, the order is async-std, smol, tokio, sim: whoever names a feature
+//! besides the default one means it, and the simulation, which is for tests, is the
+//! default only where there is nothing else. Since any crate in the tree may switch a
 //! feature on, a program that must not be swapped [pins its loop](main).
 //!
 #![cfg_attr(feature = "tokio", doc = "```")]
@@ -101,6 +103,7 @@
 //! | `tokio` | `TokioLoop` | yes |
 //! | `smol` | `SmolLoop` | no |
 //! | `async-std` | `AsyncStdLoop` | no |
+//! | `sim` | `SimLoop` and the module `sim`: time and the network simulated, for tests | no |
 //!
 //! Every combination works, none and all included: a feature adds a loop and
 //! otherwise only changes which one is the default. async-std itself is
@@ -128,6 +131,10 @@ pub use polyloop_core::*;
 
 #[cfg(feature = "async-std")]
 pub use polyloop_async_std::AsyncStdLoop;
+#[cfg(feature = "sim")]
+pub use polyloop_sim as sim;
+#[cfg(feature = "sim")]
+pub use polyloop_sim::SimLoop;
 #[cfg(feature = "smol")]
 pub use polyloop_smol::SmolLoop;
 #[cfg(feature = "tokio")]

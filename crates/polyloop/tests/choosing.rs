@@ -3,7 +3,7 @@
 
 use polyloop::{AnyLoop, ChooseError, Failure, Lifecycle, MainLoop, Spawner};
 
-const KNOWN: [&str; 3] = ["async-std", "smol", "tokio"];
+const KNOWN: [&str; 4] = ["async-std", "smol", "tokio", "sim"];
 
 #[test]
 fn the_features_say_what_is_available() {
@@ -11,11 +11,14 @@ fn the_features_say_what_is_available() {
         (cfg!(feature = "async-std"), "async-std"),
         (cfg!(feature = "smol"), "smol"),
         (cfg!(feature = "tokio"), "tokio"),
+        (cfg!(feature = "sim"), "sim"),
     ]
     .into_iter()
     .filter_map(|(on, name)| on.then_some(name))
     .collect();
     assert_eq!(AnyLoop::available(), expected);
+    let real: Vec<&str> = expected.into_iter().filter(|name| *name != "sim").collect();
+    assert_eq!(AnyLoop::available_real(), real);
 }
 
 #[test]

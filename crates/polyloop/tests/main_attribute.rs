@@ -107,6 +107,16 @@ mod pinned_to_async_std {
     }
 }
 
+#[cfg(feature = "sim")]
+mod pinned_to_sim {
+    use polyloop::{Lifecycle, SimLoop};
+
+    #[polyloop::main(sim)]
+    pub(super) async fn main(lp: SimLoop) {
+        println!("{}", lp.name());
+    }
+}
+
 type Program = fn() -> ExitCode;
 
 const PROGRAMS: &[(&str, Program)] = &[
@@ -123,6 +133,8 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("pinned_to_smol", pinned_to_smol::main),
     #[cfg(feature = "async-std")]
     ("pinned_to_async_std", pinned_to_async_std::main),
+    #[cfg(feature = "sim")]
+    ("pinned_to_sim", pinned_to_sim::main),
 ];
 
 fn main() -> ExitCode {
@@ -164,7 +176,7 @@ fn look_at_them_all() {
         Some("libuv"),
         &["POLYLOOP_LOOP", "\"libuv\"", preferred],
     );
-    for missing in ["async-std", "smol", "tokio"] {
+    for missing in ["async-std", "smol", "tokio", "sim"] {
         if !AnyLoop::available().contains(&missing) {
             let feature = format!("feature \"{missing}\"");
             refuses(

@@ -8,7 +8,7 @@ use polyloop_examples::kv::KvOptions;
 
 use crate::client::{Client, with_server};
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn publish_and_subscribe<L: Loop>(lp: L) -> Result<(), Failure> {
     with_server(lp, KvOptions::default(), |address| {
         let mut one = Client::connect(address)?;
@@ -52,7 +52,7 @@ async fn publish_and_subscribe<L: Loop>(lp: L) -> Result<(), Failure> {
     .await
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn a_subscriber_that_does_not_read_is_cut_off<L: Loop>(lp: L) -> Result<(), Failure> {
     let options = KvOptions::default().subscriber_limit(256 * 1024);
     with_server(lp, options, |address| {

@@ -4,7 +4,7 @@ use polyloop::{Failure, Loop};
 
 use crate::client::dialogue;
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn texts_and_counters<L: Loop>(lp: L) -> Result<(), Failure> {
     dialogue(
         lp,
@@ -39,7 +39,7 @@ async fn texts_and_counters<L: Loop>(lp: L) -> Result<(), Failure> {
     .await
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn lists<L: Loop>(lp: L) -> Result<(), Failure> {
     dialogue(
         lp,
@@ -63,7 +63,7 @@ async fn lists<L: Loop>(lp: L) -> Result<(), Failure> {
     .await
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn popping<L: Loop>(lp: L) -> Result<(), Failure> {
     dialogue(
         lp,
@@ -84,7 +84,7 @@ async fn popping<L: Loop>(lp: L) -> Result<(), Failure> {
     .await
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn errors_say_what_is_wrong<L: Loop>(lp: L) -> Result<(), Failure> {
     const WRONG_TYPE: &str =
         "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
@@ -141,7 +141,7 @@ async fn errors_say_what_is_wrong<L: Loop>(lp: L) -> Result<(), Failure> {
     .await
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn what_clients_ask_first<L: Loop>(lp: L) -> Result<(), Failure> {
     dialogue(
         lp,

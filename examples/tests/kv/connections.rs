@@ -8,7 +8,7 @@ use polyloop_examples::kv::KvOptions;
 
 use crate::client::{Client, with_server};
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn inline_and_pipelined_in_any_pieces<L: Loop>(lp: L) -> Result<(), Failure> {
     with_server(lp, KvOptions::default(), |address| {
         let mut client = Client::connect(address)?;
@@ -28,7 +28,7 @@ async fn inline_and_pipelined_in_any_pieces<L: Loop>(lp: L) -> Result<(), Failur
     .await
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn a_value_of_some_megabytes<L: Loop>(lp: L) -> Result<(), Failure> {
     with_server(lp, KvOptions::default(), |address| {
         let mut client = Client::connect(address)?;
@@ -41,7 +41,7 @@ async fn a_value_of_some_megabytes<L: Loop>(lp: L) -> Result<(), Failure> {
     .await
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn a_client_that_reads_late_gets_every_reply<L: Loop>(lp: L) -> Result<(), Failure> {
     const REQUESTS: usize = 3000;
     with_server(lp, KvOptions::default(), |address| {
@@ -68,7 +68,7 @@ async fn a_client_that_reads_late_gets_every_reply<L: Loop>(lp: L) -> Result<(),
     .await
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn nonsense_ends_the_connection_after_its_error<L: Loop>(lp: L) -> Result<(), Failure> {
     with_server(lp, KvOptions::default(), |address| {
         for (nonsense, error) in [

@@ -8,7 +8,7 @@ use polyloop_examples::kv::{KvOptions, KvServer};
 
 use crate::client::{Client, with_server};
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn keys_expire_by_the_loops_clock<L: Loop>(lp: L) -> Result<(), Failure> {
     with_server(lp, KvOptions::default(), |address| {
         let mut client = Client::connect(address)?;
@@ -45,7 +45,7 @@ async fn keys_expire_by_the_loops_clock<L: Loop>(lp: L) -> Result<(), Failure> {
     .await
 }
 
-#[polyloop::test]
+#[polyloop::test(loops(real))]
 async fn expired_keys_are_swept_without_any_traffic<L: Loop>(lp: L) -> Result<(), Failure> {
     let server = KvServer::serve(&lp, "127.0.0.1:0").await?;
     let address = server.local_addr();

@@ -38,12 +38,13 @@ impl fmt::Display for Work {
 }
 
 /// The sets of features that the facade, and what is built on it, must work with.
-const FEATURE_SETS: [(&str, &str); 5] = [
+const FEATURE_SETS: [(&str, &str); 6] = [
     ("all", "--workspace --all-features"),
     ("none", ONE_SET),
     ("tokio", ONE_SET),
     ("smol", ONE_SET),
     ("async-std", ONE_SET),
+    ("sim", ONE_SET),
 ];
 
 /// The packages whose features choose loops. The others have been tested with `all`.

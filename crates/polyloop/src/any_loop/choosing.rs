@@ -14,7 +14,10 @@ const VARIABLE: &str = "POLYLOOP_LOOP";
 
 /// Every loop there is, in the order of preference. The feature of each has its
 /// name.
-const KNOWN: &[&str] = &["async-std", "smol", "tokio"];
+const KNOWN: &[&str] = &["async-std", "smol", "tokio", SIMULATED];
+
+/// The one among them, and the last, that is no loop of the machine.
+const SIMULATED: &str = "sim";
 
 /// Those compiled in, in the same order.
 const AVAILABLE: &[&str] = &[
@@ -24,6 +27,8 @@ const AVAILABLE: &[&str] = &[
     "smol",
     #[cfg(feature = "tokio")]
     "tokio",
+    #[cfg(feature = "sim")]
+    SIMULATED,
 ];
 
 type Make = fn() -> io::Result<AnyLoop>;
@@ -36,6 +41,8 @@ const MAKERS: &[Make] = &[
     || Ok(crate::SmolLoop::new().into()),
     #[cfg(feature = "tokio")]
     || crate::TokioLoop::new().map(AnyLoop::from),
+    #[cfg(feature = "sim")]
+    || Ok(crate::SimLoop::new().into()),
 ];
 
 impl AnyLoop {
@@ -44,8 +51,18 @@ impl AnyLoop {
         AVAILABLE
     }
 
-    /// Makes the loop of that name: `"tokio"`, `"smol"` or `"async-std"`. Case does
-    /// not matter, and `_` stands for `-` as well.
+    /// The names of those among them that have the machine's own network and time: all
+    /// but `"sim"`. A program that other processes talk to can only run on these.
+    pub fn available_real() -> &'static [&'static str] {
+        match AVAILABLE {
+            [real @ .., last] if *last == SIMULATED => real,
+            all => all,
+        }
+    }
+
+    /// Makes the loop of that name: `"tokio"`, `"smol"`, `"async-std"` or `"sim"`. Case
+    /// does not matter, and `_` stands for `-` as well. `"sim"` gives a simulation of its
+    /// own each time.
     ///
     /// ```
     /// use polyloop::AnyLoop;

@@ -19,6 +19,8 @@ enum Started<T: Send + 'static> {
     Smol(<crate::SmolLoop as Backend>::Started<T>),
     #[cfg(feature = "tokio")]
     Tokio(<crate::TokioLoop as Backend>::Started<T>),
+    #[cfg(feature = "sim")]
+    Sim(<crate::SimLoop as Backend>::Started<T>),
     Absent(<Absent as Backend>::Started<T>),
 }
 

@@ -23,6 +23,8 @@ enum Streams {
     Smol(<crate::SmolLoop as Tcp>::TcpStream),
     #[cfg(feature = "tokio")]
     Tokio(<crate::TokioLoop as Tcp>::TcpStream),
+    #[cfg(feature = "sim")]
+    Sim(<crate::SimLoop as Tcp>::TcpStream),
     Absent(Absent),
 }
 
@@ -38,6 +40,8 @@ enum Listeners {
     Smol(<crate::SmolLoop as Tcp>::TcpListener),
     #[cfg(feature = "tokio")]
     Tokio(<crate::TokioLoop as Tcp>::TcpListener),
+    #[cfg(feature = "sim")]
+    Sim(<crate::SimLoop as Tcp>::TcpListener),
     Absent(Absent),
 }
 

@@ -34,6 +34,13 @@ cfg_if::cfg_if! {
         type Tokio = Absent;
     }
 }
+cfg_if::cfg_if! {
+    if #[cfg(feature = "sim")] {
+        type Sim = <crate::SimLoop as Backend>::Timer;
+    } else {
+        type Sim = Absent;
+    }
+}
 
 pin_project! {
     /// A timer of one of the loops.
@@ -52,6 +59,7 @@ pin_project! {
         AsyncStd { #[pin] timer: AsyncStd },
         Smol { #[pin] timer: Smol },
         Tokio { #[pin] timer: Tokio },
+        Sim { #[pin] timer: Sim },
         Absent { #[pin] timer: Absent },
     }
 }
@@ -72,6 +80,7 @@ impl Future for AnyTimer {
             KindProjection::AsyncStd { timer } => timer.poll(cx),
             KindProjection::Smol { timer } => timer.poll(cx),
             KindProjection::Tokio { timer } => timer.poll(cx),
+            KindProjection::Sim { timer } => timer.poll(cx),
             KindProjection::Absent { timer } => timer.poll(cx),
         }
     }
@@ -84,6 +93,7 @@ impl Timer for AnyTimer {
             KindProjection::AsyncStd { timer } => timer.reset(deadline),
             KindProjection::Smol { timer } => timer.reset(deadline),
             KindProjection::Tokio { timer } => timer.reset(deadline),
+            KindProjection::Sim { timer } => timer.reset(deadline),
             KindProjection::Absent { timer } => timer.reset(deadline),
         }
     }

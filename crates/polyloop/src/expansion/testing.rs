@@ -57,17 +57,50 @@ pub fn run_test<L, B, F>(
         Ok(lp) => lp,
         Err(error) => panic!("{name}: {error}"),
     };
-    let (sender, receiver) = mpsc::channel::<Ended>();
     let on_thread = lp.clone();
+    let work = move || {
+        let main = body(on_thread.clone());
+        match on_thread.run(main) {
+            Ok(outcome) => outcome.failed(),
+            Err(error) => Some(error.to_string()),
+        }
+    };
+    let give_up = {
+        let lp = lp.clone();
+        move || {
+            let tasks = lp.task_count();
+            // A body that does await can still be told to go.
+            let _ = lp.stop();
+            format!("{tasks} of its tasks were alive")
+        }
+    };
+    let watched = Watched {
+        name: lp.name(),
+        give_up: Box::new(give_up),
+    };
+    watch(name, deadline, work, watched);
+}
+
+/// What a deadline is watched for.
+pub(super) struct Watched {
+    /// The loop's name.
+    pub(super) name: &'static str,
+    /// Called when the deadline has passed: says what was going on, and ends it as far as
+    /// that can be done from outside.
+    pub(super) give_up: Box<dyn FnOnce() -> String>,
+}
+
+/// Does `work`, which gives a text if it failed, with a deadline.
+#[track_caller]
+pub(super) fn watch(
+    name: &str,
+    deadline: Duration,
+    work: impl FnOnce() -> Option<String> + Send + 'static,
+    watched: Watched,
+) {
+    let (sender, receiver) = mpsc::channel::<Ended>();
     let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let ended = catch_unwind(AssertUnwindSafe(|| {
-            let main = body(on_thread.clone());
-            match on_thread.run(main) {
-                Ok(outcome) => outcome.failed(),
-                Err(error) => Some(error.to_string()),
-            }
-        }));
-        drop(on_thread);
+        let ended = catch_unwind(AssertUnwindSafe(work));
         // Nobody listens any more once the deadline has passed.
         let _ = sender.send(ended);
     });
@@ -75,24 +108,21 @@ pub fn run_test<L, B, F>(
         Ok(thread) => thread,
         Err(error) => panic!("{name}: its thread could not be started: {error}"),
     };
+    let on = watched.name;
     match receiver.recv_timeout(deadline) {
         Ok(ended) => {
             let _ = thread.join();
             match ended {
                 Ok(None) => {}
-                Ok(Some(error)) => panic!("{name} failed on the {} loop: {error}", lp.name()),
+                Ok(Some(error)) => panic!("{name} failed on the {on} loop: {error}"),
                 Err(payload) => resume_unwind(payload),
             }
         }
         Err(RecvTimeoutError::Timeout) => {
-            let tasks = lp.task_count();
-            // A body that does await can still be told to go.
-            let _ = lp.stop();
+            let state = (watched.give_up)();
             panic!(
-                "{name} was not done on the {} loop within its deadline of {deadline:?}; \
-                 {tasks} of its tasks were alive",
-                lp.name()
-            );
+                "{name} was not done on the {on} loop within its deadline of {deadline:?}; {state}"
+            )
         }
         Err(RecvTimeoutError::Disconnected) => {
             panic!("{name}: its thread ended without a result")
