@@ -34,12 +34,6 @@ mod faults;
 mod host;
 mod listener;
 mod lock;
-#[allow(
-    dead_code,
-    unused_variables,
-    clippy::unused_self,
-    reason = "the loop on top of it is on its way"
-)]
 mod network;
 mod ready;
 mod report;

@@ -4,30 +4,66 @@
 //! what time it is, asks when something happens [next](Network::next_event), and lets it
 //! [happen](Network::advance); what then has to be woken or recorded comes out as
 //! [`Effects`]. So the same calls at the same times give the same network.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `machine`, `ports`, `address`, `errno` | hosts: names, addresses, ports, descriptors, errors |
+//! | `link`, `wire`, `packet`, `queue` | from host to host: what segments meet on their way |
+//! | `connection`, `end`, `outgoing`, `incoming`, `alarm`, `resending` | TCP |
+//! | `listener`, `socket` | what programs call |
+//! | `fault`, `faulting` | what breaks |
 
+mod address;
+mod alarm;
+mod connection;
 mod effects;
+mod end;
+mod errno;
 mod fault;
+mod faulting;
+mod incoming;
 mod link;
+mod listener;
+mod machine;
+mod outgoing;
+mod packet;
+mod ports;
+mod queue;
+mod resending;
+mod socket;
+mod wire;
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::task::{Poll, Waker};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use polyloop_core::{ListenOptions, TcpOptions};
+use slab::Slab;
 
 pub(crate) use effects::Effects;
 pub use fault::{Crash, Fault, FaultKind, FaultRate};
 pub use link::Link;
 
 use crate::HostId;
-use crate::trace::ConnectionId;
+use connection::Connection;
+use faulting::Planned;
+use listener::{ListenerKey, Listening};
+use machine::Machine;
+use packet::{EndKey, Outbound};
+use queue::{Due, Queue};
+use wire::Wire;
 
 /// Time inside the network: nanoseconds since the simulation began.
 type Nanos = u64;
 
+/// Far more than any simulation lasts, and still far from overflowing.
+const LONGEST: Nanos = u64::MAX / 8;
+
 fn nanos(time: Duration) -> Nanos {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(time.as_nanos()).map_or(LONGEST, |time| time.min(LONGEST))
 }
 
 fn duration(time: Nanos) -> Duration {
@@ -35,12 +71,12 @@ fn duration(time: Nanos) -> Duration {
 }
 
 /// Names one end of a connection, as a descriptor does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct SocketId(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SocketId(EndKey);
 
 /// Names a listening socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ListenerId(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ListenerId(ListenerKey);
 
 /// Why a connect could not even begin.
 #[derive(Debug)]
@@ -52,216 +88,84 @@ pub(crate) enum ConnectFailure {
 }
 
 /// All hosts, what is open on them, and what is under way between them.
+#[derive(Debug)]
 pub(crate) struct Network {
+    rng: fastrand::Rng,
+    machines: Vec<Machine>,
+    names: BTreeMap<String, HostId>,
+    connections: Slab<Connection>,
+    next_connection: u64,
+    listeners: Slab<Listening>,
+    next_listener: u64,
+    listening: BTreeMap<(HostId, u16), Vec<usize>>,
+    link: Link,
+    loopback: Link,
+    wires: BTreeMap<(HostId, HostId), Wire>,
+    planned: Slab<Planned>,
+    rates: Vec<FaultRate>,
+    queue: Queue,
     effects: Effects,
-    names: Vec<String>,
+    /// Kept for their room.
+    out: Vec<Outbound>,
+    due: Vec<Due>,
 }
 
 impl Network {
     /// No hosts yet. Whatever is drawn is drawn from `rng`; hosts without a link of
     /// their own between them have `link`.
-    pub(crate) fn new(rng: fastrand::Rng, link: Link) -> Self {
+    pub(crate) fn new(mut rng: fastrand::Rng, link: Link) -> Self {
         Self {
-            effects: Effects::default(),
-            names: Vec::new(),
+            queue: Queue::new(rng.u64(..)),
+            rng,
+            machines: Vec::new(),
+            names: BTreeMap::new(),
+            connections: Slab::new(),
+            next_connection: 0,
+            listeners: Slab::new(),
+            next_listener: 0,
+            listening: BTreeMap::new(),
+            link,
+            loopback: Link::loopback(),
+            wires: BTreeMap::new(),
+            planned: Slab::new(),
+            rates: Vec::new(),
+            effects: Effects::recording(),
+            out: Vec::new(),
+            due: Vec::new(),
         }
     }
+
     /// Whether [`Effects::records`] is filled. It is, unless told otherwise.
     pub(crate) fn set_recording(&mut self, on: bool) {
-        todo!()
+        self.effects.set_recording(on);
     }
-    /// Moves what there is to do into `into`, whose buffers are used again. To be
-    /// called after each call that takes the time.
-    pub(crate) fn take_effects(&mut self, into: &mut Effects) {}
 
-    /// A host of that name with addresses of its own: the one there is, or a new one.
-    pub(crate) fn add_host(&mut self, name: &str) -> HostId {
-        match self.names.iter().position(|n| n == name) {
-            Some(i) => HostId::from_index(i),
-            None => {
-                self.names.push(name.to_owned());
-                HostId::from_index(self.names.len() - 1)
-            }
-        }
-    }
-    /// The host of that name.
-    pub(crate) fn find_host(&self, name: &str) -> Option<HostId> {
-        self.names
-            .iter()
-            .position(|n| n == name)
-            .map(HostId::from_index)
-    }
-    /// What the host is called.
-    pub(crate) fn host_name(&self, host: HostId) -> &str {
-        &self.names[host.index()]
-    }
-    /// The host's own addresses, beside its loopback: of IPv4, then of IPv6.
-    pub(crate) fn host_addresses(&self, host: HostId) -> [IpAddr; 2] {
-        todo!()
-    }
-    /// What `host` knows of `name`: a host, `localhost`, or an address written out.
-    pub(crate) fn resolve(&self, host: HostId, name: &str) -> io::Result<Vec<IpAddr>> {
-        todo!()
+    /// Moves what there is to do into `into`. To be called after each call that takes
+    /// the time, and to be done when the lock around the network was let go of.
+    pub(crate) fn take_effects(&mut self, into: &mut Effects) {
+        self.effects.move_to(into);
     }
 
     /// When something happens next. It may be now, also right after `advance`.
     pub(crate) fn next_event(&self) -> Option<Duration> {
-        None
+        self.queue.next().map(duration)
     }
+
     /// Whether nothing will happen any more by itself, apart from faults that are drawn
     /// for ever: then a task that waits for the network waits in vain.
     pub(crate) fn is_idle(&self) -> bool {
-        true
-    }
-    /// Does all that is due.
-    pub(crate) fn advance(&mut self, now: Duration) {}
-
-    /// Listens.
-    pub(crate) fn listen(
-        &mut self,
-        now: Duration,
-        host: HostId,
-        address: SocketAddr,
-        options: &ListenOptions,
-    ) -> io::Result<ListenerId> {
-        todo!()
-    }
-    /// The address listened on.
-    pub(crate) fn listener_address(&self, listener: ListenerId) -> io::Result<SocketAddr> {
-        todo!()
-    }
-    /// The next connection.
-    pub(crate) fn poll_accept(
-        &mut self,
-        now: Duration,
-        listener: ListenerId,
-        waker: &Waker,
-    ) -> Poll<io::Result<(SocketId, SocketAddr)>> {
-        todo!()
-    }
-    /// Closes a listener and resets what nobody has accepted.
-    pub(crate) fn close_listener(&mut self, now: Duration, listener: ListenerId) {
-        todo!()
+        !self.queue.has_an_end()
     }
 
-    /// Begins to connect. The socket has to be closed, whatever becomes of it.
-    pub(crate) fn connect(
-        &mut self,
-        now: Duration,
-        host: HostId,
-        address: SocketAddr,
-        options: &TcpOptions,
-    ) -> Result<SocketId, ConnectFailure> {
-        todo!()
-    }
-    /// Whether it is connected.
-    pub(crate) fn poll_connect(
-        &mut self,
-        now: Duration,
-        socket: SocketId,
-        waker: &Waker,
-    ) -> Poll<io::Result<()>> {
-        todo!()
-    }
-    /// Reads what has arrived; 0 bytes are the end.
-    pub(crate) fn poll_read(
-        &mut self,
-        now: Duration,
-        socket: SocketId,
-        buffer: &mut [u8],
-        waker: &Waker,
-    ) -> Poll<io::Result<usize>> {
-        todo!()
-    }
-    /// Takes as much as there is room for.
-    pub(crate) fn poll_write(
-        &mut self,
-        now: Duration,
-        socket: SocketId,
-        data: &[u8],
-        waker: &Waker,
-    ) -> Poll<io::Result<usize>> {
-        todo!()
-    }
-    /// Ends the sending side behind what was written.
-    pub(crate) fn shutdown(&mut self, now: Duration, socket: SocketId) -> io::Result<()> {
-        todo!()
-    }
-    /// Makes [`close`](Self::close) reset the connection.
-    pub(crate) fn reset_on_close(&mut self, socket: SocketId) -> io::Result<()> {
-        todo!()
-    }
-    /// Lets go of a socket. What was written is still sent, unless there is unread data
-    /// or a reset was asked for.
-    pub(crate) fn close(&mut self, now: Duration, socket: SocketId) {
-        todo!()
-    }
-    pub(crate) fn local_address(&self, socket: SocketId) -> io::Result<SocketAddr> {
-        todo!()
-    }
-    pub(crate) fn peer_address(&self, socket: SocketId) -> io::Result<SocketAddr> {
-        todo!()
-    }
-    pub(crate) fn connection(&self, socket: SocketId) -> Option<ConnectionId> {
-        todo!()
-    }
-    pub(crate) fn nodelay(&self, socket: SocketId) -> io::Result<bool> {
-        todo!()
-    }
-    pub(crate) fn set_nodelay(
-        &mut self,
-        now: Duration,
-        socket: SocketId,
-        on: bool,
-    ) -> io::Result<()> {
-        todo!()
-    }
-    pub(crate) fn keepalive(&self, socket: SocketId) -> io::Result<bool> {
-        todo!()
-    }
-    pub(crate) fn set_keepalive(
-        &mut self,
-        now: Duration,
-        socket: SocketId,
-        on: bool,
-    ) -> io::Result<()> {
-        todo!()
-    }
-
-    /// Breaks or mends something now.
-    pub(crate) fn apply(&mut self, now: Duration, fault: Fault) {
-        todo!()
-    }
-    /// Breaks or mends something then.
-    pub(crate) fn at(&mut self, time: Duration, fault: Fault) {
-        todo!()
-    }
-    /// Faults at a rate, from now on.
-    pub(crate) fn draw_faults(&mut self, now: Duration, rate: FaultRate) {
-        todo!()
-    }
-    /// All the host's sockets are gone. Its tasks are the caller's affair.
-    pub(crate) fn crash(&mut self, now: Duration, host: HostId, how: Crash) {
-        todo!()
-    }
-    /// The host is back, with nothing open.
-    pub(crate) fn restart(&mut self, now: Duration, host: HostId) {
-        todo!()
-    }
-    /// The host stands still: what arrives waits.
-    pub(crate) fn pause(&mut self, now: Duration, host: HostId) {
-        todo!()
-    }
-    /// The host goes on.
-    pub(crate) fn resume(&mut self, now: Duration, host: HostId) {
-        todo!()
-    }
-    /// Whether the host is up: neither crashed silently nor paused.
-    pub(crate) fn is_up(&self, host: HostId) -> bool {
-        todo!()
-    }
-    /// The links between two hosts that have none of their own.
-    pub(crate) fn set_default_link(&mut self, link: Link) {
-        todo!()
+    /// Does all that is due. What comes of it at the same time is left for the next
+    /// call, so that those who were woken get their turn before.
+    pub(crate) fn advance(&mut self, now: Duration) {
+        let now = nanos(now);
+        let mut due = std::mem::take(&mut self.due);
+        self.queue.pop_due(now, &mut due);
+        for next in due.drain(..) {
+            self.happen(now, next);
+        }
+        self.due = due;
     }
 }

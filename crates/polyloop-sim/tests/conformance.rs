@@ -13,4 +13,4 @@ fn sim() -> SimLoop {
         .build_loop()
 }
 
-polyloop_conformance::suite!(sim, super::sim, lacks: [Tcp, Ipv6, Resolve, SystemSockets]);
+polyloop_conformance::suite!(sim, super::sim, lacks: [SystemSockets]);

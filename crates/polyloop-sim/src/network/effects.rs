@@ -14,13 +14,31 @@ pub(crate) struct Effects {
     pub(crate) discard: Vec<Waker>,
     /// What happened, in order; empty if nothing is recorded.
     pub(crate) records: Vec<Record>,
-    pub(super) recording: bool,
+    recording: bool,
 }
 
 impl Effects {
     /// Whether there is nothing to do.
     pub(crate) fn is_empty(&self) -> bool {
         self.wake.is_empty() && self.discard.is_empty() && self.records.is_empty()
+    }
+
+    pub(super) fn recording() -> Self {
+        Self {
+            recording: true,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn set_recording(&mut self, on: bool) {
+        self.recording = on;
+    }
+
+    /// Empties itself behind what `into` holds.
+    pub(super) fn move_to(&mut self, into: &mut Self) {
+        into.wake.append(&mut self.wake);
+        into.discard.append(&mut self.discard);
+        into.records.append(&mut self.records);
     }
 
     /// Records what `event` makes, if anybody wants to know.

@@ -1,0 +1,90 @@
+//! Errors as the operating system numbers them, so that code which looks at the number
+//! or the kind can't tell the simulation from it.
+
+use std::io;
+
+/// What a call on a socket can fail with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errno {
+    AddrInUse,
+    AddrNotAvailable,
+    BadDescriptor,
+    BrokenPipe,
+    FamilyNotSupported,
+    Invalid,
+    NotConnected,
+    Refused,
+    Reset,
+    TimedOut,
+    TooManyFiles,
+}
+
+impl Errno {
+    #[cfg(unix)]
+    fn code(self) -> i32 {
+        match self {
+            Self::AddrInUse => libc::EADDRINUSE,
+            Self::AddrNotAvailable => libc::EADDRNOTAVAIL,
+            Self::BadDescriptor => libc::EBADF,
+            Self::BrokenPipe => libc::EPIPE,
+            Self::FamilyNotSupported => libc::EAFNOSUPPORT,
+            Self::Invalid => libc::EINVAL,
+            Self::NotConnected => libc::ENOTCONN,
+            Self::Refused => libc::ECONNREFUSED,
+            Self::Reset => libc::ECONNRESET,
+            Self::TimedOut => libc::ETIMEDOUT,
+            Self::TooManyFiles => libc::EMFILE,
+        }
+    }
+
+    /// The numbers of Windows Sockets.
+    #[cfg(not(unix))]
+    fn code(self) -> i32 {
+        match self {
+            Self::AddrInUse => 10048,
+            Self::AddrNotAvailable => 10049,
+            Self::BadDescriptor => 10009,
+            Self::BrokenPipe => 109,
+            Self::FamilyNotSupported => 10047,
+            Self::Invalid => 10022,
+            Self::NotConnected => 10057,
+            Self::Refused => 10061,
+            Self::Reset => 10054,
+            Self::TimedOut => 10060,
+            Self::TooManyFiles => 10024,
+        }
+    }
+
+    /// In words that are the same on every machine, for the trace.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::AddrInUse => "address in use",
+            Self::AddrNotAvailable => "address not available",
+            Self::BadDescriptor => "bad descriptor",
+            Self::BrokenPipe => "broken pipe",
+            Self::FamilyNotSupported => "address family not supported",
+            Self::Invalid => "invalid argument",
+            Self::NotConnected => "not connected",
+            Self::Refused => "connection refused",
+            Self::Reset => "connection reset",
+            Self::TimedOut => "timed out",
+            Self::TooManyFiles => "too many open files",
+        }
+    }
+}
+
+impl From<Errno> for io::Error {
+    fn from(errno: Errno) -> Self {
+        Self::from_raw_os_error(errno.code())
+    }
+}
+
+/// What a resolver says that does not know a name. The standard library has no stable
+/// name for the kind of that error, but others have the same.
+pub(super) fn unknown_name() -> io::Error {
+    let kind = io::Error::from(Errno::TooManyFiles).kind();
+    io::Error::new(
+        kind,
+        "failed to lookup address information: Name or service not known",
+    )
+}

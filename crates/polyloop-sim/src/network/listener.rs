@@ -1,0 +1,314 @@
+//! Listening sockets: which of them a connection belongs to, and the queue in which it
+//! waits to be accepted.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use polyloop_core::{ListenOptions, TcpOptions};
+
+use super::address::{mapped, unmapped};
+use super::end::{End, Owner};
+use super::errno::Errno;
+use super::packet::{EndKey, Outbound, Packet};
+use super::ports::Binding;
+use super::{ListenerId, Nanos, Network, SocketId, nanos};
+use crate::HostId;
+use crate::trace::Event;
+
+/// Names a listener: its place, and its number, since places are used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ListenerKey {
+    index: u32,
+    serial: u64,
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub(super) struct Listening {
+    serial: u64,
+    pub(super) host: HostId,
+    address: SocketAddr,
+    binding: Binding,
+    backlog: usize,
+    options: TcpOptions,
+    /// The handshake is over; the program has not accepted them yet.
+    ready: VecDeque<EndKey>,
+    half_open: Vec<EndKey>,
+    pub(super) waker: Option<Waker>,
+}
+
+impl Network {
+    /// Listens.
+    pub(crate) fn listen(
+        &mut self,
+        now: Duration,
+        host: HostId,
+        address: SocketAddr,
+        options: &ListenOptions,
+    ) -> io::Result<ListenerId> {
+        let machine = &mut self.machines[host.index()];
+        machine.check_descriptors()?;
+        let (inner, was_mapped) = unmapped(address);
+        let ip = inner.ip();
+        if !(ip.is_unspecified() || machine.owns(ip)) || (was_mapped && options.v6_only) {
+            return Err(Errno::AddrNotAvailable.into());
+        }
+        let binding = Binding {
+            ip,
+            dual: ip.is_ipv6() && ip.is_unspecified() && !options.v6_only,
+            reuse: options.reuse_address,
+            share: options.reuse_port,
+            listening: true,
+        };
+        let port = match inner.port() {
+            0 => machine.ports.free().ok_or(Errno::AddrInUse)?,
+            port => {
+                machine.ports.check(port, &binding)?;
+                port
+            }
+        };
+        machine.ports.join(port, binding);
+        machine.open_descriptor();
+        let address = SocketAddr::new(address.ip(), port);
+        self.next_listener += 1;
+        let serial = self.next_listener;
+        let index = self.listeners.insert(Listening {
+            serial,
+            host,
+            address,
+            binding,
+            backlog: options.backlog as usize,
+            options: options.tcp.clone(),
+            ready: VecDeque::new(),
+            half_open: Vec::new(),
+            waker: None,
+        });
+        self.listening.entry((host, port)).or_default().push(index);
+        self.effects
+            .record(nanos(now), || Event::Listening { host, address });
+        Ok(ListenerId(ListenerKey {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            serial,
+        }))
+    }
+
+    fn listener(&self, key: ListenerKey) -> Option<&Listening> {
+        self.listeners
+            .get(key.index as usize)
+            .filter(|listener| listener.serial == key.serial)
+    }
+
+    fn listener_mut(&mut self, key: ListenerKey) -> Option<&mut Listening> {
+        self.listeners
+            .get_mut(key.index as usize)
+            .filter(|listener| listener.serial == key.serial)
+    }
+
+    /// The address listened on.
+    pub(crate) fn listener_address(&self, listener: ListenerId) -> io::Result<SocketAddr> {
+        let found = self.listener(listener.0).ok_or(Errno::BadDescriptor)?;
+        Ok(found.address)
+    }
+
+    /// The next connection.
+    pub(crate) fn poll_accept(
+        &mut self,
+        _now: Duration,
+        listener: ListenerId,
+        waker: &Waker,
+    ) -> Poll<io::Result<(SocketId, SocketAddr)>> {
+        let Some(found) = self
+            .listeners
+            .get_mut(listener.0.index as usize)
+            .filter(|found| found.serial == listener.0.serial)
+        else {
+            return Poll::Ready(Err(Errno::BadDescriptor.into()));
+        };
+        let Some(next) = found.ready.front().copied() else {
+            self.effects.remember(&mut found.waker, waker);
+            return Poll::Pending;
+        };
+        let machine = &mut self.machines[found.host.index()];
+        if let Err(errno) = machine.check_descriptors() {
+            return Poll::Ready(Err(errno.into()));
+        }
+        found.ready.pop_front();
+        machine.open_descriptor();
+        match self.end_mut(next) {
+            Some(end) => {
+                end.owner = Owner::Program;
+                Poll::Ready(Ok((SocketId(next), end.shown(end.peer))))
+            }
+            None => Poll::Ready(Err(Errno::BadDescriptor.into())),
+        }
+    }
+
+    /// Closes a listener and resets what nobody has accepted.
+    pub(crate) fn close_listener(&mut self, now: Duration, listener: ListenerId) {
+        let now = nanos(now);
+        let Some(closed) = self.remove_listener(now, listener.0) else {
+            return;
+        };
+        self.machine_mut(closed.host).close_descriptor();
+        for end in closed.half_open.into_iter().chain(closed.ready) {
+            self.transmit(now, end, Outbound::reset());
+            self.abandon(now, end);
+        }
+    }
+
+    /// Nobody will ever have this end.
+    fn abandon(&mut self, now: Nanos, at: EndKey) {
+        if let Some(end) = self.end_mut(at) {
+            end.owner = Owner::Nobody;
+            end.incoming.clear();
+        }
+        self.die(now, at, None, true);
+        self.let_go(at);
+    }
+
+    /// Takes a listener away, with its port.
+    pub(super) fn remove_listener(&mut self, now: Nanos, key: ListenerKey) -> Option<Listening> {
+        self.listener(key)?;
+        let mut closed = self.listeners.remove(key.index as usize);
+        let (host, port) = (closed.host, closed.address.port());
+        if let Some(places) = self.listening.get_mut(&(host, port)) {
+            places.retain(|place| *place != key.index as usize);
+            if places.is_empty() {
+                self.listening.remove(&(host, port));
+            }
+        }
+        self.machine_mut(host).ports.leave(port, &closed.binding);
+        self.effects.discard.extend(closed.waker.take());
+        self.effects.record(now, || Event::ListenerClosed {
+            host,
+            address: closed.address,
+        });
+        Some(closed)
+    }
+
+    /// All listeners of a host.
+    pub(super) fn listeners_of(&self, host: HostId) -> Vec<ListenerKey> {
+        self.listeners
+            .iter()
+            .filter(|(_, listener)| listener.host == host)
+            .map(|(index, listener)| ListenerKey {
+                index: u32::try_from(index).unwrap_or(u32::MAX),
+                serial: listener.serial,
+            })
+            .collect()
+    }
+
+    /// Which listener a connection to `address` belongs to: the most exact one, and one
+    /// of them if several share the port.
+    fn find_listener(&mut self, host: HostId, address: SocketAddr) -> Option<ListenerKey> {
+        let places = self.listening.get(&(host, address.port()))?;
+        let rank = |place: &usize| {
+            let listener = &self.listeners[*place];
+            let bound = listener.binding.ip;
+            if bound == address.ip() {
+                2
+            } else if bound.is_unspecified() && bound.is_ipv4() == address.is_ipv4() {
+                1
+            } else {
+                i32::from(listener.binding.dual) - 1
+            }
+        };
+        let best = places.iter().map(rank).max().filter(|best| *best >= 0)?;
+        let equals: Vec<usize> = places
+            .iter()
+            .copied()
+            .filter(|place| rank(place) == best)
+            .collect();
+        let index = match equals[..] {
+            [only] => only,
+            _ => equals[self.rng.usize(..equals.len())],
+        };
+        Some(ListenerKey {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            serial: self.listeners[index].serial,
+        })
+    }
+
+    /// Somebody wants to connect.
+    pub(super) fn answer(&mut self, now: Nanos, to: EndKey, syn: &Outbound) {
+        let Some(connection) = self.connection_of(to.key) else {
+            return;
+        };
+        let [client, local] = connection.addresses;
+        let [Some(from), Some(host)] = connection.hosts else {
+            return;
+        };
+        let Some(key) = self.find_listener(host, local) else {
+            return self.transmit(now, to, Outbound::reset());
+        };
+        let segment = self.link(host, from).segment;
+        let Some(listener) = self.listener_mut(key) else {
+            return;
+        };
+        if listener.ready.len() + listener.half_open.len() > listener.backlog {
+            // As on Linux: who finds no room is not refused, but may try again.
+            let packet = Packet {
+                to,
+                sent: now,
+                segment: syn.clone(),
+            };
+            return self.lose(now, from, host, &packet);
+        }
+        listener.half_open.push(to);
+        let binding = Binding::connected(local.ip(), listener.binding.reuse);
+        let mut end = End::new(
+            host,
+            (local, client),
+            Owner::Backlog(key),
+            &listener.options,
+            segment,
+            now,
+        );
+        end.mapped = local.is_ipv4() && listener.address.is_ipv6();
+        end.binding = Some(binding);
+        end.outgoing.open_window(syn.edge);
+        self.machine_mut(host).ports.join(local.port(), binding);
+        if let Some(connection) = self.connection_mut(to.key) {
+            connection.ends[to.side as usize] = Some(end);
+        }
+        self.with_end(now, to, |end, out| end.greet(now, out));
+    }
+
+    /// The handshake is over: the connection may be accepted.
+    pub(super) fn enqueue(&mut self, end: EndKey) {
+        let Some(Owner::Backlog(key)) = self.end(end).map(|end| end.owner) else {
+            return;
+        };
+        let Some(listener) = self
+            .listeners
+            .get_mut(key.index as usize)
+            .filter(|listener| listener.serial == key.serial)
+        else {
+            return;
+        };
+        listener.half_open.retain(|waiting| *waiting != end);
+        listener.ready.push_back(end);
+        self.effects.wake(&mut listener.waker);
+    }
+
+    /// The handshake has failed.
+    pub(super) fn forget_half_open(&mut self, key: ListenerKey, end: EndKey) {
+        if let Some(listener) = self.listener_mut(key) {
+            listener.half_open.retain(|waiting| *waiting != end);
+        }
+    }
+}
+
+impl End {
+    /// An address as this end's socket calls it.
+    pub(super) fn shown(&self, address: SocketAddr) -> SocketAddr {
+        if self.mapped {
+            mapped(address)
+        } else {
+            address
+        }
+    }
+}

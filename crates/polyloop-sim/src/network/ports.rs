@@ -1,0 +1,140 @@
+//! Which ports of a host are in use, by what, and whether something else may have them
+//! too: the rules of Linux.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use super::errno::Errno;
+
+const FIRST: u16 = 32_768;
+const LAST: u16 = 60_999;
+
+/// What a socket that has a port says about sharing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, as in the system"
+)]
+pub(super) struct Binding {
+    pub(super) ip: IpAddr,
+    /// An IPv6 wildcard that takes IPv4 too.
+    pub(super) dual: bool,
+    /// `SO_REUSEADDR`.
+    pub(super) reuse: bool,
+    /// `SO_REUSEPORT`.
+    pub(super) share: bool,
+    pub(super) listening: bool,
+}
+
+impl Binding {
+    /// Of a connection: its port is shared with whatever does not ask for it.
+    pub(super) fn connected(ip: IpAddr, reuse: bool) -> Self {
+        Self {
+            ip,
+            dual: false,
+            reuse,
+            share: false,
+            listening: false,
+        }
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        if self.ip.is_ipv4() == other.ip.is_ipv4() {
+            return self.ip == other.ip || self.ip.is_unspecified() || other.ip.is_unspecified();
+        }
+        self.dual || other.dual
+    }
+
+    fn bears(&self, other: &Self) -> bool {
+        let either_listens = self.listening && other.listening;
+        let reused = self.reuse && other.reuse && !other.listening && !either_listens;
+        reused || (self.share && other.share) || !self.overlaps(other)
+    }
+}
+
+/// The ports of one host.
+#[derive(Debug)]
+pub(super) struct Ports {
+    used: BTreeMap<u16, Vec<(Binding, u32)>>,
+    /// Connections whose local port was asked for, since two of them may have it.
+    pairs: BTreeSet<(SocketAddr, SocketAddr)>,
+    next: u16,
+}
+
+impl Ports {
+    /// None in use; the first free one that is given out is drawn.
+    pub(super) fn new(rng: &mut fastrand::Rng) -> Self {
+        Self {
+            used: BTreeMap::new(),
+            pairs: BTreeSet::new(),
+            next: rng.u16(FIRST..=LAST),
+        }
+    }
+
+    /// A port that nothing uses. One that was let go of is not given out again soon.
+    pub(super) fn free(&mut self) -> Option<u16> {
+        for _ in FIRST..=LAST {
+            let port = self.next;
+            self.next = if port == LAST { FIRST } else { port + 1 };
+            if !self.used.contains_key(&port) {
+                return Some(port);
+            }
+        }
+        None
+    }
+
+    /// Whether `binding` may have the port beside those that have it.
+    pub(super) fn check(&self, port: u16, binding: &Binding) -> Result<(), Errno> {
+        let others = self.used.get(&port).map_or(&[][..], Vec::as_slice);
+        if others.iter().all(|(other, _)| binding.bears(other)) {
+            Ok(())
+        } else {
+            Err(Errno::AddrInUse)
+        }
+    }
+
+    /// Counts one more user of the port.
+    pub(super) fn join(&mut self, port: u16, binding: Binding) {
+        let users = self.used.entry(port).or_default();
+        match users.iter_mut().find(|(known, _)| *known == binding) {
+            Some((_, count)) => *count += 1,
+            None => users.push((binding, 1)),
+        }
+    }
+
+    /// Counts one less.
+    pub(super) fn leave(&mut self, port: u16, binding: &Binding) {
+        let Some(users) = self.used.get_mut(&port) else {
+            return;
+        };
+        if let Some(place) = users.iter().position(|(known, _)| known == binding) {
+            users[place].1 -= 1;
+            if users[place].1 == 0 {
+                users.swap_remove(place);
+            }
+        }
+        if users.is_empty() {
+            self.used.remove(&port);
+        }
+    }
+
+    /// Whether no other connection leads from `local` to `remote`.
+    pub(super) fn pair(&mut self, local: SocketAddr, remote: SocketAddr) -> Result<(), Errno> {
+        if self.pairs.insert((local, remote)) {
+            Ok(())
+        } else {
+            Err(Errno::AddrNotAvailable)
+        }
+    }
+
+    /// The connection is gone.
+    pub(super) fn unpair(&mut self, local: SocketAddr, remote: SocketAddr) {
+        self.pairs.remove(&(local, remote));
+    }
+
+    /// Nothing is in use any more.
+    pub(super) fn clear(&mut self) {
+        self.used.clear();
+        self.pairs.clear();
+    }
+}
