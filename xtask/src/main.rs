@@ -1,11 +1,12 @@
 //! `cargo xtask`: the tasks of this repository, without a tool to install.
 //!
 //! `demo` runs the main job, `test` everything that a change must pass, `matrix` the
-//! conformance suite on every loop. Each subcommand is a file of its own.
+//! conformance suite on every loop, `sim-demo` draws a simulated run. Each subcommand is a file of its own.
 
 mod demo;
 mod matrix;
 mod shell;
+mod sim_demo;
 mod test;
 
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ enum Task {
     Demo(demo::Options),
     /// Runs the conformance suite on every loop and shows behaviours by loops.
     Matrix(matrix::Options),
+    /// Runs a chat among simulated hosts, through a partition and a crash, and draws it.
+    SimDemo(sim_demo::Options),
     /// Runs formatting, clippy, docs and all tests, for each set of features.
     Test(test::Options),
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Demo(options) => demo::run(&options),
         Task::Matrix(options) => matrix::run(&options),
+        Task::SimDemo(options) => sim_demo::run(&options),
         Task::Test(options) => test::run(&options),
     };
     match outcome {

@@ -44,6 +44,18 @@ pub(super) fn span(length: Duration) -> String {
     )
 }
 
+/// The same, to three digits or so: for what is read in passing.
+pub(super) fn about(length: Duration) -> String {
+    let nanos = length.as_nanos();
+    let digits = nanos.checked_ilog10().unwrap_or(0);
+    // From a minute on, it is written in whole seconds anyhow.
+    let rounded = match 10_u128.checked_pow(digits.saturating_sub(2)) {
+        Some(unit) if length < Duration::from_secs(60) => (nanos + unit / 2) / unit * unit,
+        _ => nanos,
+    };
+    span(u64::try_from(rounded).map_or(length, Duration::from_nanos))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +76,20 @@ mod tests {
             (7_500_000_000_000, "2 h 5 min"),
         ] {
             assert_eq!(span(Duration::from_nanos(nanos)), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_read_in_passing_is_short() {
+        for (nanos, expected) in [
+            (0, "0 ns"),
+            (7, "7 ns"),
+            (806_435_482, "806 ms"),
+            (1_250_600, "1.25 ms"),
+            (999_999_999, "1 s"),
+            (7_500_000_000_000, "2 h 5 min"),
+        ] {
+            assert_eq!(about(Duration::from_nanos(nanos)), expected);
         }
     }
 }

@@ -327,6 +327,25 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_that_nobody_takes_ends_where_it_would_have_arrived() {
+        let mut trace = sample::exchange();
+        let last = trace.records.len() - 1;
+        let note = |at| {
+            let (host, text) = (sample::SERVER, "later".to_owned());
+            Record::new(trace.records[last].at + at, Event::Note { host, text })
+        };
+        let (arrival, later) = (Duration::from_micros(150), Duration::from_secs(5));
+        let notes = [note(arrival), note(later)];
+        trace.records.extend(notes);
+        let page = trace.diagram().to_string();
+        let svg = svg(&page);
+        let fin = marks(&svg, "nobody was there any more to take it")[0];
+        assert_eq!(fin.attribute("data-b"), Some(&*(last + 1).to_string()));
+        let ((_, to, _), (_, there, _)) = (line(fin), line(marks(&svg, "\nSYN to server")[0]));
+        assert!((to - there).abs() < 0.1, "{to} {there}");
+    }
+
+    #[test]
     fn connections_beyond_those_with_a_box_are_counted() {
         let mut trace = sample::exchange();
         for number in 10..110 {

@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use polyloop::sim::SimLoop;
-use polyloop::{
-    ClientService, CloseReason, Deferred, Failure, Lifecycle, Protocol, Resolver, Transport,
-};
+use polyloop::{ClientService, CloseReason, Deferred, Failure, Protocol, Resolver, Transport};
 use polyloop_examples::chat::Lines;
 
 /// Somebody in the chat: a host of that name, with a service that keeps the connection

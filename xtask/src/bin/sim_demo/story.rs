@@ -68,8 +68,7 @@ async fn story(sim: &Sim, members: &mut Vec<Member>) -> Result<(), Failure> {
                 .jitter(Duration::from_millis(60))
                 .bandwidth(Some(4_000))
                 .loss(0.1);
-            sim.set_link(&lp, "server", bad.clone());
-            sim.set_link("server", &lp, bad);
+            sim.link(&lp, "server", bad);
         }
         members.push(Member::join(lp, SERVER)?);
         clock.sleep(seconds(1)).await;
@@ -88,7 +87,8 @@ async fn story(sim: &Sim, members: &mut Vec<Member>) -> Result<(), Failure> {
     ana.says("bob?").await?;
     clock.sleep(seconds(4)).await;
     sim.heal("bob", "server");
-    clock.sleep(seconds(4)).await;
+    // TCP has grown patient meanwhile, and takes a while to try again.
+    clock.sleep(seconds(8)).await;
 
     // The server's machine lives on, so it answers with resets; then it is refused.
     sim.crash("server", Crash::Reset);
@@ -105,6 +105,7 @@ async fn story(sim: &Sim, members: &mut Vec<Member>) -> Result<(), Failure> {
     for member in [ana, bob, eve] {
         member.leave().await?;
     }
+    clock.sleep(seconds(1)).await;
     Ok(())
 }
 
@@ -125,4 +126,28 @@ fn check(members: &[Member]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tell;
+
+    #[test]
+    fn it_ends_well_under_any_seed_and_the_same_seed_is_the_same_run() {
+        for seed in 0..200 {
+            let told = tell(seed);
+            assert_eq!(
+                told.verdict,
+                Ok(()),
+                "seed {seed}:\n{}",
+                told.trace.last(60)
+            );
+            if seed % 20 == 0 {
+                assert!(
+                    tell(seed).trace == told.trace,
+                    "two runs of seed {seed} differ"
+                );
+            }
+        }
+    }
 }

@@ -17,9 +17,9 @@ use super::picture::{Fate, Mark, Picture, Shape};
 use crate::HostId;
 
 /// The time stands left of this.
-const GUTTER: f64 = 96.0;
+const GUTTER: f64 = 104.0;
 /// Where the first lifeline is.
-const FIRST: f64 = 190.0;
+const FIRST: f64 = 196.0;
 /// From one lifeline to the next.
 const APART: f64 = 260.0;
 /// Right of the last lifeline, for what stands beside it.
@@ -29,7 +29,7 @@ pub(super) const NAMES: f64 = 46.0;
 /// How many colours there are for connections.
 pub(super) const COLOURS: u64 = 10;
 /// Labels are cut to this; one sees the rest when pointing at them.
-const LABEL: usize = 36;
+const LABEL: usize = 40;
 /// Between two labels of the axis.
 const AXIS: f64 = 15.0;
 
@@ -286,7 +286,9 @@ fn arrow(from: f64, to: f64, fate: Fate, way: f64, colour: u64, label: &str) -> 
     let along = |part: f64| if own { from } else { from + (to - from) * part };
     let side = if to < from { -1.0 } else { 1.0 };
     let (start, end) = match fate {
-        Fate::Arrived => (along(0.0), along(1.0) - if own { 0.0 } else { side * 2.0 }),
+        Fate::Arrived | Fate::Ignored => {
+            (along(0.0), along(1.0) - if own { 0.0 } else { side * 2.0 })
+        }
         Fate::Lost => (along(0.0), along(0.55)),
         Fate::InFlight => (along(0.0), along(0.7)),
         Fate::SentBefore => (along(0.4), along(1.0) - side * 2.0),
@@ -295,7 +297,7 @@ fn arrow(from: f64, to: f64, fate: Fate, way: f64, colour: u64, label: &str) -> 
     let end_mark = if fate == Fate::Lost { "cross" } else { "head" };
     let class = match fate {
         Fate::Arrived | Fate::Lost => "way",
-        Fate::InFlight | Fate::SentBefore => "way open",
+        Fate::Ignored | Fate::InFlight | Fate::SentBefore => "way open",
     };
     // A segment to the host itself goes around.
     let bend = if own { 56.0 } else { 0.0 };

@@ -40,7 +40,7 @@ pub(super) struct Layout {
 /// The room that a mark needs above its first row.
 pub(super) fn room(mark: &Mark) -> f64 {
     match mark.shape {
-        Shape::Arrow { .. } => 17.0,
+        Shape::Arrow { .. } => 22.0,
         Shape::Tick { .. } => 7.0,
         Shape::Dot { .. } => 16.0,
         Shape::Flag { .. } => 24.0,
@@ -93,7 +93,7 @@ pub(super) fn lay_out(picture: &Picture) -> Layout {
             if wanted > GAP * 1.5 {
                 layout.gaps.push(Gap {
                     y: layout.height + step / 2.0,
-                    label: clock::span(passed),
+                    label: clock::about(passed),
                 });
             }
             layout.height += step;

@@ -33,14 +33,14 @@
     const three = (n) => String(n % 1000).padStart(3, "0");
     return `${Math.floor(micros / 1e6)}.${three(Math.floor(micros / 1000))} ${three(micros)}`;
   };
-  const span = (nanos) => {
+  const about = (nanos) => {
     const seconds = Math.floor(nanos / 1e9);
     if (seconds >= 60) {
       return [[Math.floor(seconds / 3600), "h"], [Math.floor(seconds / 60) % 60, "min"], [seconds % 60, "s"]]
         .filter(([count]) => count > 0).map((part) => part.join(" ")).join(" ");
     }
     const [size, name] = nanos >= 1e9 ? [1e9, "s"] : nanos >= 1e6 ? [1e6, "ms"] : nanos >= 1e3 ? [1e3, "µs"] : [1, "ns"];
-    return `${Number((nanos / size).toFixed(3))} ${name}`;
+    return `${Number((nanos / size).toPrecision(3))} ${name}`;
   };
 
   // The same rules as the file was written by, for the rows that are left.
@@ -65,7 +65,7 @@
       if (wanted > gap * 1.5) {
         const group = make("g", { transform: `translate(0,${y + step / 2})` });
         group.append(make("line", { x1: gutter, x2: width - 12, y1: 0, y2: 0 }),
-          make("text", { x: gutter - 12, y: 3.5 }, `\u22ee ${span(passed)}`));
+          make("text", { x: gutter - 12, y: 3.5 }, `\u22ee ${about(passed)}`));
         gaps.append(group);
       }
       y += step;

@@ -100,13 +100,13 @@ fn controls(picture: &Picture) -> String {
         html += "<fieldset id=\"connections\"><legend>connections</legend>\
              <input id=\"only\" type=\"text\" size=\"12\" placeholder=\"all: or 1, 4-9\" \
              aria-label=\"only these connections\">";
-        for (id, connection) in picture.connections.iter().take(BOXES) {
+        for (id, words) in picture.connections.iter().take(BOXES) {
             let _ = write!(
                 html,
                 "<label class=\"k{}\" title=\"{}\"><input type=\"checkbox\" \
                  data-connection=\"{}\" checked><b></b>{id}</label>",
                 id.0 % COLOURS,
-                escape(&connection.words),
+                escape(words),
                 id.0,
             );
         }

@@ -14,6 +14,8 @@ use crate::HostId;
 pub(super) enum Fate {
     Arrived,
     Lost,
+    /// It got there, and there was nobody any more to take it.
+    Ignored,
     /// Still on its way, or held, when the trace ends.
     InFlight,
     /// It was sent before the trace begins.
@@ -58,11 +60,17 @@ pub(super) struct Mark {
     pub(super) details: String,
 }
 
-/// A connection that is in the picture.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Connection {
-    /// Between which hosts, as far as known.
-    pub(super) words: String,
+impl Mark {
+    /// The hosts that it touches.
+    fn hosts(&self) -> impl Iterator<Item = HostId> + use<> {
+        let (one, other) = match self.shape {
+            Shape::Arrow { from, to, .. } => (Some(from), Some(to)),
+            Shape::Dot { host } | Shape::Flag { host } | Shape::Tick { host } => (Some(host), None),
+            Shape::Band { host, peer } => (Some(host), peer),
+            Shape::Stroke { host, peer } => (host, peer),
+        };
+        one.into_iter().chain(other)
+    }
 }
 
 pub(super) struct Picture {
@@ -71,7 +79,8 @@ pub(super) struct Picture {
     /// When each row is.
     pub(super) rows: Vec<Duration>,
     pub(super) marks: Vec<Mark>,
-    pub(super) connections: BTreeMap<ConnectionId, Connection>,
+    /// The connections, with what is known about their ends.
+    pub(super) connections: BTreeMap<ConnectionId, String>,
 }
 
 /// What tells one segment on its way from another.
@@ -85,23 +94,37 @@ impl Picture {
             flying: BTreeMap::new(),
             lasting: Vec::new(),
             ticks: BTreeMap::new(),
+            connecting: BTreeMap::new(),
         };
-        let mut hosts = BTreeSet::new();
-        let mut connections: BTreeMap<ConnectionId, Connection> = BTreeMap::new();
+        let mut connections: BTreeMap<ConnectionId, String> = BTreeMap::new();
         for (row, record) in trace.records.iter().enumerate() {
-            hosts.extend(hosts_of(&record.event));
             if let Some(id) = describe(trace, &record.event).connection {
-                let connection = connections.entry(id).or_default();
-                if connection.words.is_empty() {
-                    connection.words = between(trace, &record.event).unwrap_or_default();
+                let words = connections.entry(id).or_default();
+                if words.is_empty() {
+                    *words = between(trace, &record.event).unwrap_or_default();
                 }
             }
             drawer.draw(row, record);
         }
+        let mut marks = drawer.into_marks();
+        // A host that does nothing but wait for the others needs no lifeline, unless it is
+        // all there is.
+        let is_tick = |mark: &Mark| matches!(mark.shape, Shape::Tick { .. });
+        let others: BTreeSet<HostId> = marks
+            .iter()
+            .filter(|mark| !is_tick(mark))
+            .flat_map(Mark::hosts)
+            .collect();
+        let hosts = if others.is_empty() {
+            marks.iter().flat_map(Mark::hosts).collect()
+        } else {
+            marks.retain(|mark| mark.hosts().all(|host| others.contains(&host)));
+            others
+        };
         Self {
             hosts: hosts.into_iter().collect(),
             rows: trace.records.iter().map(|record| record.at).collect(),
-            marks: drawer.marks(),
+            marks,
             connections,
         }
     }
@@ -127,28 +150,6 @@ fn between(trace: &Trace, event: &Event) -> Option<String> {
     }
 }
 
-fn hosts_of(event: &Event) -> impl Iterator<Item = HostId> {
-    let (one, other) = match event {
-        Event::Sent { from, to, .. }
-        | Event::Arrived { from, to, .. }
-        | Event::Lost { from, to, .. } => (Some(*from), Some(*to)),
-        Event::Fault { host, peer, .. } => (*host, *peer),
-        Event::TaskSpawned { host, .. }
-        | Event::TaskPolled { host, .. }
-        | Event::TaskEnded { host, .. }
-        | Event::TimerFired { host }
-        | Event::Thread { host, .. }
-        | Event::Listening { host, .. }
-        | Event::ListenerClosed { host, .. }
-        | Event::Connecting { host, .. }
-        | Event::Established { host, .. }
-        | Event::Closed { host, .. }
-        | Event::Note { host, .. } => (Some(*host), None),
-        Event::ConnectFailed { .. } => (None, None),
-    };
-    one.into_iter().chain(other)
-}
-
 /// Draws record after record, and remembers what is not over yet.
 struct Drawer<'a> {
     trace: &'a Trace,
@@ -159,6 +160,8 @@ struct Drawer<'a> {
     lasting: Vec<usize>,
     /// The stroke that a host's next turn adds to.
     ticks: BTreeMap<(HostId, Kind), usize>,
+    /// Who began each connection.
+    connecting: BTreeMap<ConnectionId, HostId>,
 }
 
 impl Drawer<'_> {
@@ -183,6 +186,9 @@ impl Drawer<'_> {
                 ..
             } => {
                 let key = (*connection, *from, *to, *segment);
+                if *segment == Segment::Syn {
+                    self.connecting.insert(*connection, *from);
+                }
                 self.flying
                     .entry(key)
                     .or_default()
@@ -234,16 +240,21 @@ impl Drawer<'_> {
                 );
             }
             Event::ConnectFailed { connection, reason } => {
-                // The record names no host; the connect's own mark does.
-                let host = self.marks.iter().rev().find_map(|mark| match mark.shape {
-                    Shape::Dot { host } if mark.connection == Some(*connection) => Some(host),
-                    Shape::Arrow { from, .. } if mark.connection == Some(*connection) => Some(from),
-                    _ => None,
-                });
-                if let Some(host) = host {
+                // The record names no host.
+                if let Some(host) = self.connecting.get(connection).copied() {
                     let label = format!("{connection} connect failed: {reason}");
                     self.add(row, record, Kind::States, Shape::Dot { host }, label);
                 }
+            }
+            Event::Connecting {
+                connection,
+                host,
+                to,
+                ..
+            } => {
+                self.connecting.insert(*connection, *host);
+                let label = format!("{connection} connects to {to}");
+                self.add(row, record, Kind::States, Shape::Dot { host: *host }, label);
             }
             other => {
                 let described = describe(self.trace, other);
@@ -259,11 +270,31 @@ impl Drawer<'_> {
     }
 
     /// The marks, those that still last drawn to the end.
-    fn marks(mut self) -> Vec<Mark> {
-        let end = self.trace.records.len().saturating_sub(1);
-        let flying = std::mem::take(&mut self.flying).into_values().flatten();
-        for index in flying.chain(std::mem::take(&mut self.lasting)) {
+    fn into_marks(mut self) -> Vec<Mark> {
+        let records = &self.trace.records;
+        let end = records.len().saturating_sub(1);
+        for index in self.lasting {
             self.marks[index].until = end;
+        }
+        for index in self.flying.into_values().flatten() {
+            let mark = &mut self.marks[index];
+            mark.until = end;
+            let Event::Sent {
+                from,
+                to,
+                arrives: Some(arrives),
+                ..
+            } = records[mark.row].event
+            else {
+                continue;
+            };
+            let arrival = records.partition_point(|record| record.at < arrives);
+            if arrival < end {
+                mark.until = arrival.max(mark.row);
+                let fate = Fate::Ignored;
+                mark.shape = Shape::Arrow { from, to, fate };
+                mark.details += "\nnobody was there any more to take it";
+            }
         }
         self.marks
     }
