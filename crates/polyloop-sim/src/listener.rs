@@ -38,7 +38,7 @@ impl Listener for SimTcpListener {
                 network.poll_accept(now, self.id, cx.waker())
             });
         let (socket, peer) = ready!(accepted)?;
-        let stream = SimTcpStream::new(Socket::new(self.sim.clone(), socket))?;
+        let stream = SimTcpStream::new(Socket::new(self.sim.clone(), socket), peer)?;
         Poll::Ready(Ok((stream, peer)))
     }
 

@@ -83,10 +83,13 @@ pub struct SimTcpStream {
 }
 
 impl SimTcpStream {
-    pub(crate) fn new(socket: Socket) -> io::Result<Self> {
+    /// A connected socket; `peer` is the other end where the socket does not know it any
+    /// more, because it was reset already.
+    pub(crate) fn new(socket: Socket, peer: SocketAddr) -> io::Result<Self> {
         let id = socket.id;
         let (local, peer) = socket.sim.with_network(|network, _| {
-            io::Result::Ok((network.local_address(id)?, network.peer_address(id)?))
+            let peer = network.peer_address(id).unwrap_or(peer);
+            io::Result::Ok((network.local_address(id)?, peer))
         })?;
         Ok(Self {
             socket,

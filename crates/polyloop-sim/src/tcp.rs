@@ -39,7 +39,7 @@ impl Tcp for SimLoop {
             address,
         }
         .await?;
-        SimTcpStream::new(socket)
+        SimTcpStream::new(socket, address)
     }
 
     fn bind_tcp(&self, address: SocketAddr, options: &ListenOptions) -> io::Result<SimTcpListener> {

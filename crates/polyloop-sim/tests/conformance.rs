@@ -1,16 +1,88 @@
-//! The conformance suite in a simulation.
+//! The conformance suite in simulations: once as everywhere, and under many seeds with
+//! each of the schedulers.
 
-use std::time::Duration;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use polyloop_sim::{Sim, SimLoop};
+use polyloop_conformance::{Capability, Runner, Status};
+use polyloop_sim::{Scheduler, Sim, SimLoop};
 
-/// Some checks use threads of their own, which the simulation has to wait for; and
-/// some work waits on its thread in ways that it can't see.
-fn sim() -> SimLoop {
+fn simulation(seed: u64, scheduler: Scheduler) -> SimLoop {
     Sim::builder()
+        .seed(seed)
+        .scheduler(scheduler)
+        // Some checks use threads of their own, which the simulation has to wait for.
         .patience(Duration::from_secs(10))
+        // And some work waits on its thread in ways that it can't see.
         .thread_grace(Duration::from_millis(30))
         .build_loop()
 }
 
-polyloop_conformance::suite!(sim, super::sim, lacks: [SystemSockets]);
+polyloop_conformance::suite!(
+    sim,
+    || super::simulation(0, super::Scheduler::Random),
+    lacks: [SystemSockets]
+);
+
+#[test]
+fn every_check_passes_under_fifty_seeds_and_each_scheduler() {
+    const SEEDS: u64 = 50;
+    const DEADLINE: Duration = Duration::from_secs(280);
+
+    let begun = Instant::now();
+    let next = AtomicU64::new(0);
+    let failures = Mutex::new(Vec::new());
+    let workers = thread::available_parallelism().map_or(2, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= SEEDS || begun.elapsed() > DEADLINE {
+                        break;
+                    }
+                    let found = failures_of(seed);
+                    failures.lock().unwrap().extend(found);
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(
+        failures.is_empty(),
+        "{} failures:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert!(
+        begun.elapsed() <= DEADLINE,
+        "{} of {SEEDS} seeds were begun within {DEADLINE:?}",
+        next.into_inner().min(SEEDS)
+    );
+}
+
+fn failures_of(seed: u64) -> Vec<String> {
+    let all = Scheduler::ALL;
+    let scheduler = all[usize::try_from(seed).unwrap() % all.len()];
+    let name = format!("seed {seed}, {scheduler}");
+    let outcomes = Runner::new(&name, move || simulation(seed, scheduler))
+        .lacking(&[Capability::SystemSockets])
+        .run_all();
+    assert!(
+        outcomes
+            .iter()
+            .any(|outcome| outcome.status == Status::Pass)
+    );
+    outcomes
+        .into_iter()
+        .filter_map(|outcome| match outcome.status {
+            Status::Fail(why) => Some(format!(
+                "{name}: {}: {}\n    {why}",
+                outcome.id, outcome.text
+            )),
+            _ => None,
+        })
+        .collect()
+}

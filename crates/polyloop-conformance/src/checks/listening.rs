@@ -4,7 +4,8 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use polyloop_core::{
-    Endpoint, ListenError, ListenOptions, Loop as _, MainLoop, Promise, TcpOptions,
+    Endpoint, ListenError, ListenOptions, Listener as _, Loop as _, MainLoop, Promise, Tcp as _,
+    TcpOptions,
 };
 
 use crate::fault::{Verdict, ensure, ensure_eq};
@@ -44,7 +45,8 @@ pub fn serv_02<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
 /// free both are.
 pub fn serv_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
-        let taken = TcpListener::bind((Ipv6Addr::LOCALHOST, 0))?;
+        let options = ListenOptions::new();
+        let taken = lp.bind_tcp((Ipv6Addr::LOCALHOST, 0).into(), &options)?;
         let port = taken.local_addr()?.port();
         let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
@@ -58,10 +60,11 @@ pub fn serv_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             Err(ListenError::InUse { address, .. }) => ensure_eq!(address, v6, "the culprit"),
             other => ensure!(false, "with one address taken it gave {other:?}"),
         }
-        let free = TcpListener::bind(v4);
+        let free = lp.bind_tcp(v4, &options);
         ensure!(
             free.is_ok(),
-            "the other address is still listened on: {free:?}"
+            "the other address is still listened on: {:?}",
+            free.err()
         );
         drop((free, taken));
         let server = serve().await?;

@@ -127,6 +127,11 @@ pub fn serv_08<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
         let answers = Journal::new();
         let both = pair(&lp, Probe::echo(&Journal::new()), Probe::new(&answers)).await?;
+        // One that was not accepted yet is none of its connections.
+        until(&lp, "the connection at the server", || {
+            both.server.connection_count() == 1
+        })
+        .await?;
         both.server.close();
         both.server.close();
         both.server.closed().await;

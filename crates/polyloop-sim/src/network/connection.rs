@@ -89,11 +89,12 @@ impl Network {
             (Phase::Connecting, Kind::SynAck) => {
                 end.establish(now);
                 end.outgoing.open_window(segment.edge);
-                end.alarms.ack = now;
                 self.effects
                     .wake(&mut end_of(&mut self.connections, to).writer);
                 self.established(now, to);
-                self.arm(to);
+                // Before the program can do anything: what it resets has been a
+                // connection for its peer, too.
+                self.with_end(now, to, |end, out| end.acknowledge(out));
             }
             (Phase::Answering, Kind::Syn) => {
                 self.with_end(now, to, |end, out| end.greet(now, out));
