@@ -17,6 +17,12 @@ pub(super) fn mapped(address: SocketAddr) -> SocketAddr {
     }
 }
 
+/// Whether an address stands for all hosts of a network: no stream leads there.
+pub(super) fn is_broadcast(address: IpAddr) -> bool {
+    const LOOPBACK: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
+    matches!(address, IpAddr::V4(v4) if v4.is_broadcast() || v4 == LOOPBACK)
+}
+
 /// Where a connect to "any" address goes.
 pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {

@@ -17,6 +17,7 @@ pub(super) enum Errno {
     Reset,
     TimedOut,
     TooManyFiles,
+    Unreachable,
 }
 
 impl Errno {
@@ -34,6 +35,7 @@ impl Errno {
             Self::Reset => libc::ECONNRESET,
             Self::TimedOut => libc::ETIMEDOUT,
             Self::TooManyFiles => libc::EMFILE,
+            Self::Unreachable => libc::ENETUNREACH,
         }
     }
 
@@ -52,6 +54,7 @@ impl Errno {
             Self::Reset => 10054,
             Self::TimedOut => 10060,
             Self::TooManyFiles => 10024,
+            Self::Unreachable => 10051,
         }
     }
 
@@ -69,6 +72,7 @@ impl Errno {
             Self::Reset => "connection reset",
             Self::TimedOut => "timed out",
             Self::TooManyFiles => "too many open files",
+            Self::Unreachable => "network unreachable",
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use polyloop_core::TcpOptions;
 
-use super::address::{reachable, unmapped};
+use super::address::{is_broadcast, reachable, unmapped};
 use super::connection::Connection;
 use super::end::{End, Owner, Phase};
 use super::errno::Errno;
@@ -41,6 +41,9 @@ impl Network {
             .map_err(|errno| ConnectFailure::Other(errno.into()))?;
         let (remote, mapped) = unmapped(address);
         let remote = reachable(remote);
+        if is_broadcast(remote.ip()) {
+            return Err(ConnectFailure::Other(Errno::Unreachable.into()));
+        }
         let start = self.start_of(host, address, remote, options.local_address)?;
         let to_host = self.route(host, remote.ip());
         if start.local.ip().is_loopback() && to_host != Some(host) {
