@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, TryLockError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use async_task::{Builder as TaskBuilder, Runnable};
@@ -271,7 +271,9 @@ impl MainBackend for SimLoop {
     }
 
     fn refuses_to_block(&self) -> Option<String> {
-        self.shared().driving.try_lock().is_err().then(|| {
+        // A run that ended with a panic has poisoned the lock, and is over all the same.
+        let driving = self.shared().driving.try_lock();
+        matches!(driving, Err(TryLockError::WouldBlock)).then(|| {
             "its simulation is being run already, by another thread or by whoever called this; \
              spawn on the loop instead"
                 .to_owned()
