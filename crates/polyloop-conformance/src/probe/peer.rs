@@ -113,10 +113,14 @@ pub enum End {
 
 /// Everything that comes, and how it ends.
 pub async fn read_all<S: Stream>(stream: &mut S) -> (Vec<u8>, End) {
-    let mut data = Vec::new();
-    let end = match stream.read_to_end(&mut data).await {
-        Ok(_) => End::Eof,
-        Err(error) => End::Error(error.kind()),
+    // Not `read_to_end`, which without optimisation takes its time to clear its buffer.
+    let (mut data, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
+    let end = loop {
+        match stream.read(&mut piece).await {
+            Ok(0) => break End::Eof,
+            Ok(len) => data.extend_from_slice(&piece[..len]),
+            Err(error) => break End::Error(error.kind()),
+        }
     };
     (data, end)
 }
