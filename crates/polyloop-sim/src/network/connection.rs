@@ -246,6 +246,10 @@ impl Network {
         }
         if self.machine(host).paused {
             self.machine_mut(host).frozen_timers.push(at);
+            if let Some(end) = self.end_mut(at) {
+                // Until it goes on, it needs no other entry.
+                end.alarms.queued = 0;
+            }
             return;
         }
         let keepalive_due = self.end(at).is_some_and(|end| end.alarms.keepalive <= now);
