@@ -103,7 +103,7 @@ impl Network {
                 end.alarms.ack = now;
                 self.arm(to);
             }
-            (Phase::Connecting, _) | (Phase::Answering, Kind::SynAck) | (Phase::Ended, _) => {}
+            (Phase::Connecting | Phase::Ended, _) | (Phase::Answering, Kind::SynAck) => {}
             (Phase::Answering, _) => {
                 end.establish(now);
                 self.established(now, to);

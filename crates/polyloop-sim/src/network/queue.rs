@@ -141,7 +141,7 @@ fn lane(end: EndKey) -> u64 {
     end.key.id.0 << 1 | end.side as u64
 }
 
-/// Scatters the bits of a number (the finalizer of SplitMix64).
+/// Scatters the bits of a number (the finalizer of `SplitMix64`).
 fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,5 +1,10 @@
 //! Tests of the network by itself, driven by hand.
 
+#![expect(
+    clippy::unchecked_time_subtraction,
+    reason = "time that runs backwards is a reason to panic here"
+)]
+
 mod actor;
 mod basics;
 mod buffers;

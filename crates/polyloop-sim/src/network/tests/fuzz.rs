@@ -54,7 +54,7 @@ fn some_options(rng: &mut fastrand::Rng, link: &Link) -> TcpOptions {
 fn some_faults(rig: &mut Rig, rng: &mut fastrand::Rng, a: HostId, b: HostId) {
     for _ in 0..rng.usize(0..4) {
         let begins = Duration::from_millis(rng.u64(0..2_000));
-        let ends = begins + Duration::from_millis(rng.u64(0..20_000));
+        let ends = begins + Duration::from_millis(rng.u64(0..5_000));
         let (from, to) = if rng.bool() { (a, b) } else { (b, a) };
         match rng.u8(0..4) {
             0 => {
