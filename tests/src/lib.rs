@@ -8,6 +8,8 @@ mod child;
 mod deadline;
 pub mod guide_loop;
 mod recorder;
+#[cfg(feature = "simulated")]
+pub mod simulated;
 
 pub use child::{Child, client_program};
 pub use deadline::{block_on_plain, on_each_loop, on_each_real_loop, within_deadline};

@@ -1,0 +1,194 @@
+//! A chat under way: everybody hears everybody, in order, whatever the network does.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf};
+use polyloop::sim::SimLoop;
+use polyloop_core::{
+    Failure, Promise as _, Resolve as _, Spawner as _, Stream, Tcp as _, TcpOptions, Timers as _,
+};
+
+use super::World;
+
+/// Runs a chat on the server that `serve` starts, and checks what was heard:
+///
+/// * nothing is lost on a connection that lasts;
+/// * what one says is heard in the order it was said, once, by everybody;
+/// * two listeners hear the lines of others in the same order.
+pub async fn chat(
+    world: &mut World,
+    lines: usize,
+    serve: impl AsyncFnOnce(&SimLoop) -> Result<SocketAddr, Failure>,
+) -> Result<(), Failure> {
+    let port = serve(&world.server).await?.port();
+    let chat = Arc::new(Chat {
+        port,
+        lines,
+        lasting: world.lasting(),
+        present: Mutex::default(),
+        heard: world.clients.iter().map(|_| Mutex::default()).collect(),
+    });
+    let talking: Vec<_> = (world.clients.iter().enumerate())
+        .map(|(number, lp)| {
+            let random = world.random.fork();
+            lp.spawn(talk(lp.clone(), number, chat.clone(), random))
+        })
+        .collect();
+    let trouble = world.make_trouble();
+    for (number, talk) in talking.into_iter().enumerate() {
+        if chat.lasting.contains(&number) {
+            talk.await??;
+        } else {
+            // Its host goes, and its task with it.
+            drop(talk.await);
+        }
+    }
+    trouble.await?;
+    chat.judge()
+}
+
+/// What the clients of one chat know together.
+struct Chat {
+    port: u16,
+    lines: usize,
+    /// Those whose hosts do not crash.
+    lasting: Vec<usize>,
+    present: Mutex<BTreeSet<usize>>,
+    /// What each client has heard, in the order it came.
+    heard: Vec<Mutex<Vec<Line>>>,
+}
+
+/// Number `number` of what `speaker` said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    speaker: usize,
+    number: usize,
+}
+
+/// One client.
+async fn talk(
+    lp: SimLoop,
+    me: usize,
+    chat: Arc<Chat>,
+    mut random: fastrand::Rng,
+) -> Result<(), Failure> {
+    let address = lp.resolve("server", chat.port).await?[0];
+    let stream = lp.connect_tcp(address, &TcpOptions::default()).await?;
+    let (reader, mut writer) = stream.split();
+    writer.write_all(format!("c{me}\n").as_bytes()).await?;
+    let listening = lp.spawn(listen(reader, me, chat.clone()));
+    // What is said before somebody is in is none of theirs.
+    while !chat.all_present() {
+        lp.sleep(TICK).await;
+    }
+    for number in 0..chat.lines {
+        writer.write_all(format!("{number}\n").as_bytes()).await?;
+        if random.bool() {
+            lp.sleep(Duration::from_millis(random.u64(0..30))).await;
+        }
+    }
+    // And who leaves hears no more.
+    while !chat.has_heard_all(me) {
+        if listening.is_done() {
+            break;
+        }
+        lp.sleep(TICK).await;
+    }
+    writer.close().await?;
+    listening.await?
+}
+
+const TICK: Duration = Duration::from_millis(50);
+
+async fn listen(
+    mut reader: ReadHalf<impl Stream>,
+    me: usize,
+    chat: Arc<Chat>,
+) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    let mut buffer = [0; 512];
+    loop {
+        let count = reader.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        text.extend_from_slice(&buffer[..count]);
+        while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+            let line = String::from_utf8(text.drain(..=end).collect()).map_err(Failure::new)?;
+            if line.starts_with("* welcome") {
+                lock(&chat.present).insert(me);
+            } else if !line.starts_with('*') {
+                lock(&chat.heard[me]).push(parse(line.trim_end())?);
+            }
+        }
+    }
+}
+
+impl Chat {
+    fn all_present(&self) -> bool {
+        let present = lock(&self.present);
+        self.lasting.iter().all(|client| present.contains(client))
+    }
+
+    /// From those that last; of the others nobody knows how much came through.
+    fn has_heard_all(&self, me: usize) -> bool {
+        let heard = lock(&self.heard[me]);
+        let lasting = |line: &&Line| self.lasting.contains(&line.speaker);
+        heard.iter().filter(lasting).count() >= (self.lasting.len() - 1) * self.lines
+    }
+
+    fn judge(&self) -> Result<(), Failure> {
+        for &me in &self.lasting {
+            let heard = lock(&self.heard[me]).clone();
+            for speaker in (0..self.heard.len()).filter(|speaker| *speaker != me) {
+                let numbers: Vec<usize> = (heard.iter())
+                    .filter(|line| line.speaker == speaker)
+                    .map(|line| line.number)
+                    .collect();
+                let in_order = numbers.iter().copied().eq(0..numbers.len());
+                let all = !self.lasting.contains(&speaker) || numbers.len() == self.lines;
+                if !in_order || !all {
+                    return Err(Failure::message(format!(
+                        "c{me} heard {numbers:?} from c{speaker}, who said 0 to {}",
+                        self.lines - 1
+                    )));
+                }
+            }
+        }
+        for (&one, &other) in self.lasting.iter().zip(self.lasting.iter().skip(1)) {
+            let third = |line: &Line| {
+                ![one, other].contains(&line.speaker) && self.lasting.contains(&line.speaker)
+            };
+            let order = |me: usize| -> Vec<Line> {
+                lock(&self.heard[me])
+                    .iter()
+                    .copied()
+                    .filter(third)
+                    .collect()
+            };
+            if order(one) != order(other) {
+                return Err(Failure::message(format!(
+                    "c{one} and c{other} heard the others in different orders"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse(line: &str) -> Result<Line, Failure> {
+    let parsed = line
+        .strip_prefix('c')
+        .and_then(|line| line.split_once(": "))
+        .and_then(|(speaker, number)| Some((speaker.parse().ok()?, number.parse().ok()?)));
+    let (speaker, number) =
+        parsed.ok_or_else(|| Failure::message(format!("{line:?} is nothing that was said")))?;
+    Ok(Line { speaker, number })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
