@@ -14,7 +14,7 @@
 //!   half of an answer for all of it.
 //! * **Nothing before the target is there.** A client is not read from until then, so
 //!   its data waits in its own buffers. If the target can't be reached, the client's
-//!   connection is closed.
+//!   connection is reset: to end it cleanly would be an answer, an empty one.
 
 mod link;
 mod side;

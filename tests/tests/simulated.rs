@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polyloop::sim::{Builder, Counterexample, Seeds, Sim, SimLoop};
-use polyloop_core::{Endpoint, Failure, ListenOptions, Loop as _, WriteLimits};
+use polyloop_core::{Endpoint, Failure, ListenOptions, Loop as _, TcpOptions, WriteLimits};
 use polyloop_examples::chat::{self, ChatOptions, Room};
 use polyloop_examples::kv::{self, KvOptions};
 use polyloop_examples::proxy;
@@ -79,7 +79,9 @@ fn an_unordered_broadcast_is_found() {
 
 /// Small, so that the replies of a few requests are too many for once.
 fn narrow() -> ListenOptions {
-    ListenOptions::new().write_limits(WriteLimits::with_high(4096))
+    ListenOptions::new()
+        .write_limits(WriteLimits::with_high(4096))
+        .tcp(TcpOptions::new().send_buffer_size(Some(4096)))
 }
 
 async fn right_kv(lp: &SimLoop) -> Result<SocketAddr, Failure> {
@@ -120,16 +122,18 @@ fn a_lost_wake_up_is_found() {
 
 async fn right_proxy(lp: &SimLoop, setting: Setting) -> Result<SocketAddr, Failure> {
     let sides = proxy::sides(lp, setting.target, setting.connect, setting.stats);
-    let options = ListenOptions::new().write_limits(setting.limits);
-    let server = lp.serve_with(setting.listen, options, sides).await?;
+    let server = lp
+        .serve_with(setting.listen, setting.accepted, sides)
+        .await?;
     Ok(server.local_addr())
 }
 
 async fn impatient_proxy(lp: &SimLoop, setting: Setting) -> Result<SocketAddr, Failure> {
     let mut sides = proxy::sides(lp, setting.target, setting.connect, setting.stats);
-    let options = ListenOptions::new().write_limits(setting.limits);
     let factory = move || Resumes::only_when_empty(sides());
-    let server = lp.serve_with(setting.listen, options, factory).await?;
+    let server = lp
+        .serve_with(setting.listen, setting.accepted, factory)
+        .await?;
     Ok(server.local_addr())
 }
 

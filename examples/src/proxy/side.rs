@@ -58,7 +58,8 @@ impl<L: Loop> Dialer<L> {
         if let Err(error) = connected {
             let context = format!("no way to forward {}", client.peer_addr());
             self.lp.report(&context, &Failure::new(error));
-            client.close();
+            // A clean end would be an answer: an empty one.
+            client.abort();
         }
     }
 }

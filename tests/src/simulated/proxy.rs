@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use polyloop::sim::SimLoop;
 use polyloop_core::{
-    ConnectOptions, Endpoint, Failure, Promise as _, Resolve as _, Spawner as _, Tcp as _, TcpOptions,
-    Timers as _, WriteLimits,
+    ConnectOptions, Endpoint, Failure, ListenOptions, Promise as _, Resolve as _, Spawner as _,
+    Tcp as _, TcpOptions, Timers as _, WriteLimits,
 };
 use polyloop_examples::echo;
 use polyloop_examples::proxy::{ProxyStats, READ_AHEAD};
@@ -25,8 +25,8 @@ pub struct Setting {
     pub listen: Endpoint,
     /// Where to forward to.
     pub target: Endpoint,
-    /// The watermarks of the accepted sides.
-    pub limits: WriteLimits,
+    /// The options of the accepted sides.
+    pub accepted: ListenOptions,
     /// How the target is connected.
     pub connect: ConnectOptions,
     /// Where to keep the accounts.
@@ -53,12 +53,16 @@ pub async fn proxy(
 
     let high = 1 << world.random.u32(10..16);
     let limits = WriteLimits::with_high(high);
+    // Or the system would take everything, and the proxy never had to hold any of it.
+    let narrow = TcpOptions::new().send_buffer_size(Some(1 << world.random.u32(11..15)));
     let stats = Arc::new(ProxyStats::default());
     let setting = Setting {
         listen: Endpoint::every_interface(8080),
         target: Endpoint::tcp(format!("client{}", clients.len()), 7),
-        limits,
-        connect: ConnectOptions::new().write_limits(limits),
+        accepted: ListenOptions::new()
+            .write_limits(limits)
+            .tcp(narrow.clone()),
+        connect: ConnectOptions::new().write_limits(limits).tcp(narrow),
         stats: stats.clone(),
     };
     let port = serve(&world.server, setting).await?.port();

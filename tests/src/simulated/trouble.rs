@@ -69,7 +69,7 @@ impl World {
         };
         let doomed = self.doomed;
         let timers = lp.clone();
-        let task = lp.spawn(async move {
+        lp.spawn(async move {
             for _ in 0..partitions {
                 timers
                     .sleep(Duration::from_millis(random.u64(0..1500)))
@@ -92,7 +92,6 @@ impl World {
                 };
                 sim.crash(&*names[doomed], how);
             }
-        });
-        task
+        })
     }
 }
