@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, TryLockError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use async_task::{Builder as TaskBuilder, Runnable};
@@ -271,7 +271,11 @@ impl MainBackend for SimLoop {
     }
 
     fn refuses_to_block(&self) -> Option<String> {
-        self.shared().driving.try_lock().is_err().then(|| {
+        let taken = matches!(
+            self.shared().driving.try_lock(),
+            Err(TryLockError::WouldBlock)
+        );
+        taken.then(|| {
             "its simulation is being run already, by another thread or by whoever called this; \
              spawn on the loop instead"
                 .to_owned()
