@@ -146,6 +146,12 @@ impl Network {
         self.effects.move_to(into);
     }
 
+    /// Draws one place of so many; the same on machines of 32 and of 64 bits.
+    fn pick(&mut self, places: usize) -> usize {
+        let drawn = self.rng.u64(..places.max(1) as u64);
+        usize::try_from(drawn).unwrap_or(0)
+    }
+
     /// When something happens next. It may be now, also right after `advance`.
     pub(crate) fn next_event(&self) -> Option<Duration> {
         self.queue.next().map(duration)

@@ -312,11 +312,7 @@ impl Network {
     pub(super) fn happen(&mut self, now: Nanos, due: super::queue::Due) {
         use super::queue::Due;
         match due {
-            Due::Packet(place) => {
-                if let Some(packet) = self.queue.take_packet(place) {
-                    self.arrive(now, packet);
-                }
-            }
+            Due::Packet(packet) => self.arrive(now, packet),
             Due::Timer(end) => self.on_timer(now, end),
             Due::Reset(key) => self.reset_both(now, key),
             Due::Fault(place) => self.on_planned(now, place),

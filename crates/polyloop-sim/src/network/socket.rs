@@ -208,7 +208,7 @@ impl Network {
         }
         if end.incoming.unread() > 0 {
             let read = end.incoming.read(buffer);
-            end.made_room(nanos(now));
+            end.was_read(nanos(now));
             self.arm(socket.0);
             return Poll::Ready(Ok(read));
         }
