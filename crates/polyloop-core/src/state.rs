@@ -173,6 +173,7 @@ impl LoopState {
     /// dropped now, and nothing can be spawned until [`revive`](Self::revive). For a
     /// backend that simulates machines.
     pub fn kill(&self) {
+        self.tasks.end_all();
         self.tasks.kill_all();
         self.calls.clear();
         for phase in ShutdownPhase::ALL {

@@ -29,6 +29,7 @@ const FOR_STRAYS: Duration = Duration::from_secs(10);
 /// Runs the whole simulation until `future`, on the host of `lp`, is ready.
 pub(crate) fn drive<F: Future>(lp: &SimLoop, future: F) -> F::Output {
     let shared = &lp.sim().shared;
+    let _driving = shared.workshop.drive();
     let mut future = pin!(future);
     shared.ready.forget_main();
     let waker = main_waker(&shared.ready, lp.id());

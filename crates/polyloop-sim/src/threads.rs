@@ -6,11 +6,11 @@
 //! until it has what it waits for.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,6 +29,10 @@ struct Floor {
     running: BTreeSet<WorkId>,
     /// These wait for the loop.
     waiting: BTreeSet<WorkId>,
+    /// Those of them that have what they waited for, and run when it is their turn.
+    released: VecDeque<WorkId>,
+    /// The simulation is being run, so there are turns.
+    driven: bool,
     /// These took too long, and go on beside the simulation.
     stray: BTreeSet<WorkId>,
     /// Work that has returned and was not recorded yet.
@@ -84,25 +88,61 @@ impl Workshop {
         );
     }
 
+    /// The simulation is run from here until the guard is dropped.
+    pub(crate) fn drive(&self) -> Driving<'_> {
+        lock(&self.floor).driven = true;
+        Driving(self)
+    }
+
     /// Stands still while work runs, for `grace` at most.
     pub(crate) fn stand_still(&self, grace: Duration, returned: &mut Vec<HostId>) {
         let mut floor = lock(&self.floor);
-        if !floor.running.is_empty() {
-            let deadline = Instant::now() + grace;
-            while !floor.running.is_empty() {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    let late = std::mem::take(&mut floor.running);
-                    floor.stray.extend(late);
-                    break;
-                }
-                floor = self
-                    .changed
-                    .wait_timeout(floor, left)
-                    .map_or_else(|poisoned| poisoned.into_inner().0, |(floor, _)| floor);
+        loop {
+            floor = self.until_nobody_runs(floor, grace);
+            // One after the other, so that what they do has an order.
+            match floor.released.pop_front() {
+                Some(id) => self.resume(&mut floor, id),
+                None => break,
             }
         }
         returned.append(&mut floor.done);
+    }
+
+    fn until_nobody_runs<'a>(
+        &self,
+        mut floor: MutexGuard<'a, Floor>,
+        grace: Duration,
+    ) -> MutexGuard<'a, Floor> {
+        if floor.running.is_empty() {
+            return floor;
+        }
+        let deadline = Instant::now() + grace;
+        while !floor.running.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let late = std::mem::take(&mut floor.running);
+                floor.stray.extend(late);
+                break;
+            }
+            floor = self
+                .changed
+                .wait_timeout(floor, left)
+                .map_or_else(|poisoned| poisoned.into_inner().0, |(floor, _)| floor);
+        }
+        floor
+    }
+
+    fn resume(&self, floor: &mut Floor, id: WorkId) {
+        if floor.waiting.remove(&id) {
+            floor.running.insert(id);
+            self.changed.notify_all();
+        }
+    }
+
+    fn wait_for_change<'a>(&self, floor: MutexGuard<'a, Floor>) -> MutexGuard<'a, Floor> {
+        self.changed
+            .wait(floor)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many threads go on beside the simulation.
@@ -133,33 +173,59 @@ impl Workshop {
             if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
                 return output;
             }
-            let mut floor = lock(&self.floor);
-            if let Some(id) = id
-                && !signal.woken.load(Ordering::Acquire)
-            {
-                floor.running.remove(&id);
-                if floor.stray.remove(&id) {
-                    self.ready.nudge();
-                }
-                floor.waiting.insert(id);
-                self.changed.notify_all();
-            }
-            while !signal.woken.swap(false, Ordering::AcqRel) {
-                floor = self
-                    .changed
-                    .wait(floor)
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
-            }
+            signal.sleep();
         }
     }
 }
 
-/// Wakes a thread that waits for the loop; from that moment on the simulation stands
-/// still for it.
+/// The simulation is being run.
+pub(crate) struct Driving<'a>(&'a Workshop);
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        let mut floor = lock(&self.0.floor);
+        floor.driven = false;
+        // There are no turns any more to wait for.
+        while let Some(id) = floor.released.pop_front() {
+            self.0.resume(&mut floor, id);
+        }
+    }
+}
+
+/// Wakes a thread that waits for the loop. One that does the simulation's work goes on
+/// when the event is over in which it was woken, and then the simulation stands still
+/// for it.
 struct Signal {
     workshop: Arc<Workshop>,
     id: Option<WorkId>,
+    /// Changed under the lock of the floor.
     woken: AtomicBool,
+}
+
+impl Signal {
+    /// Sleeps until it was woken, which may have been already.
+    fn sleep(&self) {
+        let workshop = &self.workshop;
+        let mut floor = lock(&workshop.floor);
+        let Some(id) = self.id else {
+            while !self.woken.swap(false, Ordering::AcqRel) {
+                floor = workshop.wait_for_change(floor);
+            }
+            return;
+        };
+        if !self.woken.load(Ordering::Acquire) {
+            floor.running.remove(&id);
+            if floor.stray.remove(&id) {
+                workshop.ready.nudge();
+            }
+            floor.waiting.insert(id);
+            workshop.changed.notify_all();
+            while floor.waiting.contains(&id) {
+                floor = workshop.wait_for_change(floor);
+            }
+        }
+        self.woken.store(false, Ordering::Release);
+    }
 }
 
 impl Wake for Signal {
@@ -169,14 +235,22 @@ impl Wake for Signal {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let mut floor = lock(&self.workshop.floor);
-        self.woken.store(true, Ordering::Release);
-        if let Some(id) = self.id
-            && floor.waiting.remove(&id)
-        {
-            floor.running.insert(id);
+        let known = self.woken.swap(true, Ordering::AcqRel);
+        let Some(id) = self.id else {
+            self.workshop.changed.notify_all();
+            return;
+        };
+        if known || !floor.waiting.contains(&id) {
+            return;
         }
-        drop(floor);
-        self.workshop.changed.notify_all();
+        if floor.driven {
+            floor.released.push_back(id);
+            drop(floor);
+            // It may be a thread that wakes another.
+            self.workshop.ready.nudge();
+        } else {
+            self.workshop.resume(&mut floor, id);
+        }
     }
 }
 

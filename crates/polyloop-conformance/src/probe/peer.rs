@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::OnceLock;
 
 use futures_util::AsyncReadExt;
 use polyloop_core::{
@@ -113,20 +114,31 @@ pub enum End {
 
 /// Everything that comes, and how it ends.
 pub async fn read_all<S: Stream>(stream: &mut S) -> (Vec<u8>, End) {
-    let mut data = Vec::new();
-    let end = match stream.read_to_end(&mut data).await {
-        Ok(_) => End::Eof,
-        Err(error) => End::Error(error.kind()),
+    // Not `read_to_end`, which without optimisation takes its time to clear its buffer.
+    let (mut data, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
+    let end = loop {
+        match stream.read(&mut piece).await {
+            Ok(0) => break End::Eof,
+            Ok(len) => data.extend_from_slice(&piece[..len]),
+            Err(error) => break End::Error(error.kind()),
+        }
     };
     (data, end)
 }
 
 /// A pattern in which a lost, doubled or swapped byte shows.
 pub fn pattern(len: usize) -> Vec<u8> {
-    (0..len)
-        .map(|index| {
-            let byte = index.wrapping_mul(31).wrapping_add(index >> 8) ^ (index >> 16);
-            byte.to_le_bytes()[0]
-        })
-        .collect()
+    // Made once: without optimisation that takes longer than most checks do.
+    static MADE: OnceLock<Vec<u8>> = OnceLock::new();
+
+    let made = MADE.get_or_init(|| (0..2 * MUCH).map(pattern_at).collect());
+    match made.get(..len) {
+        Some(pattern) => pattern.to_vec(),
+        None => (0..len).map(pattern_at).collect(),
+    }
+}
+
+fn pattern_at(index: usize) -> u8 {
+    let byte = index.wrapping_mul(31).wrapping_add(index >> 8) ^ (index >> 16);
+    byte.to_le_bytes()[0]
 }

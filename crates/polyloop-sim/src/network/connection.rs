@@ -104,7 +104,7 @@ impl Network {
                 end.alarms.ack = now;
                 self.arm(to);
             }
-            (Phase::Connecting, _) | (Phase::Answering, Kind::SynAck) | (Phase::Ended, _) => {}
+            (Phase::Connecting | Phase::Ended, _) | (Phase::Answering, Kind::SynAck) => {}
             (Phase::Answering, _) => {
                 end.establish(now);
                 self.established(now, to);
@@ -247,6 +247,10 @@ impl Network {
         }
         if self.machine(host).paused {
             self.machine_mut(host).frozen_timers.push(at);
+            if let Some(end) = self.end_mut(at) {
+                // Until it goes on, it needs no other entry.
+                end.alarms.queued = 0;
+            }
             return;
         }
         let keepalive_due = self.end(at).is_some_and(|end| end.alarms.keepalive <= now);

@@ -48,6 +48,10 @@ pub(super) enum Owner {
 
 /// One end of a connection.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, as in the system"
+)]
 pub(super) struct End {
     pub(super) host: HostId,
     pub(super) local: SocketAddr,

@@ -301,8 +301,11 @@ impl Network {
         for packet in packets {
             self.queue.push_packet(now, packet);
         }
-        for end in timers {
-            self.queue.push(now, Due::Timer(end));
+        for at in timers {
+            if let Some(end) = self.end_mut(at) {
+                end.alarms.queued = now;
+            }
+            self.queue.push(now, Due::Timer(at));
         }
         self.tell_host(now, FaultPhase::Ends, "resumed", host);
     }

@@ -196,6 +196,13 @@ impl Incoming {
         filled
     }
 
+    /// The room of its buffers, used or not.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        let segments = self.whole.iter().chain(self.early.values()).map(Bytes::len);
+        self.small.capacity() + segments.sum::<usize>()
+    }
+
     /// Nobody will read any more.
     pub(super) fn clear(&mut self) {
         self.whole = VecDeque::new();

@@ -188,6 +188,13 @@ impl Outgoing {
         self.repeats >= ENOUGH
     }
 
+    /// The room of its buffers, used or not.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        let segments = self.unacknowledged.iter().map(Bytes::len);
+        self.unsent.capacity() + segments.sum::<usize>()
+    }
+
     /// Nothing will be sent any more.
     pub(super) fn clear(&mut self) {
         self.unacknowledged = VecDeque::new();

@@ -66,6 +66,9 @@ pub(super) struct Queue {
     packets: Slab<Packet>,
     sequence: u64,
     salt: u64,
+    /// What was due before has happened. What a host that stood still has missed is
+    /// not put before that.
+    clock: Nanos,
     /// How many entries are of those that never end.
     endless: usize,
 }
@@ -77,11 +80,13 @@ impl Queue {
             packets: Slab::new(),
             sequence: 0,
             salt,
+            clock: 0,
             endless: 0,
         }
     }
 
     pub(super) fn push(&mut self, at: Nanos, due: Due) {
+        let at = at.max(self.clock);
         let lane = match due {
             Due::Packet(place) => self.packets.get(place).map_or(0, |packet| lane(packet.to)),
             Due::Timer(end) => lane(end),
@@ -120,6 +125,7 @@ impl Queue {
 
     /// Moves all that is due to `into`, in order.
     pub(super) fn pop_due(&mut self, now: Nanos, into: &mut Vec<Due>) {
+        self.clock = self.clock.max(now);
         while self.next().is_some_and(|at| at <= now) {
             if let Some(Reverse(entry)) = self.heap.pop() {
                 if matches!(entry.due, Due::Draw(_)) {
@@ -135,7 +141,7 @@ fn lane(end: EndKey) -> u64 {
     end.key.id.0 << 1 | end.side as u64
 }
 
-/// Scatters the bits of a number (the finalizer of SplitMix64).
+/// Scatters the bits of a number (the finalizer of `SplitMix64`).
 fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

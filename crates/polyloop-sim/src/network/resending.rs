@@ -80,16 +80,15 @@ impl End {
             self.probes = 0;
             return Outcome::Alive;
         }
+        // What is in flight is asked after anyway.
+        if !self.outgoing.in_flight() {
+            if self.probes >= KEEPALIVE_PROBES {
+                return Outcome::TimedOut;
+            }
+            self.probes += 1;
+            self.emit(out, Kind::Probe);
+        }
         self.alarms.keepalive = now + KEEPALIVE_INTERVAL;
-        if self.outgoing.in_flight() {
-            // That is asked after anyway.
-            return Outcome::Alive;
-        }
-        if self.probes >= KEEPALIVE_PROBES {
-            return Outcome::TimedOut;
-        }
-        self.probes += 1;
-        self.emit(out, Kind::Probe);
         Outcome::Alive
     }
 }

@@ -190,6 +190,16 @@ impl Rig {
         (dialled, accepted.expect("a connection"))
     }
 
+    /// A connection of a host with itself, made within some time.
+    pub(super) fn link_up_for(&mut self, host: HostId, time: Duration) -> (SocketId, SocketId) {
+        let listener = self.listen(host, "127.0.0.1:0").expect("a port");
+        let to = self.net.listener_address(listener).expect("an address");
+        let dialled = self.dial(host, to).expect("a socket");
+        self.pass(time);
+        let accepted = ready(self.accept(listener)).expect("a connection");
+        (dialled, accepted)
+    }
+
     pub(super) fn write(&mut self, socket: SocketId, data: &[u8]) -> Poll<io::Result<usize>> {
         self.net.poll_write(self.now, socket, data, Waker::noop())
     }

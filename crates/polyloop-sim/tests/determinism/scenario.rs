@@ -1,0 +1,176 @@
+//! A run with something of everything: tasks, timers, threads that call back, servers
+//! and clients on three hosts, jitter, loss, faults, a crash and a restart.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use polyloop_core::{
+    Backoff, Calls, ClientService, CloseReason, Failure, Loop, Promise, Protocol, Spawner,
+    TaskGroup, Threads, Timers, Transport,
+};
+use polyloop_sim::trace::Trace;
+use polyloop_sim::{Crash, FaultKind, FaultRate, Link, Scheduler, Sim, SimLoop};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// What happened, as the simulation and as the programs saw it.
+pub struct Story {
+    pub trace: Trace,
+    pub log: Vec<String>,
+}
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+struct Echo;
+
+impl Protocol for Echo {
+    fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
+        transport.write(data)?;
+        Ok(())
+    }
+}
+
+struct Client {
+    log: Log,
+    name: usize,
+    left: usize,
+}
+
+impl Client {
+    fn say(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        if self.left == 0 {
+            transport.close();
+        } else {
+            self.left -= 1;
+            transport.write(&vec![b'x'; 500 * (self.left % 7 + 1)])?;
+        }
+        Ok(())
+    }
+}
+
+impl Protocol for Client {
+    fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.say(transport)
+    }
+
+    fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
+        let line = format!("client {} got {}", self.name, data.len());
+        self.log.lock().unwrap().push(line);
+        self.say(transport)
+    }
+
+    fn connection_lost(&mut self, reason: CloseReason) {
+        let line = format!("client {} lost: {reason}", self.name);
+        self.log.lock().unwrap().push(line);
+    }
+}
+
+/// Runs it all under a seed.
+pub fn told(seed: u64, scheduler: Scheduler) -> Story {
+    let log = Log::default();
+    let sim = Sim::builder()
+        .seed(seed)
+        .scheduler(scheduler)
+        .link(Link::new().latency(5 * MS).jitter(3 * MS).loss(0.02))
+        .thread_time(Duration::ZERO..=3 * MS)
+        .keep_records(usize::MAX)
+        .time_limit(Duration::from_secs(600))
+        .build();
+    let (server, client) = (sim.host("server"), sim.host("client"));
+    server.on_boot(|lp| async move {
+        if let Ok(server) = lp.serve("0.0.0.0:7", || Echo).await {
+            server.drained().await;
+        }
+    });
+    sim.at(300 * MS, |sim| sim.partition("client", "server"));
+    sim.at(900 * MS, |sim| sim.heal("client", "server"));
+    sim.at(2_000 * MS, |sim| sim.crash("server", Crash::Reset));
+    sim.at(2_500 * MS, |sim| sim.restart("server"));
+    sim.at(3_000 * MS, |sim| sim.pause("client"));
+    sim.at(3_100 * MS, |sim| sim.resume("client"));
+    sim.draw_faults(FaultRate::new(FaultKind::Reset, 800 * MS, MS));
+
+    let (stage, notes) = (sim.clone(), log.clone());
+    sim.run(async move {
+        let services: Vec<_> = (0..3).map(|name| service(&client, &notes, name)).collect();
+        let tasks = crowd(&stage.local(), &notes);
+        stage.local().sleep(4_000 * MS).await;
+        for service in services {
+            let _ = service.stop().await;
+        }
+        for task in tasks {
+            let _ = task.await;
+        }
+    })
+    .unwrap();
+    let log = log.lock().unwrap().clone();
+    Story {
+        trace: sim.trace(),
+        log,
+    }
+}
+
+/// A client that comes back, with waits that nobody gave a seed.
+fn service(lp: &SimLoop, log: &Log, name: usize) -> ClientService<Client> {
+    let log = log.clone();
+    let factory = move || Client {
+        log: log.clone(),
+        name,
+        left: 40,
+    };
+    let service = ClientService::builder(("server", 7), factory)
+        .unwrap()
+        .retry(Backoff::exponential().initial(20 * MS).max(200 * MS))
+        .build(lp);
+    service.start().unwrap();
+    service
+}
+
+/// Tasks that end together, threads that call back, calls, and a group that is
+/// cancelled: whatever keeps a list somewhere.
+fn crowd(lp: &SimLoop, log: &Log) -> Vec<impl Promise<Value = ()> + use<>> {
+    let mut tasks = Vec::new();
+    for name in 0..5_u32 {
+        let (inner, log) = (lp.clone(), log.clone());
+        tasks.push(lp.spawn(async move {
+            for round in 0..5 {
+                inner.sleep(10 * MS * (name % 3)).await;
+                let (caller, notes) = (inner.clone(), log.clone());
+                let work = inner.run_in_thread(move || {
+                    let note = format!("thread of {name} in {round}");
+                    let called = caller.call_from_thread(move || notes.lock().unwrap().push(note));
+                    called.is_ok()
+                });
+                assert!(work.await.unwrap());
+                let (notes, note) = (log.clone(), format!("call of {name} in {round}"));
+                let _ = inner.call_later(MS, move || notes.lock().unwrap().push(note));
+            }
+        }));
+    }
+    let (inner, log) = (lp.clone(), log.clone());
+    tasks.push(lp.spawn(async move {
+        let group = TaskGroup::new(&inner);
+        for name in 0..20 {
+            let (log, lp) = (log.clone(), inner.clone());
+            let _ = group.spawn(async move {
+                struct Gone(Log, u32);
+                impl Drop for Gone {
+                    fn drop(&mut self) {
+                        self.0
+                            .lock()
+                            .unwrap()
+                            .push(format!("member {} gone", self.1));
+                    }
+                }
+                let _gone = Gone(log, name);
+                lp.sleep(Duration::from_secs(100)).await;
+                Ok::<(), Failure>(())
+            });
+        }
+        inner.sleep(50 * MS).await;
+        let join = group.join();
+        join.cancel("enough");
+        let _ = join.await;
+    }));
+    tasks
+}
