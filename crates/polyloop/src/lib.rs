@@ -114,6 +114,10 @@
 //!
 //! * [`guide::writing_a_library`]: a library that runs on every loop, and its tests
 //!   with [`#[polyloop::test]`](test).
+#![cfg_attr(
+    feature = "sim",
+    doc = "* [`guide::simulation`]: break its network, replay the seed, open the picture."
+)]
 //! * [`guide::adding_a_backend`]: a loop of your own.
 //! * [`Protocol`] and [`Transport`]: what a connection tells you and what you can
 //!   tell it. [`Promise`]: chains and cancelling. [`Loop`]: what a loop can do.

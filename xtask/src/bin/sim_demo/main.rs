@@ -41,9 +41,10 @@ fn run(options: &Options) -> Result<(), String> {
     let began = Instant::now();
     let told = story::tell(options.seed);
     let took = began.elapsed();
-    let shown = match options.events {
-        true => told.trace.clone(),
-        false => summary(&told.trace),
+    let shown = if options.events {
+        told.trace.clone()
+    } else {
+        summary(&told.trace)
     };
     println!("{shown}\n");
     for member in &told.members {

@@ -40,11 +40,10 @@ pub(super) struct Layout {
 /// The room that a mark needs above its first row.
 pub(super) fn room(mark: &Mark) -> f64 {
     match mark.shape {
-        Shape::Arrow { .. } => 22.0,
         Shape::Tick { .. } => 7.0,
         Shape::Dot { .. } => 16.0,
         Shape::Flag { .. } => 24.0,
-        Shape::Band { .. } | Shape::Stroke { .. } => 22.0,
+        Shape::Arrow { .. } | Shape::Band { .. } | Shape::Stroke { .. } => 22.0,
     }
 }
 
