@@ -48,6 +48,7 @@ pub use fault::{Crash, Fault, FaultKind, FaultRate};
 pub use link::Link;
 
 use crate::HostId;
+use crate::trace::ConnectionId;
 use connection::Connection;
 use faulting::Planned;
 use listener::{ListenerKey, Listening};
@@ -73,6 +74,13 @@ fn duration(time: Nanos) -> Duration {
 /// Names one end of a connection, as a descriptor does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SocketId(EndKey);
+
+impl SocketId {
+    /// The connection that it is an end of.
+    pub(crate) fn connection(self) -> ConnectionId {
+        self.0.key.id
+    }
+}
 
 /// Names a listening socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

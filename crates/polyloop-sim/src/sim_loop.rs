@@ -229,7 +229,7 @@ impl Shared {
         if most <= least {
             return least;
         }
-        let span = u64::try_from((most - least).as_nanos()).unwrap_or(u64::MAX);
+        let span = u64::try_from(most.saturating_sub(least).as_nanos()).unwrap_or(u64::MAX);
         least + Duration::from_nanos(random.u64(..=span))
     }
 }

@@ -94,7 +94,7 @@ impl Network {
                 self.established(now, to);
                 // Before the program can do anything: what it resets has been a
                 // connection for its peer, too.
-                self.with_end(now, to, |end, out| end.acknowledge(out));
+                self.with_end(now, to, End::acknowledge);
             }
             (Phase::Answering, Kind::Syn) => {
                 self.with_end(now, to, |end, out| end.greet(now, out));

@@ -319,11 +319,6 @@ impl Network {
         }
     }
 
-    /// The connection that the socket is an end of.
-    pub(crate) fn connection(&self, socket: SocketId) -> ConnectionId {
-        socket.0.key.id
-    }
-
     /// Whether small writes leave at once.
     pub(crate) fn nodelay(&self, socket: SocketId) -> io::Result<bool> {
         Ok(self.socket(socket)?.nodelay)

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use polyloop_core::{
-    Backoff, ClientService, CloseReason, Deferred, Failure, Loop, Promise, Protocol, Resolver,
-    Spawner, Timers, Transport,
+    Backoff, ClientService, CloseReason, Deferred, Failure, Loop, Protocol, Resolver, Spawner,
+    Timers, Transport,
 };
 use polyloop_sim::{Crash, Sim, SimLoop};
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use polyloop_core::{
-    Deferred, Failure, Loop, MainLoop, Promise, Protocol, Spawner, Timers, Transport, yield_now,
+    Deferred, Failure, Loop, MainLoop, Protocol, Spawner, Timers, Transport, yield_now,
 };
 use polyloop_sim::{Sim, SimLoop};
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use polyloop_core::{Calls, Deferred, MainLoop, Promise, RunError, Threads, Timers};
+use polyloop_core::{Calls, Deferred, MainLoop, RunError, Threads, Timers};
 use polyloop_sim::{Sim, SimLoop};
 
 use crate::within_a_minute;
@@ -17,7 +17,7 @@ fn a_wake_from_a_real_thread_is_waited_for() {
             .patience(Duration::from_secs(30))
             .build();
         let (resolver, promise) = Deferred::new();
-        let (begin, begun) = mpsc::channel();
+        let (start, begun) = mpsc::channel();
         let waker = thread::spawn(move || {
             begun.recv().unwrap();
             thread::sleep(Duration::from_millis(20));
@@ -25,7 +25,7 @@ fn a_wake_from_a_real_thread_is_waited_for() {
         });
         let value = sim
             .run(async move {
-                begin.send(()).unwrap();
+                start.send(()).unwrap();
                 promise.await
             })
             .unwrap();
@@ -77,7 +77,7 @@ fn a_thread_that_calls_back_has_its_place_in_the_order() {
             let later = notes.clone();
             inner
                 .call_later(Duration::from_nanos(1), move || {
-                    later.lock().unwrap().push("timer")
+                    later.lock().unwrap().push("timer");
                 })
                 .unwrap();
             work.await.unwrap();

@@ -190,7 +190,7 @@ fn a_test_can_reset_one_connection() {
     let mut rig = Rig::new(8);
     let (client, server) = rig.linked();
     let (other, _) = rig.linked();
-    let connection = rig.net.connection(client);
+    let connection = client.connection();
     rig.fault(Fault::Reset { connection });
     rig.settle();
     assert_eq!(fails(rig.read(client)), ErrorKind::ConnectionReset);
