@@ -26,6 +26,7 @@ pub struct Builder {
     pub(crate) scheduler: Scheduler,
     pub(crate) link: Link,
     pub(crate) keep: usize,
+    pub(crate) recording: bool,
     pub(crate) spin_limit: u64,
     pub(crate) time_limit: Option<Duration>,
     pub(crate) wall_time: SystemTime,
@@ -44,6 +45,7 @@ impl Builder {
             scheduler: Scheduler::default(),
             link: Link::default(),
             keep: 4_096,
+            recording: true,
             spin_limit: 1_000_000,
             time_limit: None,
             wall_time: SystemTime::UNIX_EPOCH + BEGINNING,
@@ -76,6 +78,13 @@ impl Builder {
     /// `usize::MAX` keeps all.
     pub fn keep_records(mut self, keep: usize) -> Self {
         self.keep = keep;
+        self
+    }
+
+    /// Whether anything is recorded: it is unless set. Without it there is no trace, and
+    /// no digest to compare runs by, and large simulations are faster.
+    pub fn recording(mut self, recording: bool) -> Self {
+        self.recording = recording;
         self
     }
 

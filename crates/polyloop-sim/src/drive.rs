@@ -40,10 +40,10 @@ pub(crate) fn drive<F: Future>(lp: &SimLoop, future: F) -> F::Output {
         match shared.ready.choose() {
             Some((entry, turn)) => {
                 shared.clock.begin_turn();
-                if let Some(MainTurn) = run.take_turn(entry, turn) {
-                    if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-                        return output;
-                    }
+                if let Some(MainTurn) = run.take_turn(entry, turn)
+                    && let Poll::Ready(output) = future.as_mut().poll(&mut cx)
+                {
+                    return output;
                 }
                 run.was_busy();
             }
@@ -168,7 +168,9 @@ impl<'a> Run<'a> {
         let next = next.max(now);
         if strays > 0 && !self.for_strays.is_zero() {
             let begun = Instant::now();
-            let woken = shared.ready.sleep((next - now).min(self.for_strays));
+            let woken = shared
+                .ready
+                .sleep(next.saturating_sub(now).min(self.for_strays));
             self.for_strays = self.for_strays.saturating_sub(begun.elapsed());
             if woken {
                 return;
@@ -257,14 +259,8 @@ impl<'a> Run<'a> {
 
     /// Makes the run end with `text`. The loop is wound up first, so that nothing is left.
     fn fail(&mut self, text: String) {
-        let known = {
-            let mut world = lock(&self.shared.world);
-            let known = world.failure.clone();
-            world.failure.get_or_insert_with(|| text.clone());
-            known
-        };
-        if std::mem::replace(&mut self.failed, true) || self.lp.stop().is_err() {
-            panic!("{}", known.unwrap_or(text));
-        }
+        let first = lock(&self.shared.world).failure.get_or_insert(text).clone();
+        let ends = !std::mem::replace(&mut self.failed, true) && self.lp.stop().is_ok();
+        assert!(ends, "{first}");
     }
 }

@@ -48,6 +48,7 @@ pub use fault::{Crash, Fault, FaultKind, FaultRate};
 pub use link::Link;
 
 use crate::HostId;
+use crate::trace::ConnectionId;
 use connection::Connection;
 use faulting::Planned;
 use listener::{ListenerKey, Listening};
@@ -73,6 +74,13 @@ fn duration(time: Nanos) -> Duration {
 /// Names one end of a connection, as a descriptor does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SocketId(EndKey);
+
+impl SocketId {
+    /// The connection that it is an end of.
+    pub(crate) fn connection(self) -> ConnectionId {
+        self.0.key.id
+    }
+}
 
 /// Names a listening socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,6 +152,12 @@ impl Network {
     /// the time, and to be done when the lock around the network was let go of.
     pub(crate) fn take_effects(&mut self, into: &mut Effects) {
         self.effects.move_to(into);
+    }
+
+    /// Draws one place of so many; the same on machines of 32 and of 64 bits.
+    fn pick(&mut self, places: usize) -> usize {
+        let drawn = self.rng.u64(..places.max(1) as u64);
+        usize::try_from(drawn).unwrap_or(0)
     }
 
     /// When something happens next. It may be now, also right after `advance`.

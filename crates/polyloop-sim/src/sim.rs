@@ -21,7 +21,7 @@ use crate::report::Wait;
 use crate::seed::seed_from_env;
 use crate::sim_loop::{Home, SimLoop};
 use crate::threads::Workshop;
-use crate::trace::{Event, Trace};
+use crate::trace::{Event, Recorder, Trace};
 use crate::world::{Due, Host, TimerKey, World};
 
 /// The name of the host that [`Sim::run`] runs its future on.
@@ -90,11 +90,12 @@ impl Sim {
         });
         let mut root = Rng::with_seed(seed);
         let ready = Arc::new(Ready::new(builder.scheduler, root.fork()));
+        let recorder = Recorder::new(builder.keep, builder.recording);
         let shared = Shared {
             clock: Arc::new(Clock::new()),
             workshop: Arc::new(Workshop::new(ready.clone())),
             ready,
-            world: Mutex::new(World::new(seed, builder.keep, builder.link, &mut root)),
+            world: Mutex::new(World::new(seed, recorder, builder.link, &mut root)),
             checks: Mutex::default(),
             has_checks: AtomicBool::new(false),
             driving: Mutex::new(()),
@@ -227,9 +228,12 @@ impl Sim {
     pub fn fail(&self, text: impl fmt::Display) {
         let text = text.to_string();
         let mut told = false;
-        self.check(move || match std::mem::replace(&mut told, true) {
-            false => Err(text.clone()),
-            true => Ok(()),
+        self.check(move || {
+            if std::mem::replace(&mut told, true) {
+                Ok(())
+            } else {
+                Err(text.clone())
+            }
         });
     }
 

@@ -229,7 +229,7 @@ impl Shared {
         if most <= least {
             return least;
         }
-        let span = u64::try_from((most - least).as_nanos()).unwrap_or(u64::MAX);
+        let span = u64::try_from(most.saturating_sub(least).as_nanos()).unwrap_or(u64::MAX);
         least + Duration::from_nanos(random.u64(..=span))
     }
 }
@@ -271,9 +271,11 @@ impl MainBackend for SimLoop {
     }
 
     fn refuses_to_block(&self) -> Option<String> {
-        // A run that ended with a panic has poisoned the lock, and is over all the same.
-        let driving = self.shared().driving.try_lock();
-        matches!(driving, Err(TryLockError::WouldBlock)).then(|| {
+        let taken = matches!(
+            self.shared().driving.try_lock(),
+            Err(TryLockError::WouldBlock)
+        );
+        taken.then(|| {
             "its simulation is being run already, by another thread or by whoever called this; \
              spawn on the loop instead"
                 .to_owned()

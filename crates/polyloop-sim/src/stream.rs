@@ -15,6 +15,7 @@ use crate::Sim;
 use crate::lock::lock;
 use crate::network::{Network, SocketId};
 use crate::report::Wait;
+use crate::trace::ConnectionId;
 
 impl Sim {
     /// Does something with the network; whoever that wakes is woken when the lock is
@@ -96,6 +97,11 @@ impl SimTcpStream {
             local,
             peer,
         })
+    }
+
+    /// The connection that this is an end of, as the trace names it.
+    pub fn connection(&self) -> ConnectionId {
+        self.socket.id.connection()
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Network, Duration, SocketId) -> T) -> T {
@@ -196,7 +202,7 @@ impl AsyncWrite for SimTcpStream {
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.with(|network, now, id| network.shutdown(now, id)))
+        Poll::Ready(self.with(Network::shutdown))
     }
 }
 

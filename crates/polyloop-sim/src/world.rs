@@ -80,11 +80,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, keep: usize, link: Link, root: &mut Rng) -> Self {
+    pub(crate) fn new(seed: u64, trace: Recorder, link: Link, root: &mut Rng) -> Self {
+        let mut network = Network::new(root.fork(), link);
+        network.set_recording(trace.is_on());
         Self {
             seed,
             hosts: Vec::new(),
-            network: Network::new(root.fork(), link),
+            network,
             effects: Effects::default(),
             tasks: Slab::new(),
             next_task: 0,
@@ -92,7 +94,7 @@ impl World {
             main_waits: Vec::new(),
             timers: BTreeMap::new(),
             next_timer: 0,
-            trace: Recorder::new(keep),
+            trace,
             random: Randoms {
                 ties: root.fork(),
                 threads: root.fork(),

@@ -4,8 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use polyloop_core::{
-    Endpoint, ListenError, ListenOptions, Listener as _, Loop as _, MainLoop, Promise, Tcp as _,
-    TcpOptions,
+    Endpoint, ListenError, ListenOptions, Listener as _, Loop as _, MainLoop, Promise, TcpOptions,
 };
 
 use crate::fault::{Verdict, ensure, ensure_eq};

@@ -244,7 +244,9 @@ impl TaskTable {
                 .collect();
             // The order of a hash map differs from run to run.
             wakers.sort_unstable_by_key(|(id, _)| *id);
-            wakers.into_iter().for_each(|(_, waker)| waker.wake());
+            for (_, waker) in wakers {
+                waker.wake();
+            }
         }
     }
 

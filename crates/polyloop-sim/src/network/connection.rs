@@ -94,7 +94,7 @@ impl Network {
                 self.established(now, to);
                 // Before the program can do anything: what it resets has been a
                 // connection for its peer, too.
-                self.with_end(now, to, |end, out| end.acknowledge(out));
+                self.with_end(now, to, End::acknowledge);
             }
             (Phase::Answering, Kind::Syn) => {
                 self.with_end(now, to, |end, out| end.greet(now, out));
@@ -312,11 +312,7 @@ impl Network {
     pub(super) fn happen(&mut self, now: Nanos, due: super::queue::Due) {
         use super::queue::Due;
         match due {
-            Due::Packet(place) => {
-                if let Some(packet) = self.queue.take_packet(place) {
-                    self.arrive(now, packet);
-                }
-            }
+            Due::Packet(packet) => self.arrive(now, packet),
             Due::Timer(end) => self.on_timer(now, end),
             Due::Reset(key) => self.reset_both(now, key),
             Due::Fault(place) => self.on_planned(now, place),

@@ -251,6 +251,7 @@ impl End {
             _ => 0,
         };
         wakes.writer = self.acknowledged(now, &segment, repeats, out);
+        let had_gap = self.incoming.has_gap();
         let arrival = match segment.kind {
             Kind::Data { offset, payload } => Some(self.incoming.data(offset, payload)),
             Kind::Fin { offset } => Some(self.incoming.fin(offset)),
@@ -264,7 +265,8 @@ impl End {
             Some(Arrival::New) => {
                 wakes.reader = true;
                 self.unanswered += 1;
-                let at_once = self.unanswered > 1 || self.incoming.has_ended();
+                // Whoever fills a gap waits for the word of it.
+                let at_once = self.unanswered > 1 || had_gap || self.incoming.has_ended();
                 let delay = if at_once { 0 } else { ACK_DELAY };
                 self.alarms.ack = self.alarms.ack.min(now + delay);
             }
@@ -340,9 +342,12 @@ impl End {
         self.emit(out, Kind::Ack { repeats });
     }
 
-    /// What was read made room; the peer is told if that is worth it.
-    pub(super) fn made_room(&mut self, now: Nanos) {
-        if self.phase == Phase::Open && self.incoming.has_news() {
+    /// Something was read. The peer is told if that made room worth telling of, and that
+    /// everything it sent was taken: at the end of this instant, unless the program
+    /// answers before, and the word travels with the answer.
+    pub(super) fn was_read(&mut self, now: Nanos) {
+        let all_taken = self.unanswered > 0 && self.incoming.unread() == 0;
+        if self.phase == Phase::Open && (all_taken || self.incoming.has_news()) {
             self.alarms.ack = now;
         }
     }

@@ -156,7 +156,7 @@ impl Network {
         if kind == FaultKind::Reset {
             let keys = self.keys(|_| true);
             if !keys.is_empty() {
-                let key = keys[self.rng.usize(..keys.len())];
+                let key = keys[self.pick(keys.len())];
                 self.make(now, Fault::Reset { connection: key.id });
             }
             return;
@@ -197,7 +197,7 @@ impl Network {
                 to.is_some() && from != to
             });
             if !apart.is_empty() {
-                let key = apart[self.rng.usize(..apart.len())];
+                let key = apart[self.pick(apart.len())];
                 let [from, to] = self.connection_of(key)?.hosts;
                 let pair = (from?, to?);
                 return Some(if self.rng.bool() {
@@ -299,7 +299,7 @@ impl Network {
         let packets = std::mem::take(&mut machine.frozen_packets);
         let timers = std::mem::take(&mut machine.frozen_timers);
         for packet in packets {
-            self.queue.push_packet(now, packet);
+            self.queue.push(now, Due::Packet(packet));
         }
         for at in timers {
             if let Some(end) = self.end_mut(at) {

@@ -72,6 +72,11 @@ impl Incoming {
         self.ended
     }
 
+    /// Whether something is missing before what has arrived.
+    pub(super) fn has_gap(&self) -> bool {
+        !self.early.is_empty()
+    }
+
     /// How far the peer may send. Small steps are not worth telling.
     pub(super) fn offer(&mut self) -> u64 {
         let room = self.capacity.saturating_sub(self.unread);

@@ -224,7 +224,7 @@ impl Network {
             .collect();
         let index = match equals[..] {
             [only] => only,
-            _ => equals[self.rng.usize(..equals.len())],
+            _ => equals[self.pick(equals.len())],
         };
         Some(ListenerKey {
             index: u32::try_from(index).unwrap_or(u32::MAX),

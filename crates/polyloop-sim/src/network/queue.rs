@@ -9,10 +9,10 @@ use super::Nanos;
 use super::packet::{EndKey, Key, Packet};
 
 /// What is going to happen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Due {
-    /// A packet arrives, by its place.
-    Packet(usize),
+    /// A packet arrives.
+    Packet(Packet),
     /// An end of a connection may have something to do.
     Timer(EndKey),
     /// Something resets a connection.
@@ -30,7 +30,8 @@ struct Entry {
     /// within a lane: that keeps its own.
     lane: u64,
     sequence: u64,
-    due: Due,
+    /// Where it is: entries are moved about, so they are kept small.
+    place: usize,
 }
 
 impl Entry {
@@ -63,7 +64,7 @@ impl Ord for Entry {
 #[derive(Debug)]
 pub(super) struct Queue {
     heap: BinaryHeap<Reverse<Entry>>,
-    packets: Slab<Packet>,
+    dues: Slab<Due>,
     sequence: u64,
     salt: u64,
     /// What was due before has happened. What a host that stood still has missed is
@@ -77,7 +78,7 @@ impl Queue {
     pub(super) fn new(salt: u64) -> Self {
         Self {
             heap: BinaryHeap::new(),
-            packets: Slab::new(),
+            dues: Slab::new(),
             sequence: 0,
             salt,
             clock: 0,
@@ -87,9 +88,9 @@ impl Queue {
 
     pub(super) fn push(&mut self, at: Nanos, due: Due) {
         let at = at.max(self.clock);
-        let lane = match due {
-            Due::Packet(place) => self.packets.get(place).map_or(0, |packet| lane(packet.to)),
-            Due::Timer(end) => lane(end),
+        let lane = match &due {
+            Due::Packet(packet) => lane(packet.to),
+            Due::Timer(end) => lane(*end),
             Due::Reset(key) => key.id.0 << 1,
             Due::Fault(_) => u64::MAX,
             Due::Draw(_) => {
@@ -102,17 +103,8 @@ impl Queue {
             at,
             lane: mix(self.salt ^ mix(lane ^ mix(at))),
             sequence: self.sequence,
-            due,
+            place: self.dues.insert(due),
         }));
-    }
-
-    pub(super) fn push_packet(&mut self, at: Nanos, packet: Packet) {
-        let place = self.packets.insert(packet);
-        self.push(at, Due::Packet(place));
-    }
-
-    pub(super) fn take_packet(&mut self, place: usize) -> Option<Packet> {
-        self.packets.try_remove(place)
     }
 
     pub(super) fn next(&self) -> Option<Nanos> {
@@ -127,12 +119,14 @@ impl Queue {
     pub(super) fn pop_due(&mut self, now: Nanos, into: &mut Vec<Due>) {
         self.clock = self.clock.max(now);
         while self.next().is_some_and(|at| at <= now) {
-            if let Some(Reverse(entry)) = self.heap.pop() {
-                if matches!(entry.due, Due::Draw(_)) {
-                    self.endless -= 1;
-                }
-                into.push(entry.due);
+            let Some(Reverse(entry)) = self.heap.pop() else {
+                return;
+            };
+            let due = self.dues.remove(entry.place);
+            if matches!(due, Due::Draw(_)) {
+                self.endless -= 1;
             }
+            into.push(due);
         }
     }
 }

@@ -208,7 +208,7 @@ impl Network {
         }
         if end.incoming.unread() > 0 {
             let read = end.incoming.read(buffer);
-            end.made_room(nanos(now));
+            end.was_read(nanos(now));
             self.arm(socket.0);
             return Poll::Ready(Ok(read));
         }
@@ -317,11 +317,6 @@ impl Network {
             Phase::Open | Phase::Ended => Ok(end.shown(end.peer)),
             _ => Err(Errno::NotConnected.into()),
         }
-    }
-
-    /// The connection that the socket is an end of.
-    pub(crate) fn connection(&self, socket: SocketId) -> ConnectionId {
-        socket.0.key.id
     }
 
     /// Whether small writes leave at once.

@@ -100,7 +100,7 @@ impl Network {
             let last = &mut connection.arrivals[to.side as usize];
             *last = at.max(*last);
         }
-        self.queue.push_packet(at, packet);
+        self.queue.push(at, Due::Packet(packet));
     }
 
     fn fate(&mut self, now: Nanos, from: HostId, to: HostId, size: u64, last: Nanos) -> Fate {

@@ -9,22 +9,31 @@ use std::time::Duration;
 pub(crate) struct Recorder {
     last: VecDeque<Record>,
     keep: usize,
+    on: bool,
     dropped: u64,
     digest: Digest,
 }
 
 impl Recorder {
-    pub(crate) fn new(keep: usize) -> Self {
+    /// Keeps so many; or does nothing at all, unless it is `on`.
+    pub(crate) fn new(keep: usize, on: bool) -> Self {
         Self {
             last: VecDeque::new(),
             keep,
+            on,
             dropped: 0,
             digest: Digest::default(),
         }
     }
 
+    pub(crate) fn is_on(&self) -> bool {
+        self.on
+    }
+
     pub(crate) fn note(&mut self, at: Duration, event: Event) {
-        self.push(Record::new(at, event));
+        if self.on {
+            self.push(Record::new(at, event));
+        }
     }
 
     pub(crate) fn push(&mut self, record: Record) {
@@ -123,7 +132,7 @@ mod tests {
 
     #[test]
     fn it_keeps_the_last_and_hashes_all() {
-        let (mut few, mut all) = (Recorder::new(2), Recorder::new(usize::MAX));
+        let (mut few, mut all) = (Recorder::new(2, true), Recorder::new(usize::MAX, true));
         for text in ["a", "b", "c"] {
             few.note(Duration::ZERO, note(text));
             all.note(Duration::ZERO, note(text));
@@ -134,7 +143,7 @@ mod tests {
         all.note(Duration::ZERO, note("d"));
         few.note(Duration::ZERO, note("e"));
         assert_ne!(few.digest(), all.digest());
-        let mut none = Recorder::new(0);
+        let mut none = Recorder::new(0, true);
         none.note(Duration::ZERO, note("a"));
         assert_eq!((none.records().len(), none.dropped()), (0, 1));
     }

@@ -14,9 +14,9 @@ use polyloop_sim::{Crash, FaultKind, FaultRate, Link, Scheduler, Sim, SimLoop};
 const MS: Duration = Duration::from_millis(1);
 
 /// What happened, as the simulation and as the programs saw it.
-pub struct Story {
-    pub trace: Trace,
-    pub log: Vec<String>,
+pub(crate) struct Story {
+    pub(crate) trace: Trace,
+    pub(crate) log: Vec<String>,
 }
 
 type Log = Arc<Mutex<Vec<String>>>;
@@ -66,7 +66,7 @@ impl Protocol for Client {
 }
 
 /// Runs it all under a seed.
-pub fn told(seed: u64, scheduler: Scheduler) -> Story {
+pub(crate) fn told(seed: u64, scheduler: Scheduler) -> Story {
     let log = Log::default();
     let sim = Sim::builder()
         .seed(seed)
@@ -138,8 +138,8 @@ fn crowd(lp: &SimLoop, log: &Log) -> Vec<impl Promise<Value = ()> + use<>> {
                 let (caller, notes) = (inner.clone(), log.clone());
                 let work = inner.run_in_thread(move || {
                     let note = format!("thread of {name} in {round}");
-                    let called = caller.call_from_thread(move || notes.lock().unwrap().push(note));
-                    called.is_ok()
+                    let outcome = caller.call_from_thread(move || notes.lock().unwrap().push(note));
+                    outcome.is_ok()
                 });
                 assert!(work.await.unwrap());
                 let (notes, note) = (log.clone(), format!("call of {name} in {round}"));

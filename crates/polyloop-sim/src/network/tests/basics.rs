@@ -156,3 +156,45 @@ fn a_reader_is_woken_by_data_and_by_the_end() {
     rig.settle();
     assert_eq!(count.get(), 2);
 }
+
+#[test]
+fn an_answer_carries_the_acknowledgement() {
+    for (answers, expected) in [(true, 0), (false, 1)] {
+        let mut rig = Rig::new(7);
+        let (client, server) = rig.linked();
+        ready(rig.write(client, b"question")).unwrap();
+        while rig.read(server).is_pending() {
+            rig.step();
+        }
+        rig.log.clear();
+        if answers {
+            ready(rig.write(server, b"answer")).unwrap();
+        }
+        let begun = rig.now;
+        while rig.net.next_event() == Some(begun) {
+            rig.step();
+        }
+        let acks = rig.count(|event| {
+            matches!(
+                event,
+                Event::Sent {
+                    segment: Segment::Ack { .. },
+                    ..
+                }
+            )
+        });
+        assert_eq!(acks, expected);
+    }
+}
+
+#[test]
+fn what_nobody_reads_is_acknowledged_after_a_while() {
+    let mut rig = Rig::new(8);
+    let (client, _server) = rig.linked();
+    let begun = rig.now;
+    ready(rig.write(client, b"x")).unwrap();
+    rig.settle();
+    let took = rig.now - begun;
+    let delay = Duration::from_millis(40);
+    assert!(took > delay && took < delay * 2, "{took:?}");
+}

@@ -71,6 +71,33 @@ fn an_opened_window_is_found_out_although_the_word_of_it_was_lost() {
     }
 }
 
+/// What was sent before the word was lost arrives after it, and says nothing of it.
+#[test]
+fn an_older_segment_is_no_answer_to_a_doubt() {
+    let slow = Link::new().latency(Duration::from_millis(100));
+    let mut rig = Rig::with(4, slow.clone());
+    let options = TcpOptions::new()
+        .recv_buffer_size(Some(5_000))
+        .send_buffer_size(Some(5_000));
+    let (client, server) = rig.linked_with(&options);
+    assert_eq!(ready(rig.write(client, &pattern(5_000))).unwrap(), 5_000);
+    rig.settle();
+    assert_eq!(ready(rig.write(client, b"waits")).unwrap(), 5);
+    rig.settle();
+    ready(rig.write(server, b"older")).unwrap();
+    rig.pass(Duration::from_millis(1));
+    let (from, to) = (B, A);
+    let link = slow.clone().loss(1.0);
+    rig.fault(Fault::Link { from, to, link });
+    assert_eq!(ready(rig.read(server)).unwrap().len(), 5_000);
+    rig.pass(Duration::from_millis(500));
+    assert_eq!(ready(rig.read(client)).unwrap(), b"older");
+    let link = slow;
+    rig.fault(Fault::Link { from, to, link });
+    rig.settle();
+    assert_eq!(ready(rig.read(server)).unwrap(), b"waits");
+}
+
 #[test]
 fn a_reader_whose_peer_was_reset_unseen_waits_and_the_network_rests() {
     let mut rig = Rig::new(4);

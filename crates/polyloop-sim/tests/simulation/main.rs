@@ -1,0 +1,35 @@
+//! What a simulation promises beside what every loop does.
+
+mod hosts;
+mod reports;
+mod threads;
+mod time;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// Runs a test on a thread of its own, for a minute at most.
+fn within_a_minute(test: impl FnOnce() + Send + 'static) {
+    let (sender, receiver) = mpsc::channel();
+    let running = thread::spawn(move || {
+        test();
+        let _ = sender.send(());
+    });
+    match receiver.recv_timeout(Duration::from_secs(60)) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("not done within a minute"),
+        _ => running.join().expect("the test failed"),
+    }
+}
+
+/// What `run` panics with.
+fn panic_of(run: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(run)).expect_err("it ended without a panic");
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload
+            .downcast_ref::<&str>()
+            .map_or_else(String::new, |text| (*text).to_owned()),
+    }
+}

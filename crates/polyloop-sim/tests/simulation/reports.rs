@@ -1,0 +1,179 @@
+//! Runs that can't go on, and what they say.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use polyloop_core::{
+    Deferred, Failure, Loop, MainLoop, Protocol, Spawner, Timers, Transport, yield_now,
+};
+use polyloop_sim::{Sim, SimLoop};
+
+use crate::{panic_of, within_a_minute};
+
+struct Silent;
+
+impl Protocol for Silent {
+    fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+struct Count(Arc<AtomicUsize>);
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_deadlock_names_the_tasks_and_what_they_wait_for() {
+    within_a_minute(|| {
+        let sim = Sim::new(77);
+        let (server, client) = (sim.host("server"), sim.host("client"));
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let (resolver, never) = Deferred::<()>::new();
+        let count = Count(dropped.clone());
+        let this_line = line!();
+        let waiting = client.spawn(async move {
+            let _count = count;
+            let _ = never.await;
+        });
+        let stuck = async move {
+            let _server = server.serve("0.0.0.0:9", || Silent).await.unwrap();
+            let _connection = client.connect("server:9", || Silent).await.unwrap();
+            let _ = waiting.await;
+        };
+        let text = panic_of(|| sim.run(stuck).unwrap());
+        drop(resolver);
+        let spawned = format!("{}:{}:", file!(), this_line + 1);
+        for part in [
+            "nothing is left to happen",
+            "the seed was 77",
+            &spawned,
+            "waits for a promise",
+            "accepts on 0.0.0.0:9",
+            "reads from 10.0.0.",
+            "task 0 on client",
+            "last events",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in:\n{text}");
+        }
+        assert_eq!(sim.failure(), Some(text));
+        assert_eq!(dropped.load(Ordering::SeqCst), 1, "the task is still there");
+        // It is of use again.
+        assert_eq!(sim.run(async { 5 }).unwrap(), 5);
+        assert_eq!(sim.failure(), None);
+    });
+}
+
+#[test]
+fn a_loop_of_one_host_reports_its_deadlock_too() {
+    within_a_minute(|| {
+        let lp = SimLoop::new();
+        let text = panic_of(|| lp.run(pending::<()>()).unwrap());
+        assert!(text.contains("on local: waits for a promise"), "{text}");
+    });
+}
+
+#[test]
+fn a_spin_names_who_spins() {
+    within_a_minute(|| {
+        let sim = Sim::builder().seed(3).spin_limit(20_000).build();
+        let lp = sim.host("busy");
+        let this_line = line!();
+        let spinning = lp.spawn(async {
+            loop {
+                yield_now().await;
+            }
+        });
+        let text = panic_of(|| {
+            sim.run(async move {
+                let _: Result<(), Failure> = spinning.await;
+            })
+            .unwrap();
+        });
+        let spawned = format!("on busy, spawned at {}:{}:", file!(), this_line + 1);
+        assert!(text.contains("the simulation spins"), "{text}");
+        assert!(text.contains(&spawned), "{spawned} is not in {text}");
+    });
+}
+
+#[test]
+fn a_run_ends_at_its_limit_of_virtual_time() {
+    within_a_minute(|| {
+        let sim = Sim::builder()
+            .seed(3)
+            .time_limit(Duration::from_secs(60))
+            .build();
+        let lp = sim.local();
+        let ticking = async move {
+            loop {
+                lp.sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let text = panic_of(|| sim.run(ticking).unwrap());
+        assert!(
+            text.contains("not done after 60s of virtual time"),
+            "{text}"
+        );
+        assert_eq!(sim.elapsed(), Duration::from_secs(60));
+    });
+}
+
+#[test]
+fn an_invariant_that_fails_ends_the_run_at_that_event() {
+    within_a_minute(|| {
+        let sim = Sim::new(12);
+        let lp = sim.local();
+        let count = Arc::new(AtomicUsize::new(0));
+        let (seen, asked) = (count.clone(), Arc::new(AtomicUsize::new(0)));
+        let times = asked.clone();
+        sim.check(move || {
+            times.fetch_add(1, Ordering::SeqCst);
+            match seen.load(Ordering::SeqCst) {
+                0..=3 => Ok(()),
+                more => Err(format!("{more} are too many")),
+            }
+        });
+        let counted = count.clone();
+        let text = panic_of(|| {
+            sim.run(async move {
+                for _ in 0..10 {
+                    lp.sleep(Duration::from_secs(1)).await;
+                    counted.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+            .unwrap();
+        });
+        assert!(
+            text.contains("does not hold at 4s of virtual time: 4 are too many"),
+            "{text}"
+        );
+        assert!(text.contains("the seed was 12"), "{text}");
+        assert_eq!(count.load(Ordering::SeqCst), 4);
+        assert!(asked.load(Ordering::SeqCst) >= 8);
+    });
+}
+
+#[test]
+fn notes_stand_in_the_trace() {
+    within_a_minute(|| {
+        let sim = Sim::new(1);
+        let lp = sim.host("here");
+        sim.run(async move {
+            lp.sleep(Duration::from_millis(2)).await;
+            lp.sim().note(&lp, "half way");
+        })
+        .unwrap();
+        let trace = sim.trace();
+        assert_eq!(trace.hosts, ["here", "local"]);
+        let found = trace.records.iter().any(|record| {
+            record.at == Duration::from_millis(2)
+                && matches!(&record.event, polyloop_sim::trace::Event::Note { text, .. } if text == "half way")
+        });
+        assert!(found, "{:?}", trace.records);
+    });
+}
