@@ -134,12 +134,5 @@ fn ending(world: &World, text: &mut String) {
         "the seed was {0}; POLYLOOP_SEED={0} runs it again where the seed is not given",
         world.seed
     );
-    let records = world.trace.records();
-    let skipped = records.len().saturating_sub(EVENTS);
-    if records.len() > 0 {
-        let _ = writeln!(text, "the last events:");
-    }
-    for record in world.trace.records().skip(skipped) {
-        let _ = writeln!(text, "  {:?} {:?}", record.at, record.event);
-    }
+    let _ = write!(text, "the last events:\n{}", world.trace_of(EVENTS));
 }

@@ -18,6 +18,7 @@ pub use outcome::Outcome;
 use crate::builder::Builder;
 use crate::{Sim, SimLoop, Trace};
 use environment::Environment;
+use run::Problem;
 
 /// Runs `body` under the seeds 0 to `count - 1`, each in a simulation of its own, and
 /// panics with a report if it fails under one of them: short for
@@ -224,10 +225,11 @@ impl Seeds {
         Some(best)
     }
 
-    fn counterexample(&self, seed: u64, error: String, trace: Trace) -> Counterexample {
+    fn counterexample(&self, seed: u64, error: Problem, trace: Trace) -> Counterexample {
         Counterexample {
             seed,
-            error,
+            error: error.text,
+            has_events: error.has_events,
             trace,
             runs: 1,
             others: Vec::new(),
@@ -286,7 +288,7 @@ mod tests {
         assert!(found.runs < 500, "it does not look for ever");
         let again = |seed| {
             let run = Seeds::first(1).run(seed, &mut unlucky);
-            (run.error.unwrap(), run.trace)
+            (run.error.unwrap().text, run.trace)
         };
         let (error, trace) = again(found.seed);
         assert_eq!((error, &trace), (found.error.clone(), &found.trace));
@@ -308,6 +310,8 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("timer fired"), "{text}");
+        // How the run is wound up is of no interest.
+        assert!(text.ends_with("the test fails\u{201d}"), "{text}");
     }
 
     #[test]
@@ -318,8 +322,10 @@ mod tests {
         let error = found.unwrap().error;
         assert!(error.contains("on purpose"), "{error}");
         let found = Seeds::first(1).find(|_| std::future::pending::<()>());
-        let error = found.unwrap().error;
+        let found = found.unwrap();
+        let error = &found.error;
         assert!(error.contains("nothing is left to happen"), "{error}");
+        assert_eq!(found.to_string().matches("the last events").count(), 1);
         assert_eq!(Seeds::first(20).find(|_| async {}), None);
     }
 

@@ -244,16 +244,7 @@ impl Sim {
 
     /// What happened, as far as it was [kept](Builder::keep_records).
     pub fn trace(&self) -> Trace {
-        let world = lock(&self.shared.world);
-        Trace {
-            seed: world.seed,
-            hosts: (0..world.hosts.len())
-                .map(|index| world.name_of(HostId::from_index(index)).to_owned())
-                .collect(),
-            records: world.trace.records().cloned().collect(),
-            dropped: world.trace.dropped(),
-            digest: world.trace.digest(),
-        }
+        lock(&self.shared.world).trace_of(usize::MAX)
     }
 
     /// Keeps so many records of the trace from here on.

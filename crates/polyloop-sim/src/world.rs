@@ -17,7 +17,7 @@ use crate::network::{Effects, Network};
 use crate::report::Wait;
 use crate::sim::Sim;
 use crate::spawned::TaskInfo;
-use crate::trace::{Event, Recorder, TaskId};
+use crate::trace::{Event, Recorder, TaskId, Trace};
 use crate::{HostId, Link};
 
 /// A place in the order of timers: when it is due, and a number of its own.
@@ -109,6 +109,21 @@ impl World {
 
     pub(crate) fn name_of(&self, host: HostId) -> &str {
         self.network.host_name(host)
+    }
+
+    /// The trace, with the last `count` of the records that are kept.
+    pub(crate) fn trace_of(&self, count: usize) -> Trace {
+        let records = self.trace.records();
+        let left_out = records.len().saturating_sub(count);
+        Trace {
+            seed: self.seed,
+            hosts: (0..self.hosts.len())
+                .map(|index| self.name_of(HostId::from_index(index)).to_owned())
+                .collect(),
+            records: records.skip(left_out).cloned().collect(),
+            dropped: self.trace.dropped() + left_out as u64,
+            digest: self.trace.digest(),
+        }
     }
 
     /// Puts a new task on the list.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf};
 use polyloop::sim::SimLoop;
+use polyloop_core::sync::Event;
 use polyloop_core::{
     Failure, Promise as _, Resolve as _, Spawner as _, Stream, Tcp as _, TcpOptions, Timers as _,
 };
@@ -29,7 +30,9 @@ pub async fn chat(
         lines,
         lasting: world.lasting(),
         present: Mutex::default(),
+        all_present: Event::new(),
         heard: world.clients.iter().map(|_| Mutex::default()).collect(),
+        heard_all: world.clients.iter().map(|_| Event::new()).collect(),
     });
     let talking: Vec<_> = (world.clients.iter().enumerate())
         .map(|(number, lp)| {
@@ -57,8 +60,11 @@ struct Chat {
     /// Those whose hosts do not crash.
     lasting: Vec<usize>,
     present: Mutex<BTreeSet<usize>>,
+    all_present: Event,
     /// What each client has heard, in the order it came.
     heard: Vec<Mutex<Vec<Line>>>,
+    /// Whether it has heard all from those that last.
+    heard_all: Vec<Event>,
 }
 
 /// Number `number` of what `speaker` said.
@@ -81,9 +87,7 @@ async fn talk(
     writer.write_all(format!("c{me}\n").as_bytes()).await?;
     let listening = lp.spawn(listen(reader, me, chat.clone()));
     // What is said before somebody is in is none of theirs.
-    while !chat.all_present() {
-        lp.sleep(TICK).await;
-    }
+    chat.all_present.wait().await?;
     for number in 0..chat.lines {
         writer.write_all(format!("{number}\n").as_bytes()).await?;
         if random.bool() {
@@ -91,17 +95,12 @@ async fn talk(
         }
     }
     // And who leaves hears no more.
-    while !chat.has_heard_all(me) {
-        if listening.is_done() {
-            break;
-        }
-        lp.sleep(TICK).await;
+    if chat.lasting.len() > 1 {
+        chat.heard_all[me].wait().await?;
     }
     writer.close().await?;
     listening.await?
 }
-
-const TICK: Duration = Duration::from_millis(50);
 
 async fn listen(
     mut reader: ReadHalf<impl Stream>,
@@ -119,25 +118,34 @@ async fn listen(
         while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
             let line = String::from_utf8(text.drain(..=end).collect()).map_err(Failure::new)?;
             if line.starts_with("* welcome") {
-                lock(&chat.present).insert(me);
+                chat.enters(me);
             } else if !line.starts_with('*') {
-                lock(&chat.heard[me]).push(parse(line.trim_end())?);
+                chat.hears(me, parse(line.trim_end())?);
             }
         }
     }
 }
 
 impl Chat {
-    fn all_present(&self) -> bool {
-        let present = lock(&self.present);
-        self.lasting.iter().all(|client| present.contains(client))
+    fn enters(&self, me: usize) {
+        let mut present = lock(&self.present);
+        present.insert(me);
+        if self.lasting.iter().all(|client| present.contains(client)) {
+            self.all_present.set();
+        }
     }
 
-    /// From those that last; of the others nobody knows how much came through.
-    fn has_heard_all(&self, me: usize) -> bool {
-        let heard = lock(&self.heard[me]);
-        let lasting = |line: &&Line| self.lasting.contains(&line.speaker);
-        heard.iter().filter(lasting).count() >= (self.lasting.len() - 1) * self.lines
+    fn hears(&self, me: usize, line: Line) {
+        let mut heard = lock(&self.heard[me]);
+        heard.push(line);
+        // Of the others nobody knows how much came through.
+        let others = self.lasting.iter().filter(|speaker| **speaker != me);
+        let lasting = heard
+            .iter()
+            .filter(|line| self.lasting.contains(&line.speaker));
+        if lasting.count() >= others.count() * self.lines {
+            self.heard_all[me].set();
+        }
     }
 
     fn judge(&self) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::run::is_end;
 use crate::Trace;
 
 /// How many of the last events its text shows.
@@ -21,6 +22,8 @@ pub struct Counterexample {
     pub runs: u64,
     /// The other seeds among them that fail.
     pub others: Vec<u64>,
+    /// Whether the error's text shows the events that led to it.
+    pub(super) has_events: bool,
     pub(super) name: Option<String>,
     pub(super) package: Option<String>,
 }
@@ -29,6 +32,16 @@ impl Counterexample {
     /// How many records the run has.
     pub(super) fn length(&self) -> u64 {
         self.trace.dropped + self.trace.records.len() as u64
+    }
+
+    /// The trace, without what happened when the test was over.
+    fn until_the_end(&self) -> Trace {
+        let mut trace = self.trace.clone();
+        let mut records = trace.records.iter();
+        if let Some(end) = records.rposition(|record| is_end(&record.event)) {
+            trace.records.truncate(end + 1);
+        }
+        trace
     }
 
     /// What one types to have exactly this run again.
@@ -68,6 +81,9 @@ impl fmt::Display for Counterexample {
             f,
             "to see it drawn, put this in front:\n  POLYLOOP_TRACE=run.html"
         )?;
-        write!(f, "the last events:\n{}", self.trace.last(EVENTS))
+        if self.has_events {
+            return Ok(());
+        }
+        write!(f, "the last events:\n{}", self.until_the_end().last(EVENTS))
     }
 }
