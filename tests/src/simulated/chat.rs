@@ -9,7 +9,7 @@ use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf};
 use polyloop::sim::SimLoop;
 use polyloop_core::sync::Event;
 use polyloop_core::{
-    Failure, Promise as _, Resolve as _, Spawner as _, Stream, Tcp as _, TcpOptions, Timers as _,
+    Failure, Resolve as _, Spawner as _, Stream, Tcp as _, TcpOptions, Timers as _,
 };
 
 use super::World;

@@ -126,10 +126,4 @@ impl<L: Loop> Protocol for BackgroundChat<L> {
         }
         Ok(())
     }
-
-    fn connection_lost(&mut self, _: CloseReason) {
-        if let Some(key) = self.member.take() {
-            self.room.leave(key);
-        }
-    }
 }
