@@ -30,6 +30,10 @@ pub(super) enum Message<P> {
     Protocol(ProtocolCall<P>),
 }
 
+/// A longer list of messages is freed once they are read: a connection that waits
+/// holds next to nothing.
+const KEPT: usize = 4;
+
 pub(crate) struct Mailbox<P> {
     /// Messages wait. The driver looks at this instead of taking the lock.
     pending: AtomicBool,
@@ -133,10 +137,14 @@ impl<P: Protocol> Mailbox<P> {
         }
     }
 
-    /// What was taken has reached the write buffer, so its size counts now.
-    pub(super) fn wrote(&self) {
+    /// What was taken has reached the write buffer, so its size counts now. The list
+    /// that it came in is used again.
+    pub(super) fn wrote(&self, list: Vec<Message<P>>) {
         let mut inner = lock(&self.inner);
         inner.queued -= std::mem::take(&mut inner.taken);
+        if inner.messages.capacity() == 0 && list.capacity() <= KEPT {
+            inner.messages = list;
+        }
         if inner.paused || inner.queued > inner.high || inner.ready.is_empty() {
             return;
         }
