@@ -106,14 +106,18 @@ impl<P: Protocol> Mailbox<P> {
         }
     }
 
-    /// Takes what was posted. Nothing is locked if there is nothing.
-    pub(super) fn take(&self) -> Vec<Message<P>> {
+    /// Takes what was posted. Nothing is locked if there is nothing. One message alone
+    /// leaves the list where it is, for the next.
+    pub(super) fn take(&self) -> (Option<Message<P>>, Vec<Message<P>>) {
         if !self.pending.swap(false, Ordering::Acquire) {
-            return Vec::new();
+            return (None, Vec::new());
         }
         let mut inner = lock(&self.inner);
         inner.taken = inner.queued;
-        std::mem::take(&mut inner.messages)
+        if inner.messages.len() == 1 {
+            return (inner.messages.pop(), Vec::new());
+        }
+        (None, std::mem::take(&mut inner.messages))
     }
 
     /// Notes how to wake the driver, for good.

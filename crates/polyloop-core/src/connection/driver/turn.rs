@@ -120,8 +120,8 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
         if !self.mailbox.has_mail() {
             return Ok(());
         }
-        let mut list = self.mailbox.take();
-        let mut mail = list.drain(..);
+        let (alone, mut list) = self.mailbox.take();
+        let mut mail = alone.into_iter().chain(list.drain(..));
         while let Some(message) = mail.next() {
             if let Err(reason) = self.deliver(cx, message) {
                 // What came behind is told as what comes from now on will be.
