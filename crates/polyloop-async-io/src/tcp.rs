@@ -1,10 +1,10 @@
 //! TCP on the reactor's readiness.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
@@ -32,6 +32,18 @@ pub fn adopt_tcp(socket: TcpListener) -> io::Result<ReactorTcpListener> {
 #[derive(Debug)]
 pub struct ReactorTcpStream(Async<TcpStream>);
 
+/// Waits for the next event of one direction, which `poll_ready` is about.
+///
+/// The reactor's readiness is that of a past event: its first answer after one is
+/// "ready", however much was read since, and only the second asks for the next. The
+/// caller has just seen the system say "would block", so the first answer would only
+/// lead to one more useless call. Nothing is missed in between: asking arms the
+/// system's event, which fires at once if the socket is ready by then.
+fn wait(mut poll_ready: impl FnMut() -> Poll<io::Result<()>>) -> io::Result<()> {
+    while poll_ready()?.is_ready() {}
+    Ok(())
+}
+
 impl Stream for ReactorTcpStream {
     fn socket(&self) -> Option<SockRef<'_>> {
         Some(SockRef::from(self.0.get_ref()))
@@ -40,38 +52,61 @@ impl Stream for ReactorTcpStream {
 
 impl AsyncRead for ReactorTcpStream {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        match self.0.get_ref().read(buf) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                wait(|| self.0.poll_readable(cx))?;
+                Poll::Pending
+            }
+            done => Poll::Ready(done),
+        }
     }
 }
 
 impl AsyncWrite for ReactorTcpStream {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        self.poll_write_with(cx, |mut socket| socket.write(buf))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+        self.poll_write_with(cx, |mut socket| socket.write_vectored(bufs))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A socket keeps nothing back.
+        Poll::Ready(Ok(()))
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         // The reactor's own close only flushes.
         Poll::Ready(self.0.get_ref().shutdown(Shutdown::Write))
+    }
+}
+
+impl ReactorTcpStream {
+    fn poll_write_with(
+        &self,
+        cx: &mut Context<'_>,
+        mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        match write(self.0.get_ref()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                wait(|| self.0.poll_writable(cx))?;
+                Poll::Pending
+            }
+            done => Poll::Ready(done),
+        }
     }
 }
 
@@ -86,16 +121,13 @@ impl Listener for ReactorTcpListener {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(ReactorTcpStream, SocketAddr)>> {
-        loop {
-            match self.0.get_ref().accept() {
-                Ok((stream, peer)) => {
-                    return Poll::Ready(Ok((ReactorTcpStream(Async::new(stream)?), peer)));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.0.poll_readable(cx))?;
-                }
-                Err(error) => return Poll::Ready(Err(error)),
+        match self.0.get_ref().accept() {
+            Ok((stream, peer)) => Poll::Ready(Ok((ReactorTcpStream(Async::new(stream)?), peer))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                wait(|| self.0.poll_readable(cx))?;
+                Poll::Pending
             }
+            Err(error) => Poll::Ready(Err(error)),
         }
     }
 

@@ -161,7 +161,7 @@ impl<B: Backend> Lifecycle for B {
     }
 
     fn task_count(&self) -> usize {
-        self.state().tasks.alive()
+        usize::try_from(self.state().tasks.alive()).unwrap_or(usize::MAX)
     }
 }
 

@@ -106,8 +106,10 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
             return;
         };
         self.io.stop_timer();
+        // Its server's list holds it, too, and asks for no address.
+        let known_to_all = 1 + usize::from(matches!(self.until_lost, Some(UntilLost::Member(_))));
         if let Some(stream) = &self.io.stream
-            && Arc::strong_count(&self.mailbox) > 1
+            && Arc::strong_count(&self.mailbox) > known_to_all
             && self.mailbox.known_local().is_none()
             && let Ok(address) = stream.local_addr()
         {

@@ -30,6 +30,10 @@ pub(super) enum Message<P> {
     Protocol(ProtocolCall<P>),
 }
 
+/// A longer list of messages is freed once they are read: a connection that waits
+/// holds next to nothing.
+const KEPT: usize = 4;
+
 pub(crate) struct Mailbox<P> {
     /// Messages wait. The driver looks at this instead of taking the lock.
     pending: AtomicBool,
@@ -102,14 +106,18 @@ impl<P: Protocol> Mailbox<P> {
         }
     }
 
-    /// Takes what was posted. Nothing is locked if there is nothing.
-    pub(super) fn take(&self) -> Vec<Message<P>> {
+    /// Takes what was posted. Nothing is locked if there is nothing. One message alone
+    /// leaves the list where it is, for the next.
+    pub(super) fn take(&self) -> (Option<Message<P>>, Vec<Message<P>>) {
         if !self.pending.swap(false, Ordering::Acquire) {
-            return Vec::new();
+            return (None, Vec::new());
         }
         let mut inner = lock(&self.inner);
         inner.taken = inner.queued;
-        std::mem::take(&mut inner.messages)
+        if inner.messages.len() == 1 {
+            return (inner.messages.pop(), Vec::new());
+        }
+        (None, std::mem::take(&mut inner.messages))
     }
 
     /// Notes how to wake the driver, for good.
@@ -133,10 +141,14 @@ impl<P: Protocol> Mailbox<P> {
         }
     }
 
-    /// What was taken has reached the write buffer, so its size counts now.
-    pub(super) fn wrote(&self) {
+    /// What was taken has reached the write buffer, so its size counts now. The list
+    /// that it came in is used again.
+    pub(super) fn wrote(&self, list: Vec<Message<P>>) {
         let mut inner = lock(&self.inner);
         inner.queued -= std::mem::take(&mut inner.taken);
+        if inner.messages.capacity() == 0 && list.capacity() <= KEPT {
+            inner.messages = list;
+        }
         if inner.paused || inner.queued > inner.high || inner.ready.is_empty() {
             return;
         }

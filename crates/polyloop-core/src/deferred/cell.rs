@@ -91,15 +91,19 @@ impl<T> Cell<T> {
 
     fn enter(&self, new: State<T>) -> Result<(), State<T>> {
         let mut state = lock(&self.0);
-        match &mut *state {
-            State::Pending { .. } | State::Cancelling { .. } => {
-                let old = std::mem::replace(&mut *state, new);
-                drop(state);
-                old.wake();
-                Ok(())
-            }
-            _ => Err(new),
+        let (waker, canceller) = match &mut *state {
+            State::Pending { waker, canceller } => (waker.take(), canceller.take()),
+            State::Cancelling { waker } => (waker.take(), None),
+            _ => return Err(new),
+        };
+        *state = new;
+        drop(state);
+        // Both are code of a user, so the lock is gone by now.
+        if let Some(waker) = waker {
+            waker.wake();
         }
+        drop(canceller);
+        Ok(())
     }
 
     /// The resolver has gone. A cancel that is under way settles the promise itself,
@@ -179,18 +183,6 @@ impl<T> Cell<T> {
     }
 }
 
-impl<T> State<T> {
-    fn wake(self) {
-        if let Self::Pending {
-            waker: Some(waker), ..
-        }
-        | Self::Cancelling { waker: Some(waker) } = self
-        {
-            waker.wake();
-        }
-    }
-}
-
 impl<T> Drop for Cell<T> {
     /// A chain of adopted promises is taken apart link by link: the drop of a
     /// field would recurse once per link.
@@ -205,11 +197,11 @@ impl<T> Drop for Cell<T> {
 }
 
 fn take_forward<T>(state: &mut State<T>) -> Option<Arc<Cell<T>>> {
+    if !matches!(state, State::Forwarded(_)) {
+        return None;
+    }
     match std::mem::replace(state, State::Gone) {
         State::Forwarded(next) => Some(next),
-        other => {
-            *state = other;
-            None
-        }
+        _ => None,
     }
 }

@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::context::{self, Entered};
 use crate::failure::Failure;
 use crate::lifecycle::{LoopClosed, ShutdownPhase};
 use crate::promise::Promise as _;
-use crate::state::StopRequest;
+use crate::state::{LoopState, StopRequest};
 use crate::task;
 
 /// Why [`MainLoop::run`](crate::MainLoop::run) gave no value.
@@ -97,11 +98,12 @@ pub(super) fn run<B: MainBackend, F: Future>(backend: &B, main: F) -> Result<F::
         // Boxed so that it can be dropped in place, as the current loop's, before
         // the loop is wound up.
         let mut main = Some(Box::pin(main));
+        let mut slot = Some(state.clone());
         let ended = poll_fn(|cx| {
             if stop_asked(backend, cx.waker()) {
                 return Poll::Ready(Ended::Stopped);
             }
-            let polled = as_current(backend, || {
+            let polled = as_current(&mut slot, || {
                 let Some(main) = main.as_mut() else {
                     return Ok(Poll::Pending);
                 };
@@ -114,7 +116,8 @@ pub(super) fn run<B: MainBackend, F: Future>(backend: &B, main: F) -> Result<F::
             }
         })
         .await;
-        let dropped = as_current(backend, || catch_unwind(AssertUnwindSafe(|| main = None)));
+        let dropped = as_current(&mut slot, || catch_unwind(AssertUnwindSafe(|| main = None)));
+        drop(slot);
         wind_up(backend).await;
         match (ended, dropped) {
             (Ended::Panicked(payload), _) | (_, Err(payload)) => resume_unwind(payload),
@@ -130,15 +133,15 @@ enum Ended<T> {
     Stopped,
 }
 
-fn as_current<B: MainBackend, R>(backend: &B, f: impl FnOnce() -> R) -> R {
-    let mut slot = Some(backend.state().clone());
-    let _entered = Entered::new(&mut slot);
+fn as_current<R>(state: &mut Option<Arc<LoopState>>, f: impl FnOnce() -> R) -> R {
+    let _entered = Entered::new(state);
     f()
 }
 
 fn stop_asked<B: MainBackend>(backend: &B, waker: &std::task::Waker) -> bool {
     let mut request = backend.state().stop_request();
-    if !request.asked {
+    let known = request.waker.as_ref().is_some_and(|w| w.will_wake(waker));
+    if !request.asked && !known {
         request.waker = Some(waker.clone());
     }
     request.asked

@@ -3,7 +3,7 @@
 //! Dropping a future cannot await. A body that has to clean up with further
 //! awaits wraps what may be interrupted; everything outside the wrapper runs on.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,36 +13,52 @@ use pin_project_lite::pin_project;
 use crate::failure::Failure;
 
 thread_local! {
-    static SCOPE: RefCell<Option<Slot>> = const { RefCell::new(None) };
+    /// How the code that runs on this thread stands to cancelling: the bits below.
+    static STANDING: Cell<u8> = const { Cell::new(0) };
+    /// Why the task that is being polled was cancelled. Looked at only where its
+    /// standing says that there is something: this is on the way of every poll.
+    static REASON: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-#[derive(Default)]
-struct Slot {
-    cancel: Option<String>,
-    catching: bool,
+/// It runs in a task.
+const IN_TASK: u8 = 1;
+/// The task was cancelled, and nobody has taken the reason.
+const ASKED: u8 = 2;
+/// The body of the task waits in a wrapper.
+const CATCHING: u8 = 4;
+
+/// Polls the body of a task. Gives back whether it now waits in a wrapper.
+pub(super) fn scope<T>(poll: impl FnOnce() -> T) -> (T, bool) {
+    let outer = STANDING.replace(IN_TASK);
+    let polled = poll();
+    (polled, STANDING.replace(outer) & CATCHING != 0)
 }
 
-/// One poll of a task.
-pub(super) struct Scope {
-    outer: Option<Slot>,
+/// The same for a task that was cancelled. Gives back the reason, too, if nobody took
+/// it.
+pub(super) fn scope_of_cancelled<T>(
+    reason: String,
+    poll: impl FnOnce() -> T,
+) -> (T, bool, Option<String>) {
+    let outer_reason = REASON.replace(Some(reason));
+    let outer = STANDING.replace(IN_TASK | ASKED);
+    let polled = poll();
+    let catching = STANDING.replace(outer) & CATCHING != 0;
+    (polled, catching, REASON.replace(outer_reason))
 }
 
-impl Scope {
-    pub(super) fn enter(cancel: Option<String>) -> Self {
-        let slot = Slot {
-            cancel,
-            catching: false,
-        };
-        Self {
-            outer: SCOPE.replace(Some(slot)),
-        }
+/// The reason of a cancel that has come, if one has; otherwise notes that the body
+/// waits for one.
+fn take_cancel() -> Option<String> {
+    let standing = STANDING.get();
+    if standing & ASKED != 0 {
+        STANDING.set(standing & !ASKED);
+        return REASON.take();
     }
-
-    /// The cancel that nobody took, and whether the body now waits in a wrapper.
-    pub(super) fn leave(mut self) -> (Option<String>, bool) {
-        let slot = SCOPE.replace(self.outer.take()).unwrap_or_default();
-        (slot.cancel, slot.catching)
+    if standing & IN_TASK != 0 {
+        STANDING.set(standing | CATCHING);
     }
+    None
 }
 
 /// Runs `future` until it finishes or the surrounding task is cancelled, and
@@ -91,13 +107,7 @@ impl<F: Future> Future for CatchCancel<F> {
             this.future.set(None);
             return Poll::Ready(Ok(value));
         }
-        let cancel = SCOPE.with_borrow_mut(|slot| {
-            let slot = slot.as_mut()?;
-            let cancel = slot.cancel.take();
-            slot.catching |= cancel.is_none();
-            cancel
-        });
-        match cancel {
+        match take_cancel() {
             Some(reason) => {
                 this.future.set(None);
                 Poll::Ready(Err(Failure::cancelled(reason)))

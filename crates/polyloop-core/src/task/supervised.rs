@@ -6,10 +6,11 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, RawWakerVTable, Waker};
 
 use pin_project_lite::pin_project;
 use tracing::Span;
+use tracing::level_filters::LevelFilter;
 
 use super::catch_cancel;
 use super::table::{Cancel, TaskId};
@@ -24,7 +25,8 @@ pin_project! {
     pub(crate) struct Supervised<F> {
         #[pin]
         future: Option<F>,
-        span: Span,
+        // Most often there is none, and a task is as small as it can be.
+        span: Option<Box<Span>>,
         // The future is suspended inside `catch_cancel`, which takes a cancel
         // instead of letting the future be dropped.
         catching: bool,
@@ -38,19 +40,56 @@ struct Guard {
     /// Empty only while it is the current loop of the polling thread.
     state: Option<Arc<LoopState>>,
     id: TaskId,
-    waker: Option<Waker>,
+    /// The waker that the table holds a clone of.
+    known: Option<KnownWaker>,
     location: &'static Location<'static>,
+}
+
+/// What a waker is told by as long as a clone of it is kept somewhere.
+struct KnownWaker {
+    vtable: &'static RawWakerVTable,
+    data: usize,
+}
+
+impl KnownWaker {
+    fn of(waker: &Waker) -> Self {
+        Self {
+            vtable: waker.vtable(),
+            data: waker.data().addr(),
+        }
+    }
+
+    fn is(&self, waker: &Waker) -> bool {
+        std::ptr::eq(self.vtable, waker.vtable()) && self.data == waker.data().addr()
+    }
+}
+
+impl Guard {
+    /// The task has ended. Gives its loop back the first time.
+    fn end(&mut self) -> Option<Arc<LoopState>> {
+        let state = self.state.take()?;
+        if self.known.is_some() || state.tasks.may_be_cancelled(self.id) {
+            state.tasks.forget(self.id);
+        }
+        state.tasks.end();
+        Some(state)
+    }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(state) = &self.state {
-            if self.waker.is_some() || state.tasks.may_be_cancelled(self.id) {
-                state.tasks.forget(self.id);
-            }
-            state.tasks.end();
-        }
+        self.end();
     }
+}
+
+/// The span that a task is spawned in, if there is one.
+fn current_span() -> Option<Box<Span>> {
+    // Without a subscriber that listens, one number says so.
+    if LevelFilter::current() == LevelFilter::OFF {
+        return None;
+    }
+    let span = Span::current();
+    (!span.is_none()).then(|| Box::new(span))
 }
 
 impl<F: Future> Supervised<F> {
@@ -59,13 +98,13 @@ impl<F: Future> Supervised<F> {
         state.check_open()?;
         Ok(Self {
             future: Some(future),
-            span: Span::current(),
+            span: current_span(),
             catching: false,
             told_to_end: false,
             guard: Guard {
                 id: state.tasks.begin(),
                 state: Some(state.clone()),
-                waker: None,
+                known: None,
                 location: Location::caller(),
             },
         })
@@ -90,7 +129,7 @@ impl<F: Future> Future for Supervised<F> {
             let cancel = state.tasks.take_cancel(this.guard.id, this.told_to_end);
 
             let entered = Entered::new(&mut this.guard.state);
-            let in_span = this.span.enter();
+            let in_span = this.span.as_ref().map(|span| span.enter());
             let step = match cancel {
                 Some(Cancel::Kill) => Step::Cancelled("the loop ended".to_owned()),
                 Some(Cancel::Ask(reason)) if !*this.catching => Step::Cancelled(reason),
@@ -119,15 +158,15 @@ impl<F: Future> Future for Supervised<F> {
                 Step::Panicked(failure) => Err(failure.at(location)),
                 Step::Cancelled(reason) => Err(Failure::cancelled(reason).at(location)),
                 Step::Pending => {
-                    let known = this
+                    if this
                         .guard
-                        .waker
+                        .known
                         .as_ref()
-                        .is_some_and(|waker| waker.will_wake(cx.waker()));
-                    if known {
+                        .is_some_and(|known| known.is(cx.waker()))
+                    {
                         return Poll::Pending;
                     }
-                    this.guard.waker = Some(cx.waker().clone());
+                    this.guard.known = Some(KnownWaker::of(cx.waker()));
                     let asleep = this.guard.state.as_ref().is_none_or(|state| {
                         state
                             .tasks
@@ -141,8 +180,8 @@ impl<F: Future> Future for Supervised<F> {
             };
             return Poll::Ready(Outcome {
                 result: Some(result),
-                state: this.guard.state.clone(),
                 id: this.guard.id,
+                state: this.guard.end(),
                 location,
             });
         }
@@ -165,10 +204,16 @@ fn step<F: Future>(
     let Some(future) = future.as_pin_mut() else {
         return Step::Pending;
     };
-    let scope = catch_cancel::Scope::enter(cancel);
-    let polled = catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
-    let (untaken, now_catching) = scope.leave();
-    *catching = now_catching;
+    // Neither scope is left by a panic.
+    let poll = || catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
+    let polled;
+    let mut untaken = None;
+    match cancel {
+        None => (polled, *catching) = catch_cancel::scope(poll),
+        Some(reason) => {
+            (polled, *catching, untaken) = catch_cancel::scope_of_cancelled(reason, poll);
+        }
+    }
     match (polled, untaken) {
         (Ok(Poll::Ready(value)), _) => Step::Ready(value),
         (Ok(Poll::Pending), None) => Step::Pending,

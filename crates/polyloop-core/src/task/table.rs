@@ -38,8 +38,8 @@ pub(crate) struct TaskTable {
     ending: AtomicU64,
     /// Every task below this number is dropped, whatever it waits for.
     killed: AtomicU64,
-    /// Tasks that were started and have not been dropped yet.
-    alive: AtomicUsize,
+    /// Tasks that have been dropped. The rest of those numbered are alive.
+    ended: AtomicU64,
     shards: [Shard; SHARDS],
     /// Tasks whose failure nobody minds, and how many they are: the end of a task
     /// looks at the number instead of taking the lock.
@@ -70,7 +70,7 @@ impl TaskTable {
             next: AtomicU64::new(1),
             ending: AtomicU64::new(0),
             killed: AtomicU64::new(0),
-            alive: AtomicUsize::new(0),
+            ended: AtomicU64::new(0),
             shards: std::array::from_fn(|_| Shard::default()),
             ignored: Mutex::default(),
             ignored_count: AtomicUsize::new(0),
@@ -78,16 +78,16 @@ impl TaskTable {
         }
     }
 
-    /// Counts a new task and numbers it.
+    /// Numbers a new task, and thereby counts it.
     pub(crate) fn begin(&self) -> TaskId {
-        self.alive.fetch_add(1, Ordering::Relaxed);
-        TaskId(self.next.fetch_add(1, Ordering::Relaxed))
+        TaskId(self.next.fetch_add(1, Ordering::SeqCst))
     }
 
     /// Uncounts a task whose future has been dropped.
     pub(crate) fn end(&self) {
-        // Release: what the future's destructors did happens before `run` returns.
-        if self.alive.fetch_sub(1, Ordering::AcqRel) == 1 {
+        // What the future's destructors did happens before `run` returns.
+        let ended = self.ended.fetch_add(1, Ordering::SeqCst) + 1;
+        if ended == self.begun() {
             let waker = lock(&self.idle).take();
             if let Some(waker) = waker {
                 waker.wake();
@@ -95,9 +95,15 @@ impl TaskTable {
         }
     }
 
+    fn begun(&self) -> u64 {
+        self.next.load(Ordering::SeqCst) - 1
+    }
+
     /// How many tasks are alive.
-    pub(crate) fn alive(&self) -> usize {
-        self.alive.load(Ordering::Acquire)
+    pub(crate) fn alive(&self) -> u64 {
+        // In this order it is never less than there are.
+        let ended = self.ended.load(Ordering::SeqCst);
+        self.begun() - ended
     }
 
     /// Wakes `waker` once no task is alive. True if none is now.

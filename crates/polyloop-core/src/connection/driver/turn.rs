@@ -120,7 +120,8 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
         if !self.mailbox.has_mail() {
             return Ok(());
         }
-        let mut mail = self.mailbox.take().into_iter();
+        let (alone, mut list) = self.mailbox.take();
+        let mut mail = alone.into_iter().chain(list.drain(..));
         while let Some(message) = mail.next() {
             if let Err(reason) = self.deliver(cx, message) {
                 // What came behind is told as what comes from now on will be.
@@ -128,7 +129,8 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
                 return Err(reason);
             }
         }
-        self.mailbox.wrote();
+        drop(mail);
+        self.mailbox.wrote(list);
         Ok(())
     }
 

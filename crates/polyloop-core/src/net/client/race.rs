@@ -12,12 +12,15 @@ use crate::event_loop::Loop;
 use crate::net::{ConnectOptions, Tcp};
 
 /// Alternates the families, beginning with the resolver's first choice (CLI-08).
-fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    if addresses.iter().all(|a| a.is_ipv6() == first_is_v6) {
+        return addresses.into();
+    }
     let (mut first, mut second): (VecDeque<_>, VecDeque<_>) = addresses
         .into_iter()
         .partition(|address| address.is_ipv6() == first_is_v6);
-    let mut mixed = Vec::new();
+    let mut mixed = VecDeque::new();
     while !first.is_empty() || !second.is_empty() {
         mixed.extend(first.pop_front());
         mixed.extend(second.pop_front());
@@ -53,7 +56,7 @@ impl<'a, L: Loop> Race<'a, L> {
 
     /// The addresses to try, in the resolver's order.
     pub(super) fn enter(&mut self, addresses: Vec<SocketAddr>) {
-        self.waiting = interleave(addresses).into();
+        self.waiting = interleave(addresses);
     }
 
     /// The attempts that have failed, and why.

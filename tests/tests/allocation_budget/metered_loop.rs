@@ -1,0 +1,82 @@
+//! A loop whose tasks are metered, and which is otherwise the one inside.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use polyloop_core::backend::{Backend, MainBackend};
+use polyloop_core::{ListenOptions, LoopState, MainLoop, Tcp, TcpOptions};
+
+use crate::meter::Metered;
+
+#[derive(Clone)]
+pub(crate) struct MeteredLoop<L>(pub(crate) L);
+
+impl<L: MainLoop> Backend for MeteredLoop<L> {
+    type Started<T: Send + 'static> = L::Started<T>;
+    type Timer = L::Timer;
+
+    fn state(&self) -> &Arc<LoopState> {
+        self.0.state()
+    }
+
+    fn start<F>(&self, future: F) -> Self::Started<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.0.start(Metered::new(future))
+    }
+
+    fn start_blocking<F>(&self, work: F)
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        self.0.start_blocking(work);
+    }
+
+    fn timer(&self, deadline: Instant) -> Self::Timer {
+        self.0.timer(deadline)
+    }
+
+    fn system_time(&self) -> SystemTime {
+        self.0.system_time()
+    }
+
+    async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        self.0.lookup(host, port).await
+    }
+}
+
+impl<L: MainLoop + MainBackend> MainBackend for MeteredLoop<L> {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.block_on(future)
+    }
+}
+
+impl<L: MainLoop> Tcp for MeteredLoop<L> {
+    type TcpStream = L::TcpStream;
+    type TcpListener = L::TcpListener;
+
+    async fn connect_tcp(
+        &self,
+        address: SocketAddr,
+        options: &TcpOptions,
+    ) -> io::Result<Self::TcpStream> {
+        self.0.connect_tcp(address, options).await
+    }
+
+    fn bind_tcp(
+        &self,
+        address: SocketAddr,
+        options: &ListenOptions,
+    ) -> io::Result<Self::TcpListener> {
+        self.0.bind_tcp(address, options)
+    }
+
+    fn adopt_tcp(&self, socket: TcpListener) -> io::Result<Self::TcpListener> {
+        self.0.adopt_tcp(socket)
+    }
+}
