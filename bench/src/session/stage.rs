@@ -1,0 +1,192 @@
+//! [`Stage`]: subjects that are up and ready, and how operations are had of them.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::contest::Contest;
+use super::process::Process;
+use crate::load::{Command, Load, Reply};
+use crate::subject::control::Done;
+use crate::suites::{ALIVE, LINES_PER_BATCH, Payload, Suite, Work};
+
+/// After this, a turn of a slow subject begins nothing more.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Some subjects of a contest, in the order they entered, and the load generator.
+pub(crate) struct Stage {
+    suite: Suite,
+    load: Option<Process>,
+    entered: Vec<Entered>,
+}
+
+struct Entered {
+    process: Process,
+    address: Option<SocketAddr>,
+}
+
+/// What was read off one turn of one subject.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Turn {
+    pub(crate) operations: u64,
+    pub(crate) nanos: u64,
+    pub(crate) cpu_nanos: u64,
+    pub(crate) p50_nanos: Option<u64>,
+    pub(crate) p99_nanos: Option<u64>,
+}
+
+impl Turn {
+    /// So much, for each operation.
+    pub(crate) fn each(&self, amount: u64) -> f64 {
+        amount as f64 / self.operations.max(1) as f64
+    }
+}
+
+impl Stage {
+    pub(crate) fn new(contest: &Contest<'_>) -> Result<Self, String> {
+        let load = match contest.suite.work() {
+            Work::Inside => None,
+            _ => Some(contest.bench.programs.load()?),
+        };
+        Ok(Self {
+            suite: contest.suite,
+            load,
+            entered: Vec::new(),
+        })
+    }
+
+    /// Waits until the subject is ready, and connects to it as the suite demands.
+    pub(crate) fn enter(&mut self, mut process: Process) -> Result<(), String> {
+        let address = match self.suite.work() {
+            Work::Inside => {
+                let said = process.line()?;
+                if said != "ready" {
+                    return Err(format!("a subject said {said:?} instead of being ready"));
+                }
+                None
+            }
+            _ => Some(process.address()?),
+        };
+        if let (Work::Exchange(connections, _), Some(address)) = (self.suite.work(), address) {
+            let group = self.entered.len();
+            self.ask_load(Command::Open {
+                group,
+                address,
+                connections,
+            })?;
+        }
+        self.entered.push(Entered { process, address });
+        Ok(())
+    }
+
+    pub(crate) fn process(&mut self, place: usize) -> &mut Process {
+        &mut self.entered[place].process
+    }
+
+    pub(crate) fn address(&self, place: usize) -> Option<SocketAddr> {
+        self.entered[place].address
+    }
+
+    /// Has so many operations of the subject in that place.
+    pub(crate) fn turn(&mut self, place: usize, operations: u64) -> Result<Turn, String> {
+        match (self.suite.work(), self.entered[place].address) {
+            (Work::Exchange(_, payload), _) => self.loaded(
+                place,
+                Command::Exchange {
+                    group: place,
+                    payload,
+                    operations,
+                    limit: LIMIT,
+                },
+            ),
+            (Work::Churn(workers), Some(address)) => self.loaded(
+                place,
+                Command::Churn {
+                    address,
+                    workers,
+                    operations,
+                    limit: LIMIT,
+                },
+            ),
+            _ => self.inside(place, operations),
+        }
+    }
+
+    fn loaded(&mut self, place: usize, command: Command) -> Result<Turn, String> {
+        let before = self.entered[place].process.cpu_nanos()?;
+        let load = self.ask_load(command)?;
+        let after = self.entered[place].process.cpu_nanos()?;
+        Ok(Turn {
+            operations: load.operations,
+            nanos: load.nanos,
+            cpu_nanos: after.saturating_sub(before),
+            p50_nanos: load.p50_nanos,
+            p99_nanos: load.p99_nanos,
+        })
+    }
+
+    fn inside(&mut self, place: usize, operations: u64) -> Result<Turn, String> {
+        let answer = self.entered[place]
+            .process
+            .ask(&format!("run {operations}"))?;
+        let done: Done = serde_json::from_str(&answer)
+            .map_err(|error| format!("a subject said {answer:?}: {error}"))?;
+        Ok(Turn {
+            operations,
+            nanos: done.nanos,
+            cpu_nanos: done.cpu_nanos,
+            ..Turn::default()
+        })
+    }
+
+    pub(crate) fn ask_load(&mut self, command: Command) -> Result<Load, String> {
+        let load = self
+            .load
+            .as_mut()
+            .ok_or("this suite has no load generator")?;
+        let line = serde_json::to_string(&command).map_err(|error| error.to_string())?;
+        let answer = load.ask(&line)?;
+        let reply: Reply = serde_json::from_str(&answer)
+            .map_err(|error| format!("the load generator said {answer:?}: {error}"))?;
+        reply.map_err(|problem| format!("the load generator, asked for {line}: {problem}"))
+    }
+
+    /// Ends the subjects, one after the other.
+    pub(crate) fn end(self) -> Result<(), String> {
+        for entered in self.entered {
+            entered.process.end()?;
+        }
+        Ok(())
+    }
+}
+
+/// The nearest number of operations that a suite can do.
+pub(crate) fn whole(suite: Suite, operations: u64) -> u64 {
+    match suite.work() {
+        // Each connection has a few.
+        Work::Exchange(connections, payload) => {
+            let round = match payload {
+                Payload::Lines => connections as u64 * LINES_PER_BATCH,
+                _ => connections as u64,
+            };
+            operations.div_ceil(round).max(4) * round
+        }
+        Work::Churn(workers) => operations.max(4 * workers as u64),
+        _ if suite == Suite::CallLater => ALIVE,
+        _ => operations,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole;
+    use crate::suites::{ALIVE, Suite};
+
+    #[test]
+    fn each_connection_has_its_share() {
+        assert_eq!(whole(Suite::Ping64, 1), 256);
+        assert_eq!(whole(Suite::Ping64, 1000), 1024);
+        assert_eq!(whole(Suite::Lines, 1), 4 * 16 * 512);
+        assert_eq!(whole(Suite::Spawn, 7), 7);
+        assert_eq!(whole(Suite::CallLater, 7), ALIVE);
+    }
+}
