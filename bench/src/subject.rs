@@ -41,8 +41,8 @@ pub(crate) fn run(arguments: &[String], allocations: AllocationCount) -> Result<
         }
         (Subject::Raw, LoopKind::Smol) => smol_raw::run(suite, control),
         (Subject::Raw, LoopKind::AsyncStd) => async_std_raw::run(suite, control),
-        (Subject::RawAsyncIo, LoopKind::Smol) => smol_raw::run_on_async_io(suite),
-        (Subject::RawAsyncIo, LoopKind::AsyncStd) => async_std_raw::run_on_async_io(suite),
+        (Subject::RuntimeSockets, LoopKind::Smol) => smol_raw::run_on_own_sockets(suite),
+        (Subject::RuntimeSockets, LoopKind::AsyncStd) => async_std_raw::run_on_own_sockets(suite),
         (Subject::Polyloop | Subject::PolyloopSleep | Subject::Source, on) => match on {
             LoopKind::Tokio => polyloop(tokio()?, suite, subject, control),
             LoopKind::TokioCurrentThread => polyloop(tokio_ct()?, suite, subject, control),

@@ -28,13 +28,13 @@ pub(super) fn run(
     let watch = Watch::new()?;
     let began = Instant::now();
     let mut latencies = Vec::new();
-    let mut begun = 0;
+    let mut started = 0;
     let mut crowd: Vec<Worker> = (0..workers).map(|_| Worker::new(began)).collect();
     let mut busy = 0;
     for (number, worker) in crowd.iter_mut().enumerate() {
-        if begun < operations {
+        if started < operations {
             worker.connect(address, &watch, number)?;
-            begun += 1;
+            started += 1;
             busy += 1;
         }
     }
@@ -48,15 +48,15 @@ pub(super) fn run(
             }
             latencies.push(worker.began.elapsed());
             worker.connection = None;
-            if begun < operations && began.elapsed() < limit {
+            if started < operations && began.elapsed() < limit {
                 worker.connect(address, &watch, number)?;
-                begun += 1;
+                started += 1;
             } else {
                 busy -= 1;
             }
         }
     }
-    Ok(Load::new(begun, began.elapsed(), &mut latencies))
+    Ok(Load::new(started, began.elapsed(), &mut latencies))
 }
 
 impl Worker {

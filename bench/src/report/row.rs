@@ -21,6 +21,9 @@ pub(crate) struct Row {
 pub(crate) enum Metric {
     CpuNanos,
     SystemCalls,
+    /// Those of them that have to do with a socket: how often a program waits depends
+    /// on how fast it is, how often it sends does not.
+    SocketCalls,
     Allocations,
     MemoryIdle,
     MemoryAfterTraffic,
@@ -37,6 +40,7 @@ impl Metric {
         match self {
             Self::CpuNanos => "cpu_ns_per_op",
             Self::SystemCalls => "syscalls_per_op",
+            Self::SocketCalls => "socket_calls_per_op",
             Self::Allocations => "allocations_per_op",
             Self::MemoryIdle => "rss_bytes_per_connection",
             Self::MemoryAfterTraffic => "rss_bytes_per_connection_after_traffic",
@@ -53,6 +57,7 @@ impl Metric {
         match self {
             Self::CpuNanos => "CPU ns/op",
             Self::SystemCalls => "system calls/op",
+            Self::SocketCalls => "socket calls/op",
             Self::Allocations => "allocations/op",
             Self::MemoryIdle => "bytes/connection",
             Self::MemoryAfterTraffic => "bytes/connection after traffic",
@@ -67,7 +72,7 @@ impl Metric {
     /// A figure of this kind, as precise as it is worth.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
-            Self::SystemCalls | Self::Allocations => format!("{value:.3}"),
+            Self::SystemCalls | Self::SocketCalls | Self::Allocations => format!("{value:.3}"),
             Self::P50 | Self::P99 => format!("{value:.1}"),
             _ if value.abs() < 100.0 => format!("{value:.1}"),
             _ => format!("{value:.0}"),

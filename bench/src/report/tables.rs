@@ -132,13 +132,14 @@ pub(crate) fn in_short(rows: &[Row]) -> String {
         let what = match row.metric {
             Metric::CpuNanos => "cpu",
             Metric::SystemCalls => "calls",
+            Metric::SocketCalls => "socket calls",
             Metric::Allocations => "allocations",
             _ => "memory",
         };
         let value = match (row.metric, row.figures) {
             (_, None) => "not measured".to_owned(),
             // A ratio of counts hides what there is to count.
-            (Metric::SystemCalls | Metric::Allocations, Some(figures)) => {
+            (Metric::SystemCalls | Metric::SocketCalls | Metric::Allocations, Some(figures)) => {
                 format!("{:.2}:{:.2}", figures.value, figures.reference)
             }
             (_, Some(figures)) => figures

@@ -56,7 +56,7 @@ impl Subject {
             self,
             Self::Raw
                 | Self::Control
-                | Self::RawAsyncIo
+                | Self::RuntimeSockets
                 | Self::Polyloop
                 | Self::AnyLoop
                 | Self::PolyloopSleep

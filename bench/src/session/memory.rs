@@ -12,6 +12,9 @@ use crate::suites::{Payload, Subject};
 /// How long the subject may take to accept them all.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// One figure of it.
+type Reading = fn(&Memory) -> f64;
+
 /// The number of the connection that is there from the start.
 const FIRST: usize = 0;
 
@@ -33,7 +36,6 @@ pub(crate) fn measure(contest: &Contest<'_>, connections: usize) -> Result<Vec<R
             seen[place].push(once(contest, *subject, connections)?);
         }
     }
-    type Reading = fn(&Memory) -> f64;
     let readings: [(Metric, Reading); 3] = [
         (Metric::MemoryIdle, |memory| memory.idle),
         (Metric::MemoryAfterTraffic, |memory| memory.after_traffic),

@@ -14,6 +14,14 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// How long a process may take to end once it is told to.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// What a process has had of its core, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Schedule {
+    pub(crate) ran_nanos: u64,
+    /// It could have run, and something else did.
+    pub(crate) waited_nanos: u64,
+}
+
 /// A running child.
 pub(crate) struct Process {
     name: String,
@@ -95,21 +103,22 @@ impl Process {
             .ok_or_else(|| format!("{}: expected `listening ADDRESS`, got {line:?}", self.name))
     }
 
-    /// The time its threads have run, in nanoseconds.
-    pub(crate) fn cpu_nanos(&self) -> Result<u64, String> {
+    /// What its threads have had of their core so far.
+    pub(crate) fn schedule(&self) -> Result<Schedule, String> {
         let tasks = format!("/proc/{}/task", self.id());
         let problem = |error| format!("{}: {tasks}: {error}", self.name);
-        let mut total = 0;
+        let mut schedule = Schedule::default();
         for task in fs::read_dir(&tasks).map_err(problem)? {
             let path = task.map_err(problem)?.path().join("schedstat");
             // A thread may end while they are read.
-            let Ok(text) = fs::read_to_string(path) else {
-                continue;
-            };
-            let nanos = text.split_whitespace().next();
-            total += nanos.and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+            let text = fs::read_to_string(path).unwrap_or_default();
+            let mut fields = text.split_whitespace().map(str::parse::<u64>);
+            if let (Some(Ok(ran)), Some(Ok(waited))) = (fields.next(), fields.next()) {
+                schedule.ran_nanos += ran;
+                schedule.waited_nanos += waited;
+            }
         }
-        Ok(total)
+        Ok(schedule)
     }
 
     /// Its resident memory in bytes.

@@ -38,7 +38,7 @@ impl Programs {
         on: LoopKind,
         subject: Subject,
     ) -> Result<Process, String> {
-        let command = self.command(&self.bench, suite, on, subject);
+        let command = Self::command(&self.bench, suite, on, subject);
         cores.with_subject(|| Process::start(name(suite, on, subject), command))
     }
 
@@ -50,27 +50,28 @@ impl Programs {
         on: LoopKind,
         subject: Subject,
     ) -> Result<Process, String> {
-        let command = self.command(&self.counting, suite, on, subject);
+        let command = Self::command(&self.counting, suite, on, subject);
         cores.with_subject(|| Process::start(name(suite, on, subject), command))
     }
 
-    /// The same below strace, which writes a summary to `summary` in the end.
+    /// The same below strace, which writes every system call to `log`.
     pub(crate) fn traced(
         &self,
         cores: &Cores,
         suite: Suite,
         on: LoopKind,
         subject: Subject,
-        summary: &Path,
+        log: &Path,
     ) -> Result<Process, String> {
-        let traced = self.command(&self.bench, suite, on, subject);
+        let traced = Self::command(&self.bench, suite, on, subject);
         let mut command = Command::new("strace");
-        command.args(["-f", "-c", "-o"]).arg(summary);
+        command.args(["-f", "-qq", "-e", "signal=none", "-s", "8", "-o"]);
+        command.arg(log);
         command.arg(traced.get_program()).args(traced.get_args());
         cores.with_subject(|| Process::start(name(suite, on, subject), command))
     }
 
-    fn command(&self, program: &Path, suite: Suite, on: LoopKind, subject: Subject) -> Command {
+    fn command(program: &Path, suite: Suite, on: LoopKind, subject: Subject) -> Command {
         let mut command = Command::new(program);
         command.args(["subject", suite.name(), on.name(), subject.name()]);
         command

@@ -30,11 +30,18 @@ pub(crate) struct Turn {
     pub(crate) operations: u64,
     pub(crate) nanos: u64,
     pub(crate) cpu_nanos: u64,
+    /// How long the subject or the load generator waited for others to leave its core.
+    pub(crate) waited_nanos: u64,
     pub(crate) p50_nanos: Option<u64>,
     pub(crate) p99_nanos: Option<u64>,
 }
 
 impl Turn {
+    /// The part of it that was lost to others.
+    pub(crate) fn disturbed(&self) -> f64 {
+        self.waited_nanos as f64 / self.nanos.max(1) as f64
+    }
+
     /// So much, for each operation.
     pub(crate) fn each(&self, amount: u64) -> f64 {
         amount as f64 / self.operations.max(1) as f64
@@ -112,30 +119,43 @@ impl Stage {
     }
 
     fn loaded(&mut self, place: usize, command: Command) -> Result<Turn, String> {
-        let before = self.entered[place].process.cpu_nanos()?;
+        let (before, waited) = self.schedule(place)?;
         let load = self.ask_load(command)?;
-        let after = self.entered[place].process.cpu_nanos()?;
+        let (after, waited_then) = self.schedule(place)?;
         Ok(Turn {
             operations: load.operations,
             nanos: load.nanos,
             cpu_nanos: after.saturating_sub(before),
+            waited_nanos: waited_then.saturating_sub(waited),
             p50_nanos: load.p50_nanos,
             p99_nanos: load.p99_nanos,
         })
     }
 
     fn inside(&mut self, place: usize, operations: u64) -> Result<Turn, String> {
+        let (_, waited) = self.schedule(place)?;
         let answer = self.entered[place]
             .process
             .ask(&format!("run {operations}"))?;
+        let (_, waited_then) = self.schedule(place)?;
         let done: Done = serde_json::from_str(&answer)
             .map_err(|error| format!("a subject said {answer:?}: {error}"))?;
         Ok(Turn {
             operations,
             nanos: done.nanos,
             cpu_nanos: done.cpu_nanos,
+            waited_nanos: waited_then.saturating_sub(waited),
             ..Turn::default()
         })
+    }
+
+    /// How long the subject has run, and how long it and the load generator have
+    /// waited for their cores.
+    fn schedule(&self, place: usize) -> Result<(u64, u64), String> {
+        let subject = self.entered[place].process.schedule()?;
+        let load = self.load.as_ref().map(Process::schedule).transpose()?;
+        let waited = load.unwrap_or_default().waited_nanos + subject.waited_nanos;
+        Ok((subject.ran_nanos, waited))
     }
 
     pub(crate) fn ask_load(&mut self, command: Command) -> Result<Load, String> {

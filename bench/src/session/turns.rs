@@ -3,8 +3,12 @@
 use super::contest::Contest;
 use super::pace::Pace;
 use super::stage::{Stage, Turn, whole};
-use crate::report::{Metric, Row};
+use crate::report::{Figures, Metric, Row};
 use crate::suites::Work;
+
+/// A turn in which no more than this part was lost to other processes is as good as
+/// undisturbed.
+const LITTLE: f64 = 0.05;
 
 pub(crate) fn measure(contest: &Contest<'_>) -> Result<Vec<Row>, String> {
     let pace = contest.bench.pace;
@@ -67,13 +71,72 @@ fn rows(contest: &Contest<'_>, turns: &[Vec<Turn>]) -> Vec<Row> {
         Work::Inside => inside,
         _ => loaded,
     };
+    let Some((references, others)) = turns.split_first() else {
+        return Vec::new();
+    };
     let mut rows = Vec::new();
     for &(metric, read) in readings {
-        let values: Vec<Vec<f64>> = turns
-            .iter()
-            .map(|turns| turns.iter().filter_map(read).collect())
-            .collect();
-        rows.extend(contest.rows(metric, &values));
+        for (&subject, turns) in contest.others.iter().zip(others) {
+            let pairs = undisturbed(turns, references);
+            let (values, references): (Vec<f64>, Vec<f64>) = pairs
+                .iter()
+                .filter_map(|(turn, reference)| read(turn).zip(read(reference)))
+                .unzip();
+            if !values.is_empty() {
+                rows.push(Row {
+                    figures: Some(Figures::of(&values, &references)),
+                    ..contest.unmeasured(subject, metric)
+                });
+            }
+        }
     }
     rows
+}
+
+/// The pairs of turns that had their cores to themselves, as far as there are enough:
+/// at least the better half.
+fn undisturbed(turns: &[Turn], references: &[Turn]) -> Vec<(Turn, Turn)> {
+    let mut pairs: Vec<(Turn, Turn)> = turns
+        .iter()
+        .copied()
+        .zip(references.iter().copied())
+        .collect();
+    let disturbed = |(a, b): &(Turn, Turn)| a.disturbed().max(b.disturbed());
+    pairs.sort_by(|a, b| disturbed(a).total_cmp(&disturbed(b)));
+    let clean = pairs.partition_point(|pair| disturbed(pair) <= LITTLE);
+    pairs.truncate(clean.max(pairs.len().div_ceil(2)));
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Turn, undisturbed};
+
+    fn turn(operations: u64, waited_nanos: u64) -> Turn {
+        Turn {
+            operations,
+            nanos: 100,
+            waited_nanos,
+            ..Turn::default()
+        }
+    }
+
+    fn kept(waits: &[(u64, u64)]) -> Vec<u64> {
+        let numbered = || waits.iter().zip(0..);
+        let turns: Vec<Turn> = numbered().map(|(wait, n)| turn(n, wait.0)).collect();
+        let references: Vec<Turn> = numbered().map(|(wait, n)| turn(n, wait.1)).collect();
+        let pairs = undisturbed(&turns, &references);
+        pairs.iter().map(|(turn, _)| turn.operations).collect()
+    }
+
+    #[test]
+    fn pairs_with_a_disturbed_turn_are_left_out() {
+        assert_eq!(kept(&[(0, 0), (30, 0), (2, 1), (0, 90)]), [0, 2]);
+    }
+
+    #[test]
+    fn if_all_are_disturbed_the_better_half_stays() {
+        assert_eq!(kept(&[(50, 0), (30, 0), (20, 60), (0, 40)]), [1, 3]);
+        assert_eq!(kept(&[(50, 0)]), [0]);
+    }
 }

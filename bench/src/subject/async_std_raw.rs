@@ -2,13 +2,13 @@
 
 use std::hint::black_box;
 use std::io;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_channel::Sender;
 use async_io::Async;
-use async_std::net::{TcpListener, TcpStream};
 use async_std::task;
 use futures_channel::oneshot;
 
@@ -27,14 +27,14 @@ pub(super) fn run(suite: Suite, control: Control) -> Result<(), String> {
     task::block_on(main).map_err(|error| error.to_string())
 }
 
-/// Without async-std's own sockets.
-pub(super) fn run_on_async_io(suite: Suite) -> Result<(), String> {
-    let main = task::spawn(serve_on_async_io(suite));
+/// On async-std's own sockets.
+pub(super) fn run_on_own_sockets(suite: Suite) -> Result<(), String> {
+    let main = task::spawn(serve_on_own_sockets(suite));
     task::block_on(main).map_err(|error| error.to_string())
 }
 
-async fn serve(suite: Suite) -> io::Result<()> {
-    let listener = TcpListener::from(listener::bind()?);
+async fn serve_on_own_sockets(suite: Suite) -> io::Result<()> {
+    let listener = async_std::net::TcpListener::from(listener::bind()?);
     listener::announce(listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
@@ -47,7 +47,7 @@ async fn serve(suite: Suite) -> io::Result<()> {
     }
 }
 
-async fn serve_on_async_io(suite: Suite) -> io::Result<()> {
+async fn serve(suite: Suite) -> io::Result<()> {
     let listener = Async::new_nonblocking(listener::bind()?)?;
     listener::announce(listener.get_ref().local_addr()?);
     loop {
@@ -111,16 +111,16 @@ async fn zero_delay(operations: u64) {
 }
 
 /// A connection that runs the closures it is sent, and its other end.
-async fn connection() -> io::Result<(Sender<Job<TcpStream>>, TcpStream)> {
-    let listener = TcpListener::from(listener::bind()?);
-    let peer = TcpStream::connect(listener.local_addr()?).await?;
+async fn connection() -> io::Result<(Sender<Job<Async<TcpStream>>>, Async<TcpStream>)> {
+    let listener = Async::new_nonblocking(listener::bind()?)?;
+    let peer = Async::<TcpStream>::connect(listener.get_ref().local_addr()?).await?;
     let (stream, _) = listener.accept().await?;
     let (sender, jobs) = async_channel::unbounded();
     drop(task::spawn(connection_with_jobs(stream, jobs)));
     Ok((sender, peer))
 }
 
-async fn call(jobs: Sender<Job<TcpStream>>, operations: u64) {
+async fn call(jobs: Sender<Job<Async<TcpStream>>>, operations: u64) {
     for _ in 0..operations {
         let (sender, receiver) = oneshot::channel();
         let sent = jobs.try_send(Box::new(move |count, _| {

@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::io;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +10,6 @@ use std::time::Duration;
 use async_channel::Sender;
 use async_io::Async;
 use futures_channel::oneshot;
-use smol::net::{TcpListener, TcpStream};
 
 use super::control::Control;
 use super::futures_raw::{Job, connection_with_jobs, echo, echo_lines};
@@ -26,14 +26,14 @@ pub(super) fn run(suite: Suite, control: Control) -> Result<(), String> {
     smol::block_on(task).map_err(|error| error.to_string())
 }
 
-/// Without smol's own sockets.
-pub(super) fn run_on_async_io(suite: Suite) -> Result<(), String> {
-    let task = smol::spawn(serve_on_async_io(suite));
+/// On smol's own sockets.
+pub(super) fn run_on_own_sockets(suite: Suite) -> Result<(), String> {
+    let task = smol::spawn(serve_on_own_sockets(suite));
     smol::block_on(task).map_err(|error| error.to_string())
 }
 
-async fn serve(suite: Suite) -> io::Result<()> {
-    let listener = TcpListener::try_from(listener::bind()?)?;
+async fn serve_on_own_sockets(suite: Suite) -> io::Result<()> {
+    let listener = smol::net::TcpListener::try_from(listener::bind()?)?;
     listener::announce(listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
@@ -46,7 +46,7 @@ async fn serve(suite: Suite) -> io::Result<()> {
     }
 }
 
-async fn serve_on_async_io(suite: Suite) -> io::Result<()> {
+async fn serve(suite: Suite) -> io::Result<()> {
     let listener = Async::new_nonblocking(listener::bind()?)?;
     listener::announce(listener.get_ref().local_addr()?);
     loop {
@@ -110,16 +110,16 @@ async fn zero_delay(operations: u64) {
 }
 
 /// A connection that runs the closures it is sent, and its other end.
-async fn connection() -> io::Result<(Sender<Job<TcpStream>>, TcpStream)> {
-    let listener = TcpListener::try_from(listener::bind()?)?;
-    let peer = TcpStream::connect(listener.local_addr()?).await?;
+async fn connection() -> io::Result<(Sender<Job<Async<TcpStream>>>, Async<TcpStream>)> {
+    let listener = Async::new_nonblocking(listener::bind()?)?;
+    let peer = Async::<TcpStream>::connect(listener.get_ref().local_addr()?).await?;
     let (stream, _) = listener.accept().await?;
     let (sender, jobs) = async_channel::unbounded();
     smol::spawn(connection_with_jobs(stream, jobs)).detach();
     Ok((sender, peer))
 }
 
-async fn call(jobs: Sender<Job<TcpStream>>, operations: u64) {
+async fn call(jobs: Sender<Job<Async<TcpStream>>>, operations: u64) {
     for _ in 0..operations {
         let (sender, receiver) = oneshot::channel();
         let sent = jobs.try_send(Box::new(move |count, _| {
