@@ -45,6 +45,20 @@ pub fn counted_subject(allocations: fn() -> Option<u64>) -> ExitCode {
     })
 }
 
+/// A program that is only ever a subject, and whose servers are someone else's: `serve`
+/// gets the names of the suite, the loop and the subject.
+pub fn peer(serve: fn(&str, &str, &str) -> Result<(), String>) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    ended(match &arguments[..] {
+        [word, suite, on, subject] if word == "subject" => {
+            subject::prepare(|| None).and_then(|_| serve(suite, on, subject))
+        }
+        _ => Err("expected `subject SUITE LOOP SUBJECT`".to_owned()),
+    })
+}
+
+pub use subject::listener::{announce, bind as listener};
+
 fn ended(outcome: Result<(), String>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -29,9 +29,13 @@ pub(crate) const SUITES: [&str; 14] = [
 pub(crate) const LOOPS: [&str; 4] = ["tokio", "tokio-ct", "smol", "async-std"];
 
 /// What to measure, for how long, and where the results go.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Runs only the suites whose name contains one of these texts.
+    /// Runs only the suites of these names, or whose name contains one of these texts.
     #[arg(value_parser = filter)]
     pub(crate) filters: Vec<String>,
     /// Runs only this loop. May be given several times.
@@ -41,6 +45,9 @@ pub(crate) struct Options {
     /// not to tell one per cent.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Measures next to nothing: for the tests.
+    #[arg(long, hide = true, conflicts_with = "quick")]
+    pub(crate) smoke: bool,
     /// Writes every figure to this file as JSON.
     #[arg(long, value_name = "PATH")]
     pub(crate) json: Option<PathBuf>,
@@ -59,8 +66,17 @@ pub(crate) struct Options {
     pub(crate) python: bool,
 }
 
+/// Whether a filter selects a suite: `ping1` is that one, `ping` is three.
+pub(crate) fn selects(filter: &str, suite: &str) -> bool {
+    if SUITES.contains(&filter) {
+        suite == filter
+    } else {
+        suite.contains(filter)
+    }
+}
+
 fn filter(text: &str) -> Result<String, String> {
-    if SUITES.iter().any(|suite| suite.contains(text)) {
+    if SUITES.iter().any(|suite| selects(text, suite)) {
         Ok(text.to_owned())
     } else {
         Err(format!(
@@ -72,7 +88,14 @@ fn filter(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::filter;
+    use super::{SUITES, filter, selects};
+
+    #[test]
+    fn a_whole_name_selects_one_suite_and_a_part_of_it_several() {
+        let selected = |text| SUITES.iter().filter(|suite| selects(text, suite)).count();
+        assert_eq!(selected("ping1"), 1);
+        assert_eq!(selected("ping"), 3);
+    }
 
     #[test]
     fn a_filter_that_selects_nothing_says_what_there_is() {

@@ -9,6 +9,7 @@ mod memory;
 mod pace;
 mod process;
 mod programs;
+mod python;
 mod stage;
 mod syscalls;
 mod turns;
@@ -17,7 +18,7 @@ use std::time::Instant;
 
 use clap::Parser;
 
-use crate::options::Options;
+use crate::options::{Options, selects};
 use crate::report::{self, Row};
 use crate::suites::{LoopKind, Suite};
 use contest::Contest;
@@ -50,11 +51,7 @@ pub(crate) fn run() -> Result<(), String> {
     let began = Instant::now();
     let bench = Bench {
         cores: Cores::choose(),
-        pace: if options.quick {
-            Pace::QUICK
-        } else {
-            Pace::FULL
-        },
+        pace: Pace::of(&options),
         programs: Programs::find(&options)?,
         no_strace: syscalls::missing(),
     };
@@ -91,7 +88,7 @@ pub(crate) fn run() -> Result<(), String> {
 fn contests(options: &Options) -> Vec<(Suite, LoopKind)> {
     let suite_wanted = |suite: &Suite| {
         let filters = &options.filters;
-        filters.is_empty() || filters.iter().any(|text| suite.name().contains(text))
+        filters.is_empty() || filters.iter().any(|text| selects(text, suite.name()))
     };
     let loop_wanted = |on: &LoopKind| {
         let loops = &options.loops;

@@ -8,7 +8,7 @@ mod async_std_raw;
 pub(crate) mod control;
 mod futures_raw;
 mod lines;
-mod listener;
+pub(crate) mod listener;
 mod polyloop_inside;
 mod polyloop_servers;
 mod smol_raw;
@@ -27,9 +27,7 @@ pub(crate) fn run(arguments: &[String], allocations: AllocationCount) -> Result<
     let suite = named("suite", &Suite::ALL, Suite::name, suite)?;
     let on = named("loop", &LoopKind::ALL, LoopKind::name, on)?;
     let subject = named("subject", &Subject::ALL, Subject::name, subject)?;
-    rlimit::increase_nofile_limit(u64::MAX)
-        .map_err(|error| format!("the limit of open files: {error}"))?;
-    let control = Control::start(allocations);
+    let control = prepare(allocations)?;
     // A control is the reference once more.
     let subject = match subject {
         Subject::Control => suite.subjects(on).0,
@@ -64,6 +62,13 @@ pub(crate) fn run(arguments: &[String], allocations: AllocationCount) -> Result<
             on.name()
         )),
     }
+}
+
+/// What every subject does before anything else.
+pub(crate) fn prepare(allocations: AllocationCount) -> Result<Control, String> {
+    rlimit::increase_nofile_limit(u64::MAX)
+        .map_err(|error| format!("the limit of open files: {error}"))?;
+    Ok(Control::start(allocations))
 }
 
 fn tokio() -> Result<TokioLoop, String> {

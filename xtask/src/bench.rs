@@ -19,6 +19,11 @@ const PROFILE: &str = "--profile bench-release --package polyloop-bench";
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     // All programs first: running one builds that one only.
     Shell::cargo(&format!("build {PROFILE} --bins")).run()?;
+    if options.peers {
+        // By itself, so that what it switches on in the runtimes stays out of the rest.
+        let features = "--features peers --bin polyloop-bench-peers";
+        Shell::cargo(&format!("build {PROFILE} {features}")).run()?;
+    }
     let call = format!("run {PROFILE} --bin polyloop-bench --");
     arguments(options)
         .map_err(|error| format!("the current directory: {error}"))?
@@ -36,6 +41,7 @@ fn arguments(options: &Options) -> io::Result<Vec<String>> {
     }
     for (name, wanted) in [
         ("--quick", options.quick),
+        ("--smoke", options.smoke),
         ("--peers", options.peers),
         ("--python", options.python),
     ] {
@@ -79,6 +85,7 @@ mod tests {
             filters: vec!["ping".to_owned(), "churn".to_owned()],
             loops: vec!["smol".to_owned(), "tokio-ct".to_owned()],
             quick: true,
+            smoke: false,
             json: Some("/a b/bench.json".into()),
             markdown: Some("/bench.md".into()),
             svg: Some("/charts".into()),

@@ -17,7 +17,8 @@ pub(crate) struct Contest<'a> {
 
 impl<'a> Contest<'a> {
     pub(crate) fn new(bench: &'a Bench, suite: Suite, on: LoopKind) -> Self {
-        let (reference, others) = suite.subjects(on);
+        let (reference, mut others) = suite.subjects(on);
+        others.extend(bench.programs.guests(suite, on));
         Self {
             bench,
             suite,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::options::Options;
+
 /// How much time a session takes for each suite and loop.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
@@ -21,7 +23,18 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    pub(crate) const QUICK: Self = Self {
+    /// As the options have it.
+    pub(crate) fn of(options: &Options) -> Self {
+        if options.smoke {
+            Self::SMOKE
+        } else if options.quick {
+            Self::QUICK
+        } else {
+            Self::FULL
+        }
+    }
+
+    const QUICK: Self = Self {
         sittings: 2,
         turns: 5,
         turn: Duration::from_millis(30),
@@ -29,13 +42,23 @@ impl Pace {
         counted: Duration::from_millis(30),
         memory: 1,
     };
-    pub(crate) const FULL: Self = Self {
+    const FULL: Self = Self {
         sittings: 5,
         turns: 8,
         turn: Duration::from_millis(120),
         warm_up: Duration::from_millis(150),
         counted: Duration::from_millis(100),
         memory: 3,
+    };
+
+    /// To see whether everything works.
+    const SMOKE: Self = Self {
+        sittings: 1,
+        turns: 2,
+        turn: Duration::from_millis(2),
+        warm_up: Duration::from_millis(2),
+        counted: Duration::from_millis(2),
+        memory: 1,
     };
 
     /// How many operations fill `time`, if `operations` took `nanos`.

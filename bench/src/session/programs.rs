@@ -5,22 +5,66 @@ use std::process::Command;
 
 use super::cores::Cores;
 use super::process::Process;
+use super::python;
 use crate::options::Options;
-use crate::suites::{LoopKind, Subject, Suite};
+use crate::suites::{LoopKind, Subject, Suite, Work};
+
+/// What Python's subjects run.
+const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/echo.py");
 
 /// The executables.
 pub(crate) struct Programs {
     bench: PathBuf,
     counting: PathBuf,
+    peers: Option<PathBuf>,
+    python: Option<PathBuf>,
 }
 
 impl Programs {
-    /// They lie beside this one.
-    pub(crate) fn find(_options: &Options) -> Result<Self, String> {
+    /// They lie beside this one, except for Python, whose environment is made where it
+    /// is missing.
+    pub(crate) fn find(options: &Options) -> Result<Self, String> {
         let bench =
             std::env::current_exe().map_err(|error| format!("where this program is: {error}"))?;
-        let counting = beside(&bench, "polyloop-bench-counting")?;
-        Ok(Self { bench, counting })
+        let beside = |name: &str| {
+            let path = bench.with_file_name(name);
+            let missing = || {
+                format!(
+                    "{} is not there; cargo xtask bench builds it",
+                    path.display()
+                )
+            };
+            path.exists().then_some(&path).cloned().ok_or_else(missing)
+        };
+        let peers = options.peers.then(|| beside("polyloop-bench-peers"));
+        let python = options
+            .python
+            .then(|| python::environment(&bench.with_file_name("bench-python")));
+        Ok(Self {
+            counting: beside("polyloop-bench-counting")?,
+            peers: peers.transpose()?,
+            python: python.transpose()?,
+            bench,
+        })
+    }
+
+    /// Who else takes part: the peers where they run, and Python beside the runtime
+    /// that also has one thread.
+    pub(crate) fn guests(&self, suite: Suite, on: LoopKind) -> Vec<Subject> {
+        let mut guests = Vec::new();
+        if suite.work() == Work::Inside || suite == Suite::AnyLoop {
+            return guests;
+        }
+        if self.peers.is_some() && suite != Suite::Lines {
+            guests.push(Subject::TorRtcompat);
+            if on != LoopKind::AsyncStd {
+                guests.extend([Subject::AgnosticNet, Subject::AsyncRs]);
+            }
+        }
+        if self.python.is_some() && on == LoopKind::TokioCurrentThread {
+            guests.extend([Subject::Asyncio, Subject::Uvloop, Subject::Twisted]);
+        }
+        guests
     }
 
     /// The load generator.
@@ -38,7 +82,7 @@ impl Programs {
         on: LoopKind,
         subject: Subject,
     ) -> Result<Process, String> {
-        let command = Self::command(&self.bench, suite, on, subject);
+        let command = self.command(suite, on, subject)?;
         cores.with_subject(|| Process::start(name(suite, on, subject), command))
     }
 
@@ -50,7 +94,8 @@ impl Programs {
         on: LoopKind,
         subject: Subject,
     ) -> Result<Process, String> {
-        let command = Self::command(&self.counting, suite, on, subject);
+        let mut command = Command::new(&self.counting);
+        command.args(arguments(suite, on, subject));
         cores.with_subject(|| Process::start(name(suite, on, subject), command))
     }
 
@@ -63,7 +108,7 @@ impl Programs {
         subject: Subject,
         log: &Path,
     ) -> Result<Process, String> {
-        let traced = Self::command(&self.bench, suite, on, subject);
+        let traced = self.command(suite, on, subject)?;
         let mut command = Command::new("strace");
         command.args(["-f", "-qq", "-e", "signal=none", "-s", "8", "-o"]);
         command.arg(log);
@@ -71,25 +116,27 @@ impl Programs {
         cores.with_subject(|| Process::start(name(suite, on, subject), command))
     }
 
-    fn command(program: &Path, suite: Suite, on: LoopKind, subject: Subject) -> Command {
+    fn command(&self, suite: Suite, on: LoopKind, subject: Subject) -> Result<Command, String> {
+        let program = match subject {
+            Subject::TorRtcompat | Subject::AgnosticNet | Subject::AsyncRs => self.peers.as_ref(),
+            Subject::Asyncio | Subject::Uvloop | Subject::Twisted => self.python.as_ref(),
+            _ => Some(&self.bench),
+        };
+        let program = program.ok_or_else(|| format!("{} was not asked for", subject.name()))?;
         let mut command = Command::new(program);
-        command.args(["subject", suite.name(), on.name(), subject.name()]);
-        command
+        if self.python.as_ref() == Some(program) {
+            command.args([ECHO, subject.name(), suite.name()]);
+        } else {
+            command.args(arguments(suite, on, subject));
+        }
+        Ok(command)
     }
+}
+
+fn arguments(suite: Suite, on: LoopKind, subject: Subject) -> [&'static str; 4] {
+    ["subject", suite.name(), on.name(), subject.name()]
 }
 
 fn name(suite: Suite, on: LoopKind, subject: Subject) -> String {
     format!("{} on {} in {}", subject.name(), on.name(), suite.name())
-}
-
-fn beside(program: &Path, name: &str) -> Result<PathBuf, String> {
-    let path = program.with_file_name(name);
-    if path.exists() {
-        Ok(path)
-    } else {
-        Err(format!(
-            "{} is not there; `cargo xtask bench` builds it",
-            path.display()
-        ))
-    }
 }

@@ -12,7 +12,7 @@ pub(crate) const BACKLOG: u16 = 4096;
 
 /// A listener that does not block, whose connections inherit `TCP_NODELAY`: one system
 /// call less for each than setting it on them.
-pub(crate) fn bind() -> io::Result<TcpListener> {
+pub fn bind() -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(true)?;
@@ -23,6 +23,6 @@ pub(crate) fn bind() -> io::Result<TcpListener> {
 }
 
 /// Tells the other side where to connect.
-pub(crate) fn announce(address: SocketAddr) {
+pub fn announce(address: SocketAddr) {
     say(&format!("listening {address}"));
 }
