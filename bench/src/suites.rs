@@ -48,9 +48,6 @@ pub(crate) enum Payload {
 /// Lines that are sent in one go.
 pub(crate) const LINES_PER_BATCH: u64 = 512;
 
-/// Tasks, timers and the like that are alive at once.
-pub(crate) const ALIVE: u64 = 100_000;
-
 impl Suite {
     pub(crate) const ALL: [Self; 14] = [
         Self::Ping1,

@@ -28,9 +28,9 @@ fn count(contest: &Contest<'_>, subject: Subject) -> Result<Vec<f64>, String> {
         .counting(&bench.cores, contest.suite, contest.on, subject)?;
     let mut stage = Stage::new(contest)?;
     stage.enter(process)?;
-    let first = stage.turn(0, whole(contest.suite, 1))?;
+    let first = stage.turn(0, whole(contest, 1))?;
     let wanted = Pace::operations(first.operations, first.nanos, bench.pace.counted);
-    let wanted = whole(contest.suite, wanted);
+    let wanted = whole(contest, wanted);
     stage.turn(0, wanted)?;
     let mut counts = Vec::new();
     for _ in 0..RUNS {

@@ -18,6 +18,8 @@ pub(crate) struct Pace {
     pub(crate) warm_up: Duration,
     /// How long a run is whose allocations or system calls are counted.
     pub(crate) counted: Duration,
+    /// Calls that wait at once, where they are what is measured.
+    pub(crate) alive: u64,
     /// How often the memory is measured.
     pub(crate) memory: usize,
 }
@@ -40,6 +42,7 @@ impl Pace {
         turn: Duration::from_millis(30),
         warm_up: Duration::from_millis(30),
         counted: Duration::from_millis(30),
+        alive: 100_000,
         memory: 1,
     };
     const FULL: Self = Self {
@@ -48,6 +51,7 @@ impl Pace {
         turn: Duration::from_millis(120),
         warm_up: Duration::from_millis(150),
         counted: Duration::from_millis(100),
+        alive: 100_000,
         memory: 3,
     };
 
@@ -58,6 +62,7 @@ impl Pace {
         turn: Duration::from_millis(2),
         warm_up: Duration::from_millis(2),
         counted: Duration::from_millis(2),
+        alive: 1_000,
         memory: 1,
     };
 

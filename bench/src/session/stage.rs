@@ -7,7 +7,7 @@ use super::contest::Contest;
 use super::process::Process;
 use crate::load::{Command, Load, Reply};
 use crate::subject::control::Done;
-use crate::suites::{ALIVE, LINES_PER_BATCH, Payload, Suite, Work};
+use crate::suites::{LINES_PER_BATCH, Payload, Suite, Work};
 
 /// After this, a turn of a slow subject begins nothing more.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -179,8 +179,12 @@ impl Stage {
     }
 }
 
-/// The nearest number of operations that a suite can do.
-pub(crate) fn whole(suite: Suite, operations: u64) -> u64 {
+/// The nearest number of operations that a contest can do.
+pub(crate) fn whole(contest: &Contest<'_>, operations: u64) -> u64 {
+    nearest(contest.suite, contest.bench.pace.alive, operations)
+}
+
+fn nearest(suite: Suite, alive: u64, operations: u64) -> u64 {
     match suite.work() {
         // Each connection has a few.
         Work::Exchange(connections, payload) => {
@@ -191,22 +195,22 @@ pub(crate) fn whole(suite: Suite, operations: u64) -> u64 {
             operations.div_ceil(round).max(4) * round
         }
         Work::Churn(workers) => operations.max(4 * workers as u64),
-        _ if suite == Suite::CallLater => ALIVE,
+        _ if suite == Suite::CallLater => alive,
         _ => operations,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::whole;
-    use crate::suites::{ALIVE, Suite};
+    use super::nearest;
+    use crate::suites::Suite;
 
     #[test]
     fn each_connection_has_its_share() {
-        assert_eq!(whole(Suite::Ping64, 1), 256);
-        assert_eq!(whole(Suite::Ping64, 1000), 1024);
-        assert_eq!(whole(Suite::Lines, 1), 4 * 16 * 512);
-        assert_eq!(whole(Suite::Spawn, 7), 7);
-        assert_eq!(whole(Suite::CallLater, 7), ALIVE);
+        assert_eq!(nearest(Suite::Ping64, 0, 1), 256);
+        assert_eq!(nearest(Suite::Ping64, 0, 1000), 1024);
+        assert_eq!(nearest(Suite::Lines, 0, 1), 4 * 16 * 512);
+        assert_eq!(nearest(Suite::Spawn, 0, 7), 7);
+        assert_eq!(nearest(Suite::CallLater, 100, 7), 100);
     }
 }

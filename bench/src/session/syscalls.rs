@@ -68,7 +68,7 @@ fn count(contest: &Contest<'_>, subject: Subject, log: &Path) -> Result<Vec<(f64
         .traced(&bench.cores, contest.suite, contest.on, subject, log)?;
     let mut stage = Stage::new(contest)?;
     stage.enter(process)?;
-    let operations = whole(contest.suite, OPERATIONS);
+    let operations = whole(contest, OPERATIONS);
     stage.turn(0, operations)?;
     let mut turns = Vec::new();
     for _ in 0..TURNS {

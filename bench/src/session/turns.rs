@@ -21,12 +21,7 @@ pub(crate) fn measure(contest: &Contest<'_>) -> Result<Vec<Row>, String> {
         }
         let operations = warm_up(contest, &mut stage, subjects.len())?;
         for turn in 0..pace.turns {
-            // There and back again, so that nobody always follows the same one.
-            let places: Vec<usize> = if (sitting + turn) % 2 == 0 {
-                (0..subjects.len()).collect()
-            } else {
-                (0..subjects.len()).rev().collect()
-            };
+            let places = order(sitting, turn, subjects.len());
             for place in places {
                 turns[place].push(stage.turn(place, operations)?);
             }
@@ -36,13 +31,25 @@ pub(crate) fn measure(contest: &Contest<'_>) -> Result<Vec<Row>, String> {
     Ok(rows(contest, &turns))
 }
 
+/// The order in which the subjects have a turn: another one begins each time, and
+/// none of three or more follows itself, which would find the caches as it left them. In every
+/// other sitting they go backwards.
+fn order(sitting: usize, turn: usize, subjects: usize) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..subjects).collect();
+    if sitting % 2 == 1 {
+        places.reverse();
+    }
+    places.rotate_left(turn % subjects);
+    places
+}
+
 /// Runs each subject for a while, and says how many operations fill a turn.
 fn warm_up(contest: &Contest<'_>, stage: &mut Stage, subjects: usize) -> Result<u64, String> {
     let pace = contest.bench.pace;
-    let few = whole(contest.suite, 1);
+    let few = whole(contest, 1);
     let first = stage.turn(0, few)?;
     let wanted = Pace::operations(first.operations, first.nanos, pace.warm_up);
-    let wanted = whole(contest.suite, wanted);
+    let wanted = whole(contest, wanted);
     let mut operations = few;
     for place in 0..subjects {
         let turn = stage.turn(place, wanted)?;
@@ -50,7 +57,7 @@ fn warm_up(contest: &Contest<'_>, stage: &mut Stage, subjects: usize) -> Result<
             operations = Pace::operations(turn.operations, turn.nanos, pace.turn);
         }
     }
-    Ok(whole(contest.suite, operations))
+    Ok(whole(contest, operations))
 }
 
 fn rows(contest: &Contest<'_>, turns: &[Vec<Turn>]) -> Vec<Row> {
@@ -110,7 +117,22 @@ fn undisturbed(turns: &[Turn], references: &[Turn]) -> Vec<(Turn, Turn)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Turn, undisturbed};
+    use super::{Turn, order, undisturbed};
+
+    #[test]
+    fn everybody_begins_once_and_nobody_follows_itself() {
+        for sitting in 0..2 {
+            for subjects in 3..7 {
+                let rounds = (0..subjects).map(|turn| order(sitting, turn, subjects));
+                let rounds: Vec<Vec<usize>> = rounds.collect();
+                let mut first: Vec<usize> = rounds.iter().map(|round| round[0]).collect();
+                first.sort_unstable();
+                assert!(first.iter().copied().eq(0..subjects), "{rounds:?}");
+                let turns = rounds.concat();
+                assert!(turns.windows(2).all(|two| two[0] != two[1]), "{turns:?}");
+            }
+        }
+    }
 
     fn turn(operations: u64, waited_nanos: u64) -> Turn {
         Turn {

@@ -7,7 +7,7 @@ use futures_util::task::SpawnExt as _;
 use tor_rtcompat::async_std::AsyncStdNativeTlsRuntime;
 use tor_rtcompat::smol::SmolNativeTlsRuntime;
 use tor_rtcompat::tokio::TokioNativeTlsRuntime;
-use tor_rtcompat::{NetStreamListener as _, Runtime, ToplevelBlockOn as _};
+use tor_rtcompat::{NetStreamListener as _, Runtime, TcpListenOptions, ToplevelBlockOn as _};
 
 use super::echo::spawn_echo;
 use super::tokio_runtime;
@@ -36,7 +36,7 @@ pub(crate) fn run(suite: &str, on: &str) -> Result<(), String> {
 async fn serve<R: Runtime>(runtime: R, suite: &str) -> Result<(), String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let listener = runtime
-        .listen(&address, &Default::default())
+        .listen(&address, &TcpListenOptions::default())
         .await
         .map_err(|error| error.to_string())?;
     polyloop_bench::announce(listener.local_addr().map_err(|error| error.to_string())?);
