@@ -70,8 +70,10 @@ pub(crate) fn run() -> Result<(), String> {
             suite.name(),
             on.name()
         );
+        let started = Instant::now();
         let found = Contest::new(&bench, *suite, *on).run()?;
-        eprintln!("{}", report::in_short(&found));
+        let took = started.elapsed().as_secs_f64();
+        eprintln!("{took:4.1} s  {}", report::in_short(&found));
         rows.extend(found);
     }
     outputs.write(&machine, &rows)?;

@@ -220,6 +220,13 @@ impl Subject {
     }
 }
 
+impl Subject {
+    /// What it measures up to is agreed: it is polyloop.
+    pub(crate) fn has_bars(self) -> bool {
+        matches!(self, Self::Polyloop | Self::AnyLoop | Self::PolyloopSleep)
+    }
+}
+
 /// Finds one of `all` by its name; the error lists them.
 pub(crate) fn named<T: Copy>(
     what: &str,

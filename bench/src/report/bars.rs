@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::row::{Metric, Row};
-use crate::suites::{LoopKind, Subject, Suite};
+use crate::suites::{LoopKind, Suite};
 
 /// The most that a figure may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,12 +67,6 @@ pub(crate) fn bar(row: &Row) -> Option<Bar> {
         _ => return None,
     };
     Some(most)
-}
-
-impl Subject {
-    fn has_bars(self) -> bool {
-        matches!(self, Self::Polyloop | Self::AnyLoop | Self::PolyloopSleep)
-    }
 }
 
 /// Holds a figure against its bar; `control` is the same figure of the reference

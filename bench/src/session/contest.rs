@@ -18,6 +18,9 @@ pub(crate) struct Contest<'a> {
 impl<'a> Contest<'a> {
     pub(crate) fn new(bench: &'a Bench, suite: Suite, on: LoopKind) -> Self {
         let (reference, mut others) = suite.subjects(on);
+        if bench.pace.essentials {
+            others.retain(|subject| *subject == Subject::Control || subject.has_bars());
+        }
         others.extend(bench.programs.guests(suite, on));
         Self {
             bench,

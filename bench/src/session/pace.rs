@@ -16,12 +16,16 @@ pub(crate) struct Pace {
     pub(crate) turn: Duration,
     /// How long each subject runs before it counts.
     pub(crate) warm_up: Duration,
-    /// How long a run is whose allocations or system calls are counted.
+    /// How long a turn is whose allocations are counted.
     pub(crate) counted: Duration,
+    /// Operations of a turn whose system calls are counted; they are slow below strace.
+    pub(crate) traced: u64,
     /// Calls that wait at once, where they are what is measured.
     pub(crate) alive: u64,
     /// How often the memory is measured.
     pub(crate) memory: usize,
+    /// Only what has a bar, and the control, is measured.
+    pub(crate) essentials: bool,
 }
 
 impl Pace {
@@ -39,11 +43,13 @@ impl Pace {
     const QUICK: Self = Self {
         sittings: 2,
         turns: 5,
-        turn: Duration::from_millis(30),
-        warm_up: Duration::from_millis(30),
-        counted: Duration::from_millis(30),
+        turn: Duration::from_millis(25),
+        warm_up: Duration::from_millis(25),
+        counted: Duration::from_millis(15),
+        traced: 300,
         alive: 100_000,
         memory: 1,
+        essentials: true,
     };
     const FULL: Self = Self {
         sittings: 5,
@@ -51,8 +57,10 @@ impl Pace {
         turn: Duration::from_millis(120),
         warm_up: Duration::from_millis(150),
         counted: Duration::from_millis(100),
+        traced: 1000,
         alive: 100_000,
         memory: 3,
+        essentials: false,
     };
 
     /// To see whether everything works.
@@ -62,8 +70,10 @@ impl Pace {
         turn: Duration::from_millis(2),
         warm_up: Duration::from_millis(2),
         counted: Duration::from_millis(2),
+        traced: 50,
         alive: 1_000,
         memory: 1,
+        essentials: false,
     };
 
     /// How many operations fill `time`, if `operations` took `nanos`.

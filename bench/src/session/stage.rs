@@ -186,15 +186,15 @@ pub(crate) fn whole(contest: &Contest<'_>, operations: u64) -> u64 {
 
 fn nearest(suite: Suite, alive: u64, operations: u64) -> u64 {
     match suite.work() {
-        // Each connection has a few.
+        // Each connection has as many.
         Work::Exchange(connections, payload) => {
             let round = match payload {
                 Payload::Lines => connections as u64 * LINES_PER_BATCH,
                 _ => connections as u64,
             };
-            operations.div_ceil(round).max(4) * round
+            operations.div_ceil(round) * round
         }
-        Work::Churn(workers) => operations.max(4 * workers as u64),
+        Work::Churn(workers) => operations.max(workers as u64),
         _ if suite == Suite::CallLater => alive,
         _ => operations,
     }
@@ -207,9 +207,9 @@ mod tests {
 
     #[test]
     fn each_connection_has_its_share() {
-        assert_eq!(nearest(Suite::Ping64, 0, 1), 256);
+        assert_eq!(nearest(Suite::Ping64, 0, 1), 64);
         assert_eq!(nearest(Suite::Ping64, 0, 1000), 1024);
-        assert_eq!(nearest(Suite::Lines, 0, 1), 4 * 16 * 512);
+        assert_eq!(nearest(Suite::Lines, 0, 1), 16 * 512);
         assert_eq!(nearest(Suite::Spawn, 0, 7), 7);
         assert_eq!(nearest(Suite::CallLater, 100, 7), 100);
     }

@@ -12,9 +12,6 @@ use super::stage::{Stage, whole};
 use crate::report::{Metric, Row};
 use crate::suites::Subject;
 
-/// Operations of a turn; they are slow below strace.
-const OPERATIONS: u64 = 1000;
-
 /// Turns that are counted, after one that isn't.
 const TURNS: usize = 3;
 
@@ -68,7 +65,7 @@ fn count(contest: &Contest<'_>, subject: Subject, log: &Path) -> Result<Vec<(f64
         .traced(&bench.cores, contest.suite, contest.on, subject, log)?;
     let mut stage = Stage::new(contest)?;
     stage.enter(process)?;
-    let operations = whole(contest, OPERATIONS);
+    let operations = whole(contest, bench.pace.traced);
     stage.turn(0, operations)?;
     let mut turns = Vec::new();
     for _ in 0..TURNS {

@@ -10,6 +10,10 @@ use crate::suites::Work;
 /// undisturbed.
 const LITTLE: f64 = 0.05;
 
+/// Each connection has so many operations per turn at least, so that most of them
+/// happen while all of the others are busy.
+const ROUNDS: u64 = 4;
+
 pub(crate) fn measure(contest: &Contest<'_>) -> Result<Vec<Row>, String> {
     let pace = contest.bench.pace;
     let subjects = contest.subjects();
@@ -46,7 +50,7 @@ fn order(sitting: usize, turn: usize, subjects: usize) -> Vec<usize> {
 /// Runs each subject for a while, and says how many operations fill a turn.
 fn warm_up(contest: &Contest<'_>, stage: &mut Stage, subjects: usize) -> Result<u64, String> {
     let pace = contest.bench.pace;
-    let few = whole(contest, 1);
+    let few = ROUNDS * whole(contest, 1);
     let first = stage.turn(0, few)?;
     let wanted = Pace::operations(first.operations, first.nanos, pace.warm_up);
     let wanted = whole(contest, wanted);
@@ -57,7 +61,7 @@ fn warm_up(contest: &Contest<'_>, stage: &mut Stage, subjects: usize) -> Result<
             operations = Pace::operations(turn.operations, turn.nanos, pace.turn);
         }
     }
-    Ok(whole(contest, operations))
+    Ok(whole(contest, operations).max(few))
 }
 
 fn rows(contest: &Contest<'_>, turns: &[Vec<Turn>]) -> Vec<Row> {
