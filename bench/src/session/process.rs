@@ -64,10 +64,12 @@ impl Process {
 
     /// Says a line.
     pub(crate) fn say(&mut self, line: &str) -> Result<(), String> {
+        // In one piece, so that it is also read as one.
+        let line = format!("{line}\n");
         let said = self
             .input
             .as_mut()
-            .map(|input| writeln!(input, "{line}").and_then(|()| input.flush()));
+            .map(|input| input.write_all(line.as_bytes()));
         match said {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => Err(format!("{} takes no more input: {error}", self.name)),
