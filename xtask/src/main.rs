@@ -1,8 +1,10 @@
 //! `cargo xtask`: the tasks of this repository, without a tool to install.
 //!
 //! `demo` runs the main job, `test` everything that a change must pass, `matrix` the
-//! conformance suite on every loop, `sim-demo` draws a simulated run. Each subcommand is a file of its own.
+//! conformance suite on every loop, `sim-demo` draws a simulated run, `bench` measures
+//! what the layer costs. Each subcommand is a file of its own.
 
+mod bench;
 mod demo;
 mod matrix;
 mod shell;
@@ -23,6 +25,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measures polyloop against hand-written programs on the same runtime.
+    Bench(bench::Options),
     /// Runs every loop against every other on real sockets, and chooses loops in
     /// each way.
     Demo(demo::Options),
@@ -36,6 +40,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
+        Task::Bench(options) => bench::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Matrix(options) => matrix::run(&options),
         Task::SimDemo(options) => sim_demo::run(&options),

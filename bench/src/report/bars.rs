@@ -1,0 +1,195 @@
+//! The bars: what each figure of polyloop has to be, and whether it is.
+
+use std::fmt;
+
+use super::row::{Metric, Row};
+use crate::suites::{LoopKind, Suite};
+
+/// The most that a figure may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Bar {
+    /// So many times its reference.
+    Ratio(f64),
+    /// So much, whatever the reference has.
+    Value(f64),
+    /// So much more than its reference.
+    Over(f64),
+}
+
+/// What came of holding a figure against its bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Met,
+    /// Over it, by less than the reference differs from itself.
+    WithinNoise,
+    Missed,
+    NotMeasured,
+}
+
+/// What is below one operation in a hundred belongs to starting up.
+const NEXT_TO_NOTHING: f64 = 0.01;
+
+/// The bar of a figure, if it has one.
+#[expect(clippy::match_same_arms, reason = "suite by suite, as they are agreed")]
+pub(crate) fn bar(row: &Row) -> Option<Bar> {
+    use Suite::{
+        AnyLoop, CallLater, Chain10, Churn, Deferred, Idle, Lines, Ping1, Ping64, Ping1000, Spawn,
+        Stream, ZeroDelay,
+    };
+    if !row.subject.has_bars() {
+        return None;
+    }
+    let most = match (row.suite, row.metric) {
+        (ZeroDelay, Metric::Nanos) => Bar::Value(5_000.0),
+        // Its reference does something else.
+        (ZeroDelay, _) => return None,
+        (_, Metric::SystemCalls | Metric::SocketCalls) => Bar::Ratio(1.0),
+        (Ping1 | Ping64 | Ping1000 | AnyLoop, Metric::CpuNanos) => Bar::Ratio(1.03),
+        (Stream | Lines, Metric::CpuNanos) => Bar::Ratio(1.0),
+        (Churn, Metric::CpuNanos) => Bar::Ratio(1.05),
+        // async-io itself allocates when it waits, as often as it has to.
+        (Ping1 | Ping64 | Ping1000 | Stream | Lines | AnyLoop, Metric::Allocations) => {
+            if row.on.is_on_async_io() {
+                Bar::Ratio(1.0)
+            } else {
+                Bar::Value(0.0)
+            }
+        }
+        (Idle, Metric::MemoryIdle | Metric::MemoryAfterTraffic) => Bar::Ratio(1.0),
+        (Idle, Metric::MemoryGrowth) => Bar::Over(0.0),
+        (Spawn, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(1.05),
+        (Spawn, Metric::Allocations) if row.on == LoopKind::AsyncStd => Bar::Ratio(1.0),
+        (Spawn | CallLater, Metric::Allocations) => Bar::Value(1.0),
+        (CallLater, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(0.5),
+        (Deferred, Metric::CpuNanos | Metric::Nanos | Metric::Allocations) => Bar::Ratio(1.0),
+        (Chain10, Metric::CpuNanos | Metric::Nanos) => Bar::Over(100.0),
+        (Chain10, Metric::Allocations) => Bar::Over(0.0),
+        _ => return None,
+    };
+    Some(most)
+}
+
+/// Holds a figure against its bar; `control` is the same figure of the reference
+/// against itself.
+pub(crate) fn verdict(row: &Row, bar: Bar, control: Option<&Row>) -> Verdict {
+    let Some(figures) = row.figures else {
+        return Verdict::NotMeasured;
+    };
+    let noise = control.and_then(|row| row.figures?.spread);
+    // However far it went, in either direction.
+    let noise = noise.map_or(0.0, |(low, high)| (high - 1.0).max(1.0 - low).max(0.0));
+    let (excess, tolerance) = match bar {
+        Bar::Value(most) => (figures.value - most, most * noise),
+        Bar::Over(most) => (
+            figures.value - figures.reference - most,
+            figures.reference * noise,
+        ),
+        Bar::Ratio(most) => match figures.ratio {
+            Some(ratio) => (ratio - most, noise),
+            None => return Verdict::Missed,
+        },
+    };
+    // Counts that stand for single operations of a whole run are no difference.
+    let nothing = match row.metric {
+        Metric::Allocations | Metric::SystemCalls | Metric::SocketCalls => NEXT_TO_NOTHING,
+        _ => 0.0,
+    };
+    if excess <= nothing {
+        Verdict::Met
+    } else if excess <= tolerance {
+        Verdict::WithinNoise
+    } else {
+        Verdict::Missed
+    }
+}
+
+impl fmt::Display for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ratio(most) => write!(f, "≤ {most:.2}"),
+            Self::Value(most) => write!(f, "≤ {most}, absolute"),
+            Self::Over(most) => write!(f, "≤ {most} over it"),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Met => "yes",
+            Self::WithinNoise => "within noise",
+            Self::Missed => "NO",
+            Self::NotMeasured => "not measured",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bar, Verdict, bar, verdict};
+    use crate::report::{Figures, Metric, Row};
+    use crate::suites::{LoopKind, Subject, Suite};
+
+    fn row(suite: Suite, metric: Metric, figures: Option<Figures>) -> Row {
+        Row {
+            suite,
+            on: LoopKind::Tokio,
+            subject: Subject::Polyloop,
+            against: Subject::Raw,
+            metric,
+            figures,
+        }
+    }
+
+    #[test]
+    fn the_tolerance_is_the_spread_of_the_control() {
+        let at = |value: f64| {
+            let figures = Figures::of(&[value; 4], &[100.0; 4]);
+            row(Suite::Ping64, Metric::CpuNanos, Some(figures))
+        };
+        let bar = bar(&at(0.0)).unwrap();
+        assert_eq!(bar, Bar::Ratio(1.03));
+        let control = Figures {
+            spread: Some((0.97, 1.04)),
+            ..Figures::of(&[100.0], &[100.0])
+        };
+        let control = row(Suite::Ping64, Metric::CpuNanos, Some(control));
+        assert_eq!(verdict(&at(103.0), bar, Some(&control)), Verdict::Met);
+        assert_eq!(
+            verdict(&at(106.0), bar, Some(&control)),
+            Verdict::WithinNoise
+        );
+        assert_eq!(verdict(&at(108.0), bar, Some(&control)), Verdict::Missed);
+        assert_eq!(verdict(&at(106.0), bar, None), Verdict::Missed);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_met() {
+        let row = row(Suite::Ping64, Metric::SystemCalls, None);
+        let bar = bar(&row).unwrap();
+        assert_eq!(verdict(&row, bar, None), Verdict::NotMeasured);
+    }
+
+    #[test]
+    fn allocations_in_the_steady_state_are_counted_as_they_are() {
+        let at = |value: f64| {
+            let figures = Figures::of(&[value], &[0.0]);
+            row(Suite::Ping64, Metric::Allocations, Some(figures))
+        };
+        assert_eq!(
+            verdict(&at(0.001), bar(&at(0.0)).unwrap(), None),
+            Verdict::Met
+        );
+        assert_eq!(
+            verdict(&at(1.0), bar(&at(0.0)).unwrap(), None),
+            Verdict::Missed
+        );
+    }
+
+    #[test]
+    fn a_control_has_no_bar() {
+        let mut row = row(Suite::Ping64, Metric::CpuNanos, None);
+        row.subject = Subject::Control;
+        assert_eq!(bar(&row), None);
+    }
+}

@@ -1,0 +1,104 @@
+//! A bench session: it starts subjects and the load generator, has them take turns and
+//! collects what it reads off them.
+
+mod allocations;
+mod contest;
+mod cores;
+mod machine;
+mod memory;
+mod pace;
+mod process;
+mod programs;
+mod python;
+mod stage;
+mod syscalls;
+mod turns;
+
+use std::time::Instant;
+
+use clap::Parser;
+
+use crate::options::{Options, selects};
+use crate::report::{self, Row};
+use crate::suites::{LoopKind, Suite};
+use contest::Contest;
+use cores::Cores;
+pub(crate) use machine::Machine;
+use pace::Pace;
+use programs::Programs;
+
+/// Measures polyloop against hand-written programs.
+#[derive(Parser)]
+#[command(name = "cargo xtask bench")]
+struct Program {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Everything that a contest needs besides its suite and loop.
+struct Bench {
+    cores: Cores,
+    pace: Pace,
+    programs: Programs,
+    /// Why system calls can't be counted here, if they can't.
+    no_strace: Option<String>,
+}
+
+pub(crate) fn run() -> Result<(), String> {
+    let options = Program::parse().options;
+    // A path that can't be written is no news to wait minutes for.
+    let outputs = report::Outputs::create(&options)?;
+    let began = Instant::now();
+    let bench = Bench {
+        cores: Cores::choose(),
+        pace: Pace::of(&options),
+        programs: Programs::find(&options)?,
+        no_strace: syscalls::missing(),
+    };
+    let machine = machine::describe(&bench.cores);
+    eprintln!("{machine}");
+    if let Some(why) = &bench.no_strace {
+        eprintln!("system calls are not measured: {why}");
+    }
+    let contests = contests(&options);
+    let mut rows: Vec<Row> = Vec::new();
+    for (number, (suite, on)) in contests.iter().enumerate() {
+        eprint!(
+            "[{:2}/{}] {:10} {:10} ",
+            number + 1,
+            contests.len(),
+            suite.name(),
+            on.name()
+        );
+        let started = Instant::now();
+        let found = Contest::new(&bench, *suite, *on).run()?;
+        let took = started.elapsed().as_secs_f64();
+        eprintln!("{took:4.1} s  {}", report::in_short(&found));
+        rows.extend(found);
+    }
+    outputs.write(&machine, &rows)?;
+    println!("{}", report::tables(&rows));
+    println!(
+        "{machine}\n{} figures in {:.0} s",
+        rows.len(),
+        began.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+/// The suites on their loops, as the options select them.
+fn contests(options: &Options) -> Vec<(Suite, LoopKind)> {
+    let suite_wanted = |suite: &Suite| {
+        let filters = &options.filters;
+        filters.is_empty() || filters.iter().any(|text| selects(text, suite.name()))
+    };
+    let loop_wanted = |on: &LoopKind| {
+        let loops = &options.loops;
+        loops.is_empty() || loops.iter().any(|name| name == on.name())
+    };
+    let suites = Suite::ALL.into_iter().filter(suite_wanted);
+    suites
+        .flat_map(|suite| LoopKind::ALL.into_iter().map(move |on| (suite, on)))
+        .filter(|(_, on)| loop_wanted(on))
+        .collect()
+}

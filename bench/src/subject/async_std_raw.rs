@@ -1,0 +1,132 @@
+//! The best programs written by hand on async-std.
+
+use std::hint::black_box;
+use std::io;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_channel::Sender;
+use async_io::Async;
+use async_std::task;
+use futures_channel::oneshot;
+
+use super::control::Control;
+use super::futures_raw::{Job, connection_with_jobs, echo, echo_lines};
+use super::lines::READ;
+use super::listener;
+use super::tokio_raw;
+use crate::suites::{Suite, Work};
+
+pub(super) fn run(suite: Suite, control: Control) -> Result<(), String> {
+    let main = match suite.work() {
+        Work::Inside => task::spawn(inside(suite, control)),
+        _ => task::spawn(serve(suite)),
+    };
+    task::block_on(main).map_err(|error| error.to_string())
+}
+
+/// On async-std's own sockets.
+pub(super) fn run_on_own_sockets(suite: Suite) -> Result<(), String> {
+    let main = task::spawn(serve_on_own_sockets(suite));
+    task::block_on(main).map_err(|error| error.to_string())
+}
+
+async fn serve_on_own_sockets(suite: Suite) -> io::Result<()> {
+    let listener = async_std::net::TcpListener::from(listener::bind()?);
+    listener::announce(listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        match suite {
+            Suite::Lines => drop(task::spawn(echo_lines(stream))),
+            Suite::Stream => drop(task::spawn(echo(stream, vec![0; READ]))),
+            Suite::Idle => drop(task::spawn(echo(stream, [0; 64]))),
+            _ => drop(task::spawn(echo(stream, [0; 1024]))),
+        }
+    }
+}
+
+async fn serve(suite: Suite) -> io::Result<()> {
+    let listener = Async::new_nonblocking(listener::bind()?)?;
+    listener::announce(listener.get_ref().local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        match suite {
+            Suite::Lines => drop(task::spawn(echo_lines(stream))),
+            Suite::Stream => drop(task::spawn(echo(stream, vec![0; READ]))),
+            Suite::Idle => drop(task::spawn(echo(stream, [0; 64]))),
+            _ => drop(task::spawn(echo(stream, [0; 1024]))),
+        }
+    }
+}
+
+async fn inside(suite: Suite, control: Control) -> io::Result<()> {
+    match suite {
+        Suite::Spawn => control.obey(spawn).await,
+        Suite::CallLater => control.obey(call_later).await,
+        Suite::ZeroDelay => control.obey(zero_delay).await,
+        Suite::Call => {
+            let (jobs, _peer) = connection().await?;
+            control
+                .obey(|operations| call(jobs.clone(), operations))
+                .await;
+        }
+        _ => control.obey(tokio_raw::oneshot).await,
+    }
+    Ok(())
+}
+
+async fn spawn(operations: u64) {
+    for operation in 0..operations {
+        let joined = task::spawn(async move { black_box(operation) }).await;
+        assert_eq!(joined, operation);
+    }
+}
+
+async fn call_later(operations: u64) {
+    let armed = Arc::new(AtomicU64::new(0));
+    let mut tasks = Vec::with_capacity(usize::try_from(operations).unwrap_or_default());
+    for operation in 0..operations {
+        let armed = armed.clone();
+        tasks.push(task::spawn(async move {
+            let sleep = task::sleep(Duration::from_millis(60_000 + operation % 1000));
+            armed.fetch_add(1, Ordering::Relaxed);
+            sleep.await;
+            black_box(operation);
+        }));
+    }
+    while armed.load(Ordering::Relaxed) < operations {
+        task::yield_now().await;
+    }
+    for sleeper in tasks {
+        assert!(sleeper.cancel().await.is_none());
+    }
+}
+
+async fn zero_delay(operations: u64) {
+    for _ in 0..operations {
+        task::yield_now().await;
+    }
+}
+
+/// A connection that runs the closures it is sent, and its other end.
+async fn connection() -> io::Result<(Sender<Job<Async<TcpStream>>>, Async<TcpStream>)> {
+    let listener = Async::new_nonblocking(listener::bind()?)?;
+    let peer = Async::<TcpStream>::connect(listener.get_ref().local_addr()?).await?;
+    let (stream, _) = listener.accept().await?;
+    let (sender, jobs) = async_channel::unbounded();
+    drop(task::spawn(connection_with_jobs(stream, jobs)));
+    Ok((sender, peer))
+}
+
+async fn call(jobs: Sender<Job<Async<TcpStream>>>, operations: u64) {
+    for _ in 0..operations {
+        let (sender, receiver) = oneshot::channel();
+        let sent = jobs.try_send(Box::new(move |count, _| {
+            *count += 1;
+            let _ = sender.send(*count);
+        }));
+        assert!(sent.is_ok() && receiver.await.is_ok());
+    }
+}

@@ -1,0 +1,140 @@
+//! What a polyloop program does without the network, written once.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use polyloop::{Connection, Deferred, Failure, Loop, Promise, Protocol, Transport};
+
+use super::control::Control;
+use crate::suites::{Subject, Suite};
+
+/// Runs in a task of the loop, as the hand-written programs do.
+pub(super) async fn run<L: Loop>(
+    lp: L,
+    suite: Suite,
+    subject: Subject,
+    control: Control,
+) -> Result<(), String> {
+    let task = lp.spawn(obey(lp.clone(), suite, subject, control));
+    task.await.map_err(|failure| failure.to_string())?
+}
+
+async fn obey<L: Loop>(
+    lp: L,
+    suite: Suite,
+    subject: Subject,
+    control: Control,
+) -> Result<(), String> {
+    match (suite, subject) {
+        (Suite::Spawn, _) => control.obey(|n| spawn(lp.clone(), n)).await,
+        (Suite::CallLater, _) => control.obey(|n| call_later(lp.clone(), n)).await,
+        (Suite::ZeroDelay, Subject::PolyloopSleep) => {
+            control.obey(|n| zero_sleep(lp.clone(), n)).await;
+        }
+        (Suite::ZeroDelay, _) => control.obey(|n| zero_delay(lp.clone(), n)).await,
+        (Suite::Chain10, Subject::Polyloop) => control.obey(chain).await,
+        (Suite::Call, _) => {
+            let connection = connection(&lp).await?;
+            control.obey(|n| call(connection.clone(), n)).await;
+        }
+        _ => control.obey(deferred).await,
+    }
+    Ok(())
+}
+
+async fn spawn<L: Loop>(lp: L, operations: u64) {
+    for operation in 0..operations {
+        let joined = lp.spawn(async move { black_box(operation) }).await;
+        assert_eq!(joined.ok(), Some(operation));
+    }
+}
+
+async fn call_later<L: Loop>(lp: L, operations: u64) {
+    let mut calls = Vec::with_capacity(usize::try_from(operations).unwrap_or_default());
+    for operation in 0..operations {
+        let delay = Duration::from_millis(60_000 + operation % 1000);
+        let call = lp.call_later(delay, move || {
+            black_box(operation);
+        });
+        calls.push(call.unwrap_or_else(|rejected| panic!("{}", rejected.closed)));
+    }
+    // So that they are armed, whatever that takes.
+    polyloop::yield_now().await;
+    for call in calls {
+        assert!(call.cancel());
+    }
+    polyloop::yield_now().await;
+}
+
+async fn zero_delay<L: Loop>(lp: L, operations: u64) {
+    for operation in 0..operations {
+        let (resolver, called) = Deferred::new();
+        let call = lp.call_later(Duration::ZERO, move || {
+            let _ = resolver.resolve(operation);
+        });
+        assert!(call.is_ok());
+        assert_eq!(called.await.ok(), Some(operation));
+    }
+}
+
+async fn zero_sleep<L: Loop>(lp: L, operations: u64) {
+    for _ in 0..operations {
+        lp.sleep(Duration::ZERO).await;
+    }
+}
+
+async fn deferred(operations: u64) {
+    for operation in 0..operations {
+        let (resolver, deferred) = Deferred::new();
+        assert!(resolver.resolve(black_box(operation)).is_ok());
+        assert_eq!(deferred.await.ok(), Some(operation));
+    }
+}
+
+async fn chain(operations: u64) {
+    for operation in 0..operations {
+        let (resolver, deferred) = Deferred::new();
+        assert!(resolver.resolve(black_box(operation)).is_ok());
+        let chained = deferred
+            .then(|value| Ok(black_box(value + 1)))
+            .then(|value| Ok(black_box(value + 1)))
+            .then(|value| Ok(black_box(value + 1)))
+            .then(|value| Ok(black_box(value + 1)))
+            .then(|value| Ok(black_box(value + 1)))
+            .then(|value| Ok(black_box(value + 1)))
+            .then(|value| Ok(black_box(value + 1)))
+            .then(|value| Ok(black_box(value + 1)))
+            .then(|value| Ok(black_box(value + 1)))
+            .then(|value| Ok(black_box(value + 1)));
+        assert_eq!(chained.await.ok(), Some(operation + 10));
+    }
+}
+
+/// Counts the calls it gets.
+struct Counter(u64);
+
+impl Protocol for Counter {
+    fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+async fn connection<L: Loop>(lp: &L) -> Result<Connection<Counter>, String> {
+    let server = lp
+        .serve("127.0.0.1:0", || Counter(0))
+        .await
+        .map_err(|error| error.to_string())?;
+    lp.connect(server.local_addr(), || Counter(0))
+        .await
+        .map_err(|error| error.to_string())
+}
+
+async fn call(connection: Connection<Counter>, operations: u64) {
+    for _ in 0..operations {
+        let count = connection.call(|protocol, _| {
+            protocol.0 += 1;
+            protocol.0
+        });
+        assert!(count.await.is_ok());
+    }
+}

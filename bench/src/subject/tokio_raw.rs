@@ -1,0 +1,176 @@
+//! The best programs written by hand on tokio.
+
+use std::future::poll_fn;
+use std::hint::black_box;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_channel::oneshot;
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
+use tokio::sync::mpsc;
+
+use super::control::Control;
+use super::lines::{LineCollector, READ};
+use super::listener;
+use crate::suites::{LoopKind, Suite, Work};
+
+pub(super) fn run(suite: Suite, on: LoopKind, control: Control) -> Result<(), String> {
+    let mut builder = match on {
+        LoopKind::TokioCurrentThread => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    let runtime = builder
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the tokio runtime: {error}"))?;
+    // In a task, so that the multi-thread runtime has it on a worker.
+    let task = match suite.work() {
+        Work::Inside => runtime.spawn(inside(suite, control)),
+        _ => runtime.spawn(serve(suite)),
+    };
+    runtime
+        .block_on(task)
+        .map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())
+}
+
+async fn serve(suite: Suite) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener::bind()?)?;
+    listener::announce(listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        match suite {
+            Suite::Lines => drop(tokio::spawn(echo_lines(stream))),
+            Suite::Stream => drop(tokio::spawn(echo(stream, vec![0; READ]))),
+            Suite::Idle => drop(tokio::spawn(echo(stream, [0; 64]))),
+            _ => drop(tokio::spawn(echo(stream, [0; 1024]))),
+        }
+    }
+}
+
+async fn echo(mut stream: TcpStream, mut buffer: impl AsMut<[u8]>) {
+    let buffer = buffer.as_mut();
+    while let Ok(read @ 1..) = stream.read(buffer).await {
+        if stream.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn echo_lines(mut stream: TcpStream) {
+    let mut lines = LineCollector::new();
+    while let Ok(read @ 1..) = stream.read(lines.room()).await {
+        let Some(whole) = lines.collect(read) else {
+            return;
+        };
+        if !whole.is_empty() && stream.write_all(whole).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn inside(suite: Suite, control: Control) -> io::Result<()> {
+    match suite {
+        Suite::Spawn => control.obey(spawn).await,
+        Suite::CallLater => control.obey(call_later).await,
+        Suite::ZeroDelay => control.obey(zero_delay).await,
+        Suite::Call => {
+            let (jobs, _peer) = connection().await?;
+            control
+                .obey(|operations| call(jobs.clone(), operations))
+                .await;
+        }
+        _ => control.obey(oneshot).await,
+    }
+    Ok(())
+}
+
+async fn spawn(operations: u64) {
+    for operation in 0..operations {
+        let joined = tokio::spawn(async move { black_box(operation) }).await;
+        assert_eq!(joined.ok(), Some(operation));
+    }
+}
+
+async fn call_later(operations: u64) {
+    let armed = Arc::new(AtomicU64::new(0));
+    let mut tasks = Vec::with_capacity(usize::try_from(operations).unwrap_or_default());
+    for operation in 0..operations {
+        let armed = armed.clone();
+        tasks.push(tokio::spawn(async move {
+            let sleep = tokio::time::sleep(Duration::from_millis(60_000 + operation % 1000));
+            armed.fetch_add(1, Ordering::Relaxed);
+            sleep.await;
+            black_box(operation);
+        }));
+    }
+    while armed.load(Ordering::Relaxed) < operations {
+        tokio::task::yield_now().await;
+    }
+    for task in &tasks {
+        task.abort();
+    }
+    // They are gone once the runtime has had its turn.
+    for task in tasks {
+        assert!(task.await.is_err_and(|error| error.is_cancelled()));
+    }
+}
+
+async fn zero_delay(operations: u64) {
+    for _ in 0..operations {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The same on every runtime.
+pub(super) async fn oneshot(operations: u64) {
+    for operation in 0..operations {
+        let (sender, receiver) = oneshot::channel();
+        assert!(sender.send(black_box(operation)).is_ok());
+        assert_eq!(receiver.await, Ok(operation));
+    }
+}
+
+type Job = Box<dyn FnOnce(&mut u64, &mut TcpStream) + Send>;
+
+/// A connection that runs the closures it is sent, and its other end.
+async fn connection() -> io::Result<(mpsc::UnboundedSender<Job>, TcpStream)> {
+    let listener = TcpListener::from_std(listener::bind()?)?;
+    let peer = TcpStream::connect(listener.local_addr()?).await?;
+    let (mut stream, _) = listener.accept().await?;
+    let (sender, mut jobs) = mpsc::unbounded_channel::<Job>();
+    tokio::spawn(async move {
+        let mut count = 0;
+        let mut buffer = [0; 1024];
+        poll_fn(|cx| {
+            while let Poll::Ready(job) = jobs.poll_recv(cx) {
+                match job {
+                    Some(job) => job(&mut count, &mut stream),
+                    None => return Poll::Ready(()),
+                }
+            }
+            Pin::new(&mut stream)
+                .poll_read(cx, &mut ReadBuf::new(&mut buffer))
+                .map(drop)
+        })
+        .await;
+    });
+    Ok((sender, peer))
+}
+
+async fn call(jobs: mpsc::UnboundedSender<Job>, operations: u64) {
+    for _ in 0..operations {
+        let (sender, receiver) = oneshot::channel();
+        let sent = jobs.send(Box::new(move |count, _| {
+            *count += 1;
+            let _ = sender.send(*count);
+        }));
+        assert!(sent.is_ok() && receiver.await.is_ok());
+    }
+}

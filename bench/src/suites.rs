@@ -1,0 +1,276 @@
+//! The suites, the loops and the subjects: their names and what each is about.
+
+use crate::options::{LOOPS, SUITES};
+
+/// A kind of work that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suite {
+    Ping1,
+    Ping64,
+    Ping1000,
+    Stream,
+    Churn,
+    Lines,
+    Idle,
+    AnyLoop,
+    Spawn,
+    CallLater,
+    ZeroDelay,
+    Deferred,
+    Chain10,
+    Call,
+}
+
+/// How a suite is driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// The load generator sends and waits for the same back.
+    Exchange(usize, Payload),
+    /// It connects, exchanges 64 bytes and closes, from so many workers.
+    Churn(usize),
+    /// It holds so many connections, idle but for a little traffic.
+    Idle(usize),
+    /// The subject works by itself.
+    Inside,
+}
+
+/// What one operation of an exchange is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Payload {
+    /// So many bytes, and their echo before the next.
+    Ping(usize),
+    /// 64 KiB, as fast as the sockets take them.
+    Stream,
+    /// A line of 16 to 32 bytes, in batches of 512.
+    Lines,
+}
+
+/// Lines that are sent in one go.
+pub(crate) const LINES_PER_BATCH: u64 = 512;
+
+impl Suite {
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Ping1,
+        Self::Ping64,
+        Self::Ping1000,
+        Self::Stream,
+        Self::Churn,
+        Self::Lines,
+        Self::Idle,
+        Self::AnyLoop,
+        Self::Spawn,
+        Self::CallLater,
+        Self::ZeroDelay,
+        Self::Deferred,
+        Self::Chain10,
+        Self::Call,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        SUITES[self as usize]
+    }
+
+    pub(crate) fn work(self) -> Work {
+        match self {
+            Self::Ping1 => Work::Exchange(1, Payload::Ping(64)),
+            Self::Ping64 | Self::AnyLoop => Work::Exchange(64, Payload::Ping(64)),
+            Self::Ping1000 => Work::Exchange(1000, Payload::Ping(64)),
+            Self::Stream => Work::Exchange(8, Payload::Stream),
+            Self::Lines => Work::Exchange(16, Payload::Lines),
+            Self::Churn => Work::Churn(32),
+            Self::Idle => Work::Idle(10_000),
+            Self::Spawn
+            | Self::CallLater
+            | Self::ZeroDelay
+            | Self::Deferred
+            | Self::Chain10
+            | Self::Call => Work::Inside,
+        }
+    }
+
+    /// One sentence for whoever reads the results.
+    pub(crate) fn about(self) -> &'static str {
+        match self {
+            Self::Ping1 => "64 bytes and their echo, 1 connection",
+            Self::Ping64 => "64 bytes and their echo, 64 connections",
+            Self::Ping1000 => "64 bytes and their echo, 1,000 connections",
+            Self::Stream => "64 KiB writes echoed as fast as they go, 8 connections",
+            Self::Churn => "connect, 64 bytes and their echo, close; 32 at a time",
+            Self::Lines => {
+                "lines of 16 to 32 bytes, one write per line; the hand-written program \
+                 collects them into a single write"
+            }
+            Self::Idle => "10,000 idle connections",
+            Self::AnyLoop => "ping64 on AnyLoop, against the concrete loop",
+            Self::Spawn => "spawn a task and wait for it",
+            Self::CallLater => {
+                "call_later and cancel, 100,000 at a time, against a task that sleeps \
+                 and is aborted"
+            }
+            Self::ZeroDelay => "a call in zero seconds, against a yield of the runtime",
+            Self::Deferred => "a Deferred created, resolved and awaited, against a futures oneshot",
+            Self::Chain10 => "the same with ten links, against the source without links",
+            Self::Call => "connection.call, against a channel of closures and a oneshot",
+        }
+    }
+
+    /// What the figures of this suite are held against, and what is held against it,
+    /// on that loop.
+    pub(crate) fn subjects(self, on: LoopKind) -> (Subject, Vec<Subject>) {
+        use Subject::{AnyLoop, Control, Polyloop, PolyloopSleep, Raw, RuntimeSockets, Source};
+        match self {
+            Self::AnyLoop => (Polyloop, vec![Control, AnyLoop]),
+            Self::Chain10 => (Source, vec![Control, Polyloop]),
+            Self::ZeroDelay => (Raw, vec![Control, Polyloop, PolyloopSleep]),
+            _ if self.work() != Work::Inside && on.is_on_async_io() => {
+                (Raw, vec![Control, Polyloop, RuntimeSockets])
+            }
+            _ => (Raw, vec![Control, Polyloop]),
+        }
+    }
+}
+
+/// A runtime, and how it is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LoopKind {
+    Tokio,
+    TokioCurrentThread,
+    Smol,
+    AsyncStd,
+}
+
+impl LoopKind {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Tokio,
+        Self::TokioCurrentThread,
+        Self::Smol,
+        Self::AsyncStd,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        LOOPS[self as usize]
+    }
+
+    /// Its reactor is async-io's, which can also be used without the runtime's own
+    /// sockets in between.
+    pub(crate) fn is_on_async_io(self) -> bool {
+        matches!(self, Self::Smol | Self::AsyncStd)
+    }
+}
+
+/// A program that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// Written by hand on the runtime, in the best way there is: on smol and async-std
+    /// that is with the sockets of async-io below them, which cost as much time, and
+    /// less memory and allocations, than the runtime's own.
+    Raw,
+    /// The reference once more, which shows how far two runs of the same thing differ.
+    Control,
+    /// Written by hand with the sockets that smol and async-std bring.
+    RuntimeSockets,
+    Polyloop,
+    /// polyloop with a loop that is chosen when the program starts.
+    AnyLoop,
+    /// `sleep(0)` instead of `call_later(0)`.
+    PolyloopSleep,
+    /// What a chain begins with, without the chain.
+    Source,
+    TorRtcompat,
+    AgnosticNet,
+    AsyncRs,
+    Asyncio,
+    Uvloop,
+    Twisted,
+}
+
+impl Subject {
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Raw,
+        Self::Control,
+        Self::RuntimeSockets,
+        Self::Polyloop,
+        Self::AnyLoop,
+        Self::PolyloopSleep,
+        Self::Source,
+        Self::TorRtcompat,
+        Self::AgnosticNet,
+        Self::AsyncRs,
+        Self::Asyncio,
+        Self::Uvloop,
+        Self::Twisted,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Control => "control",
+            Self::RuntimeSockets => "runtime sockets",
+            Self::Polyloop => "polyloop",
+            Self::AnyLoop => "polyloop AnyLoop",
+            Self::PolyloopSleep => "polyloop sleep",
+            Self::Source => "source",
+            Self::TorRtcompat => "tor-rtcompat",
+            Self::AgnosticNet => "agnostic-net",
+            Self::AsyncRs => "async-rs",
+            Self::Asyncio => "asyncio",
+            Self::Uvloop => "uvloop",
+            Self::Twisted => "twisted",
+        }
+    }
+}
+
+impl Subject {
+    /// What it measures up to is agreed: it is polyloop.
+    pub(crate) fn has_bars(self) -> bool {
+        matches!(self, Self::Polyloop | Self::AnyLoop | Self::PolyloopSleep)
+    }
+}
+
+/// Finds one of `all` by its name; the error lists them.
+pub(crate) fn named<T: Copy>(
+    what: &str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+    given: &str,
+) -> Result<T, String> {
+    let found = all.iter().copied().find(|one| name(*one) == given);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|one| name(*one)).collect();
+        format!("{given:?} is no {what}; there are {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LoopKind, Subject, Suite, named};
+
+    #[test]
+    fn each_name_leads_back_to_what_it_names() {
+        for suite in Suite::ALL {
+            assert_eq!(
+                named("suite", &Suite::ALL, Suite::name, suite.name()),
+                Ok(suite)
+            );
+        }
+        for kind in LoopKind::ALL {
+            assert_eq!(
+                named("loop", &LoopKind::ALL, LoopKind::name, kind.name()),
+                Ok(kind)
+            );
+        }
+        for subject in Subject::ALL {
+            let found = named("subject", &Subject::ALL, Subject::name, subject.name());
+            assert_eq!(found, Ok(subject));
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_gets_the_list() {
+        let problem = named("loop", &LoopKind::ALL, LoopKind::name, "glommio").unwrap_err();
+        assert!(
+            problem.contains("glommio") && problem.contains("tokio-ct"),
+            "{problem}"
+        );
+    }
+}

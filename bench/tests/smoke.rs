@@ -1,0 +1,168 @@
+//! Rounds of next to nothing: whether every subject works, and whether everything that
+//! was started ends.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const BENCH: &str = env!("CARGO_BIN_EXE_polyloop-bench");
+
+/// Generous, for machines that are very busy.
+const DEADLINE: Duration = Duration::from_secs(240);
+
+/// Starts a session in which nothing is measured for long.
+fn start(arguments: &[&str]) -> Child {
+    // The one that counts lies beside it; naming it has cargo build it.
+    assert!(Path::new(env!("CARGO_BIN_EXE_polyloop-bench-counting")).exists());
+    Command::new(BENCH)
+        .arg("--smoke")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits for `done`, and for no longer than the deadline.
+fn wait_for<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(done) = done() {
+            return done;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {DEADLINE:?}");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+/// Runs a session to its end and gives the rows it wrote.
+fn rows(arguments: &[&str]) -> Vec<Value> {
+    let directory = tempfile::tempdir().unwrap();
+    let json = directory.path().join("results.json");
+    let charts = directory.path().join("charts");
+    let markdown = directory.path().join("results.md");
+    let mut all = arguments.to_vec();
+    all.extend(["--json", json.to_str().unwrap()]);
+    all.extend(["--svg", charts.to_str().unwrap()]);
+    all.extend(["--markdown", markdown.to_str().unwrap()]);
+    let mut session = start(&all);
+    let waited = wait_for_or_kill(&mut session);
+    assert!(waited, "the session failed");
+    assert!(fs::read_dir(charts).unwrap().count() > 0);
+    assert!(fs::read_to_string(markdown).unwrap().contains("| tokio"));
+    let text = fs::read_to_string(json).unwrap();
+    let report: Value = serde_json::from_str(&text).unwrap();
+    report["rows"].as_array().unwrap().clone()
+}
+
+/// Whether it succeeds within the deadline.
+fn wait_for_or_kill(session: &mut Child) -> bool {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        match session.try_wait().unwrap() {
+            Some(status) => return status.success(),
+            None if Instant::now() < deadline => sleep(Duration::from_millis(5)),
+            None => {
+                session.kill().unwrap();
+                session.wait().unwrap();
+                return false;
+            }
+        }
+    }
+}
+
+fn named<'a>(row: &'a Value, field: &str) -> &'a str {
+    row[field].as_str().unwrap()
+}
+
+#[test]
+fn each_subject_echoes_on_each_loop() {
+    let rows = rows(&["ping1"]);
+    for on in ["tokio", "tokio-ct", "smol", "async-std"] {
+        for subject in ["control", "polyloop"] {
+            let found = rows.iter().find(|row| {
+                named(row, "loop") == on
+                    && named(row, "subject") == subject
+                    && named(row, "metric") == "cpu_ns_per_op"
+            });
+            let row = found.unwrap_or_else(|| panic!("no {subject} on {on}"));
+            assert_eq!(
+                (named(row, "suite"), named(row, "against")),
+                ("ping1", "raw")
+            );
+            for figure in ["value", "reference", "ratio"] {
+                assert!(row[figure].as_f64().unwrap() > 0.0, "{row}");
+            }
+        }
+    }
+    // An echo takes a read and a write, where there is strace to see them.
+    let calls = |row: &&Value| named(row, "metric") == "socket_calls_per_op";
+    for row in rows.iter().filter(calls) {
+        assert!(row["value"].as_f64().unwrap() > 1.9, "{row}");
+    }
+}
+
+#[test]
+fn each_subject_works_by_itself() {
+    let inside = ["spawn", "call-later", "zero-delay", "deferred", "chain10"];
+    let mut arguments = inside.to_vec();
+    arguments.extend(["call", "--loop", "tokio", "--loop", "smol"]);
+    let rows = rows(&arguments);
+    for suite in inside.iter().chain(&["call"]) {
+        let polyloops = rows.iter().filter(|row| {
+            named(row, "suite") == *suite
+                && named(row, "subject") == "polyloop"
+                && named(row, "metric") == "ns_per_op"
+        });
+        assert_eq!(polyloops.count(), 2, "{suite}");
+    }
+    let spawn = rows.iter().find(|row| {
+        named(row, "suite") == "spawn"
+            && named(row, "loop") == "tokio"
+            && named(row, "metric") == "allocations_per_op"
+    });
+    // At least the task itself: the allocator counts, on whichever thread.
+    assert!(spawn.unwrap()["reference"].as_f64().unwrap() >= 1.0);
+}
+
+#[test]
+fn what_a_killed_session_started_ends_with_it() {
+    let mut session = start(&["ping1", "--loop", "smol"]);
+    let id = session.id();
+    let children = wait_for("a subject and a load generator", || {
+        let path = format!("/proc/{id}/task/{id}/children");
+        let children = fs::read_to_string(path).unwrap_or_default();
+        let ids: Vec<u32> = children
+            .split_whitespace()
+            .filter_map(|id| id.parse().ok())
+            .collect();
+        (ids.len() >= 2).then_some(ids)
+    });
+    session.kill().unwrap();
+    session.wait().unwrap();
+    for child in children {
+        wait_for("the end of a child", || {
+            let name = fs::read_to_string(format!("/proc/{child}/cmdline")).unwrap_or_default();
+            // A number that is in use again belongs to something else.
+            (!name.contains("polyloop-bench")).then_some(())
+        });
+    }
+}
+
+#[test]
+fn bad_input_is_answered_with_what_there_is() {
+    let answer = |arguments: &[&str]| {
+        let output = Command::new(BENCH).args(arguments).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(answer(&["pong"]).contains("ping64, ping1000"));
+    assert!(answer(&["--loop", "glommio"]).contains("tokio-ct"));
+    let nowhere = "/nonexistent/results.json";
+    assert!(answer(&["--json", nowhere]).contains(nowhere));
+}
