@@ -41,5 +41,5 @@ mod session;
 mod store;
 
 pub use resp::{ProtocolError, Request, RequestLimits, RequestParser, Requests};
-pub use server::{KvOptions, KvServer};
+pub use server::{KvOptions, KvServer, sessions};
 pub use session::Session;

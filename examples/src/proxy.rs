@@ -23,7 +23,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use polyloop_core::{
-    ConnectOptions, IntoEndpoint, ListenError, ListenOptions, Loop, Server, WriteLimits,
+    ConnectOptions, Endpoint, IntoEndpoint, ListenError, ListenOptions, Loop, Server, WriteLimits,
 };
 
 pub use link::{ProxyStats, READ_AHEAD};
@@ -47,6 +47,22 @@ impl ProxyOptions {
         self.connect = self.connect.write_limits(limits);
         self
     }
+}
+
+/// What makes a proxy's accepted sides, for whoever serves them with something around
+/// them, or on a listener of their own.
+pub fn sides<L: Loop>(
+    lp: &L,
+    target: Endpoint,
+    options: ConnectOptions,
+    stats: Arc<ProxyStats>,
+) -> impl FnMut() -> Side<L> + Send + 'static {
+    let dialer = Dialer {
+        lp: lp.clone(),
+        target,
+        options,
+    };
+    move || Side::accepted(dialer.clone(), stats.clone())
 }
 
 /// A running proxy. Dropping it leaves the proxy running.
@@ -74,13 +90,7 @@ impl<L: Loop> Proxy<L> {
         options: ProxyOptions,
     ) -> Result<Self, ListenError> {
         let stats = Arc::new(ProxyStats::default());
-        let dialer = Dialer {
-            lp: lp.clone(),
-            target: target.into_endpoint()?,
-            options: options.connect,
-        };
-        let shared = stats.clone();
-        let factory = move || Side::accepted(dialer.clone(), shared.clone());
+        let factory = sides(lp, target.into_endpoint()?, options.connect, stats.clone());
         let server = lp
             .serve_with(listen.into_endpoint()?, options.listen, factory)
             .await?;

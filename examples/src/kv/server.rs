@@ -49,6 +49,16 @@ impl KvOptions {
     }
 }
 
+/// What makes the sessions of one server, which share its keys: for whoever serves them
+/// with something around them, or on a listener of their own.
+pub fn sessions<L: Loop>(
+    lp: &L,
+    options: KvOptions,
+) -> impl FnMut() -> Session<L> + Send + 'static {
+    let shared = Arc::new(Shared::new(lp.clone(), options));
+    move || Session::new(shared.clone())
+}
+
 /// A running key-value server. Dropping it leaves the server running.
 #[must_use = "a server runs on when its handle is dropped; keep it to close it"]
 pub struct KvServer<L: Loop> {
@@ -67,8 +77,7 @@ impl<L: Loop> KvServer<L> {
         endpoint: impl IntoEndpoint,
         options: KvOptions,
     ) -> Result<Self, ListenError> {
-        let shared = Arc::new(Shared::new(lp.clone(), options));
-        let factory = move || Session::new(shared.clone());
+        let factory = sessions(lp, options);
         let server = lp.serve(endpoint.into_endpoint()?, factory).await?;
         Ok(Self { server })
     }

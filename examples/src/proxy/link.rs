@@ -1,13 +1,10 @@
 //! What the two sides of a forwarded connection share, and the accounts of what is
 //! on its way between them.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
 
-use polyloop_core::{Bytes, Flow, Promise, Transport, TransportHandle};
+use polyloop_core::{Bytes, Flow, Transport, TransportHandle};
 
 /// A side is read from until this many bytes are on their way to the other's task.
 /// It lets small messages pass without a pause for each.
@@ -144,7 +141,10 @@ impl Link {
         self.stats.forwarded.fetch_add(count, Ordering::Relaxed);
         let data = Bytes::copy_from_slice(data);
         let link = self.clone();
-        post(&handle, move |transport| link.deliver(to, transport, &data));
+        handle.post(move |transport| {
+            link.deliver(to, transport, &data);
+            Ok(())
+        });
         go_on
     }
 
@@ -182,7 +182,10 @@ impl Link {
         let source = ends.end(to.other()).handle.clone();
         drop(ends);
         if let Some(source) = source {
-            post(&source, |transport| transport.resume_reading());
+            source.post(|transport| {
+                transport.resume_reading();
+                Ok(())
+            });
         }
     }
 }
@@ -190,15 +193,5 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         self.stats.links.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Runs `f` on the connection's own task, if it is still there; whether it was is of no
-/// interest. A promise that failed must not be dropped unseen, or the failure would be
-/// reported: so it is cancelled first, or else its outcome taken.
-pub(super) fn post(handle: &TransportHandle, f: impl FnOnce(&mut dyn Transport) + Send + 'static) {
-    let call = handle.call(f);
-    if !call.cancel("nobody waits for it") {
-        let _ = pin!(call).poll(&mut Context::from_waker(Waker::noop()));
     }
 }

@@ -7,7 +7,7 @@ use polyloop_core::{
     Transport, TransportHandle,
 };
 
-use super::link::{Link, ProxyStats, Which, post};
+use super::link::{Link, ProxyStats, Which};
 
 /// One side of a forwarded connection; the same code serves both.
 pub struct Side<L: Loop> {
@@ -74,7 +74,10 @@ impl<L: Loop> Protocol for Side<L> {
             let dial = dialer.dial(self.link.clone(), handle);
             self.dialing = Some(lp.spawn(dial).cancel_on_drop());
         } else if other_stands && let Some(client) = self.link.handle(Which::Client) {
-            post(&client, |transport| transport.resume_reading());
+            client.post(|transport| {
+                transport.resume_reading();
+                Ok(())
+            });
         } else {
             // The client went away just now.
             transport.abort();
@@ -97,7 +100,10 @@ impl<L: Loop> Protocol for Side<L> {
     fn eof_received(&mut self, _: &mut dyn Transport) -> Result<OnEof, Failure> {
         // Behind all data: messages to a connection keep their order.
         if let Some(other) = self.link.handle(self.which.other()) {
-            post(&other, |transport| transport.write_eof());
+            other.post(|transport| {
+                transport.write_eof();
+                Ok(())
+            });
         }
         Ok(OnEof::KeepOpen)
     }
