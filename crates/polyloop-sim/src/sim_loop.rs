@@ -95,7 +95,7 @@ impl SimLoop {
     /// [restarted](Sim::restart).
     ///
     /// ```
-    /// use polyloop_core::{Buffered, Loop, Timers};
+    /// use polyloop_core::Loop;
     /// use polyloop_sim::Sim;
     /// # use polyloop_core::{Failure, Protocol, Transport};
     /// # struct Echo;

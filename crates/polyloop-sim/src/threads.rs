@@ -42,6 +42,8 @@ struct Floor {
 pub(crate) struct Workshop {
     floor: Mutex<Floor>,
     changed: Condvar,
+    /// There is something to look at on the floor: most events need no lock for that.
+    news: AtomicBool,
     /// To be told when a stray thread returns.
     ready: Arc<Ready>,
 }
@@ -56,6 +58,7 @@ impl Workshop {
         Self {
             floor: Mutex::default(),
             changed: Condvar::new(),
+            news: AtomicBool::new(false),
             ready,
         }
     }
@@ -68,6 +71,7 @@ impl Workshop {
             floor.next += 1;
             let id = floor.next;
             floor.running.insert(id);
+            self.news.store(true, Ordering::Release);
             id
         };
         let ended = Ended {
@@ -96,6 +100,9 @@ impl Workshop {
 
     /// Stands still while work runs, for `grace` at most.
     pub(crate) fn stand_still(&self, grace: Duration, returned: &mut Vec<HostId>) {
+        if !self.news.swap(false, Ordering::AcqRel) {
+            return;
+        }
         let mut floor = lock(&self.floor);
         loop {
             floor = self.until_nobody_runs(floor, grace);
@@ -245,6 +252,7 @@ impl Wake for Signal {
         }
         if floor.driven {
             floor.released.push_back(id);
+            self.workshop.news.store(true, Ordering::Release);
             drop(floor);
             // It may be a thread that wakes another.
             self.workshop.ready.nudge();
@@ -268,6 +276,7 @@ impl Drop for Ended {
         floor.waiting.remove(&self.id);
         let stray = floor.stray.remove(&self.id);
         floor.done.push(self.host);
+        self.workshop.news.store(true, Ordering::Release);
         drop(floor);
         self.workshop.changed.notify_all();
         if stray {
