@@ -294,6 +294,8 @@ impl Network {
     /// The host goes on.
     pub(crate) fn resume(&mut self, now: Duration, host: HostId) {
         let now = nanos(now);
+        // What it has missed is due now, and not in the past.
+        self.queue.catch_up(now);
         let machine = self.machine_mut(host);
         machine.paused = false;
         let packets = std::mem::take(&mut machine.frozen_packets);

@@ -115,9 +115,14 @@ impl Queue {
         self.heap.len() > self.endless
     }
 
+    /// Nothing is put before `now` any more.
+    pub(super) fn catch_up(&mut self, now: Nanos) {
+        self.clock = self.clock.max(now);
+    }
+
     /// Moves all that is due to `into`, in order.
     pub(super) fn pop_due(&mut self, now: Nanos, into: &mut Vec<Due>) {
-        self.clock = self.clock.max(now);
+        self.catch_up(now);
         while self.next().is_some_and(|at| at <= now) {
             let Some(Reverse(entry)) = self.heap.pop() else {
                 return;

@@ -15,5 +15,6 @@ mod fuzz;
 mod hosts;
 mod links;
 mod listening;
+mod reassembly;
 mod resting;
 mod rig;

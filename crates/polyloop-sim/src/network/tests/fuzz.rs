@@ -86,6 +86,8 @@ struct Scene {
     /// By the order of acceptance, which is not that of connecting.
     accepted: Vec<(usize, usize)>,
     dialled: Vec<(std::net::SocketAddr, usize)>,
+    /// When which host begins to stand still, or goes on; the next one last.
+    pauses: Vec<(Duration, HostId, bool)>,
 }
 
 impl Scene {
@@ -107,6 +109,7 @@ impl Scene {
             actors: Vec::new(),
             accepted: Vec::new(),
             dialled: Vec::new(),
+            pauses: Vec::new(),
         };
         for _ in 0..scene.rng.usize(1..4) {
             let to = (scene.rig.net.host_addresses(hosts.1)[0], 80).into();
@@ -134,14 +137,48 @@ impl Scene {
         }
     }
 
+    /// One of the hosts will stand still for a while.
+    fn plan_pause(&mut self) {
+        let host = if self.rng.bool() {
+            self.hosts.0
+        } else {
+            self.hosts.1
+        };
+        let begins = Duration::from_millis(self.rng.u64(0..2_000));
+        let lasts = Duration::from_millis(self.rng.u64(0..5_000));
+        self.pauses = vec![(begins + lasts, host, false), (begins, host, true)];
+    }
+
+    fn pause_and_resume(&mut self) {
+        while let Some((at, host, pauses)) = self.pauses.last().copied()
+            && at <= self.rig.now
+        {
+            self.pauses.pop();
+            if pauses {
+                self.rig.net.pause(self.rig.now, host);
+            } else {
+                self.rig.net.resume(self.rig.now, host);
+            }
+        }
+    }
+
+    fn host_of(&self, actor: usize) -> HostId {
+        let dialled = self.dialled.iter().any(|(_, client)| *client == actor);
+        if dialled { self.hosts.0 } else { self.hosts.1 }
+    }
+
     /// Lets everything happen until nobody can go on.
     fn play(&mut self) {
         loop {
+            self.pause_and_resume();
             self.rig.collect();
-            self.accept();
+            if self.rig.net.is_up(self.hosts.1) {
+                self.accept();
+            }
             let now = self.rig.now;
+            let is_up = |actor: &usize| self.rig.net.is_up(self.host_of(*actor));
             let ready: Vec<usize> = (0..self.actors.len())
-                .filter(|actor| self.actors[*actor].is_ready(now))
+                .filter(|actor| self.actors[*actor].is_ready(now) && is_up(actor))
                 .collect();
             if !ready.is_empty() {
                 let actor = ready[self.rng.usize(..ready.len())];
@@ -153,6 +190,8 @@ impl Scene {
                 .iter()
                 .filter(|actor| actor.end.is_none())
                 .filter_map(|actor| actor.nap)
+                .filter(|nap| *nap > now)
+                .chain(self.pauses.last().map(|(at, _, _)| *at))
                 .min();
             let next = self.rig.net.next_event();
             match (nap, next) {
@@ -177,6 +216,9 @@ fn orderly(seed: u64) -> Vec<Record> {
         let mut rng = scene.rng.fork();
         some_faults(&mut scene.rig, &mut rng, a, b);
     }
+    if scene.rng.bool() {
+        scene.plan_pause();
+    }
     scene.play();
     for (number, actor) in scene.actors.iter().enumerate() {
         assert_eq!(
@@ -199,14 +241,14 @@ fn orderly(seed: u64) -> Vec<Record> {
 
 #[test]
 fn what_is_sent_arrives_whatever_the_network_does() {
-    for seed in 0..seeds(150) {
+    for seed in 0..seeds(60) {
         orderly(seed);
     }
 }
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    for seed in 1_000..1_010 {
+    for seed in 1_000..1_005 {
         assert_eq!(orderly(seed), orderly(seed), "seed {seed}");
     }
     assert_ne!(orderly(1_000), orderly(1_001));
@@ -217,7 +259,7 @@ fn the_same_seed_is_the_same_run() {
 #[test]
 fn what_breaks_leaves_nothing_behind() {
     let mut broken = 0;
-    for seed in 0..seeds(150) {
+    for seed in 0..seeds(60) {
         let mut rng = fastrand::Rng::with_seed(seed);
         let link = some_link(&mut rng).loss(0.0);
         let link = link.reset(rng.f64() / 500.0);
@@ -249,5 +291,5 @@ fn what_breaks_leaves_nothing_behind() {
         while scene.rig.now < later && scene.rig.step() {}
         assert!(scene.rig.is_clean(), "seed {seed}: something is left");
     }
-    assert!(broken > 20, "only {broken} ends were broken");
+    assert!(broken > 10, "only {broken} ends were broken");
 }
