@@ -84,7 +84,7 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `loops(real)` | every loop but the simulated one: for tests with sockets or processes of the machine |
 /// | `sim` | short for `loops(sim)`: only the simulated loop |
 /// | `seeds = 200` | the simulated loop runs the test under the seeds 0 to 199, each in a simulation of its own; 1 unless set |
-/// | `trace = "path.html"` | where the simulated loop draws the run of a failing seed |
+/// | `trace = "path.html"` | where the simulated loop draws the run of a failing seed; any constant text, such as `concat!(env!("CARGO_TARGET_TMPDIR"), "/")` |
 /// | `crate = "path"` | where `polyloop` is, if it has another name |
 ///
 /// Under the simulated loop, a failure tells the seed, how to run exactly that one

@@ -57,10 +57,16 @@ async fn fails_under_some(lp: SimLoop) -> Result<(), String> {
     }
 }
 
-#[polyloop::test(sim, seeds = 200, timeout = "500ms")]
-#[should_panic(expected = "it was under seed 3")]
+#[polyloop::test(sim, trace = concat!(env!("CARGO_TARGET_TMPDIR"), "/seeds/"))]
+#[ignore = "it is there to fail when asked to"]
+async fn fails_with_a_picture() {
+    panic!("on purpose");
+}
+
+#[polyloop::test(sim, seeds = 200, timeout = 3)]
+#[should_panic(expected = "it was under seed 1")]
 async fn the_deadline_is_in_real_time_and_tells_the_seed(lp: SimLoop) {
-    if lp.sim().seed() == 3 {
+    if lp.sim().seed() == 1 {
         std::thread::sleep(Duration::from_secs(3600));
     }
 }
@@ -154,4 +160,15 @@ fn a_picture_of_the_failing_run_is_written_where_one_asks_for_it() {
     assert!(passed, "{text}");
     let file = std::path::Path::new(directory).join("under_many_seeds-sim-seed-5.html");
     assert!(file.exists(), "{text}");
+}
+
+#[test]
+fn a_test_can_say_where_its_pictures_go() {
+    let (passed, text) = ask("fails_with_a_picture::sim", &[]);
+    let file = concat!(
+        env!("CARGO_TARGET_TMPDIR"),
+        "/seeds/fails_with_a_picture-sim-seed-0.html"
+    );
+    assert!(!passed && text.contains(file), "{text}");
+    std::fs::remove_file(file).unwrap();
 }

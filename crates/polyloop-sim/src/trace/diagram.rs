@@ -1,10 +1,12 @@
 //! A trace as a picture: one HTML file that holds a sequence diagram in SVG.
 //!
-//! `picture` finds out what is to be drawn (which arrival belongs to which sending,
-//! from where to where a fault lasts), `layout` how far down each row stands,
-//! `drawing` writes the SVG and `page` what is around it. The file is complete as it
-//! is written; its script only hides, zooms and explains.
+//! `picture` is what is to be drawn, and `drawer` finds it out (which arrival belongs to
+//! which sending, from where to where a fault lasts); `kind` is what a mark is about,
+//! `layout` how far down each row stands, `drawing` writes the SVG and `page` what is
+//! around it. The file is complete as it is written; its script only hides, zooms and
+//! explains.
 
+mod drawer;
 mod drawing;
 mod escape;
 mod kind;

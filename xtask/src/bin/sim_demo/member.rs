@@ -35,6 +35,11 @@ impl Member {
         self.lp.host_name()
     }
 
+    /// Waits until there is a connection.
+    pub(crate) async fn connected(&self) -> Result<(), Failure> {
+        self.service.when_connected(None).await.map(drop)
+    }
+
     /// Says `text`, as soon as there is a connection.
     pub(crate) async fn says(&self, text: &str) -> Result<(), Failure> {
         let connection = self.service.when_connected(None).await?;
