@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::row::{Metric, Row};
 use crate::suites::{LoopKind, Subject, Suite};
@@ -13,6 +14,9 @@ const SIZE: (u32, u32) = (900, 420);
 
 /// A group of bars is so wide, and the next begins one further.
 const GROUP: f64 = 0.8;
+
+/// How much wider the chart is than its groups, for the legend beside them.
+const LEGEND: f64 = 1.22;
 
 /// Draws what the rows have into a directory: `ping64.svg`, …
 pub(super) fn draw(directory: &Path, rows: &[Row]) -> Result<(), String> {
@@ -87,7 +91,7 @@ fn chart(text: &mut String, suite: Suite, bars: &[Bar]) -> Result<(), Box<dyn st
         .margin(12)
         .x_label_area_size(28)
         .y_label_area_size(48)
-        .build_cartesian_2d(0.0..groups, 0.0..highest * 1.15)?;
+        .build_cartesian_2d(0.0..groups * LEGEND, 0.0..highest * 1.1)?;
     // The names of the loops are drawn below their groups, where no tick would be.
     chart
         .configure_mesh()
@@ -98,8 +102,11 @@ fn chart(text: &mut String, suite: Suite, bars: &[Bar]) -> Result<(), Box<dyn st
         .draw()?;
 
     let wide = GROUP / subjects.len() as f64;
+    let above = ("sans-serif", 11)
+        .into_text_style(&area)
+        .pos(Pos::new(HPos::Center, VPos::Bottom));
     for (number, subject) in subjects.iter().enumerate() {
-        let color = Palette99::pick(number).to_rgba();
+        let color = color(*subject);
         let place = |bar: &Bar| {
             let group = loops
                 .iter()
@@ -123,9 +130,9 @@ fn chart(text: &mut String, suite: Suite, bars: &[Bar]) -> Result<(), Box<dyn st
             PathElement::new([(middle, bar.spread.0), (middle, bar.spread.1)], BLACK)
         }))?;
         chart.draw_series(own().map(|bar| {
-            let at = (place(bar), bar.ratio.max(bar.spread.1));
-            let label = format!("{:.2}", bar.ratio);
-            Text::new(label, at, ("sans-serif", 11))
+            let top = (place(bar) + wide * 0.46, bar.ratio.max(bar.spread.1));
+            let label = Text::new(format!("{:.2}", bar.ratio), (0, -3), above.clone());
+            EmptyElement::at(top) + label
         }))?;
     }
     chart.draw_series([PathElement::new([(0.0, 1.0), (groups, 1.0)], BLACK)])?;
@@ -141,6 +148,17 @@ fn chart(text: &mut String, suite: Suite, bars: &[Bar]) -> Result<(), Box<dyn st
         .draw()?;
     area.present()?;
     Ok(())
+}
+
+/// A subject has the same color in every chart.
+fn color(subject: Subject) -> RGBAColor {
+    match subject {
+        Subject::Control => RGBColor(176, 176, 176).to_rgba(),
+        Subject::Polyloop => RGBColor(28, 98, 188).to_rgba(),
+        Subject::AnyLoop | Subject::PolyloopSleep => RGBColor(92, 160, 232).to_rgba(),
+        // The first of the palette are as strong as polyloop's.
+        other => Palette99::pick(other as usize + 4).to_rgba(),
+    }
 }
 
 #[cfg(test)]

@@ -31,7 +31,9 @@ fn count(contest: &Contest<'_>, subject: Subject) -> Result<Vec<f64>, String> {
     let first = stage.turn(0, whole(contest, 1))?;
     let wanted = Pace::operations(first.operations, first.nanos, bench.pace.counted);
     let wanted = whole(contest, wanted);
-    stage.turn(0, wanted)?;
+    if wanted > first.operations {
+        stage.turn(0, wanted)?;
+    }
     let mut counts = Vec::new();
     for _ in 0..RUNS {
         let before = allocations(&mut stage)?;

@@ -81,7 +81,7 @@ fn once(contest: &Contest<'_>, subject: Subject, connections: usize) -> Result<M
                 subject.name()
             ));
         }
-        sleep(Duration::from_millis(5));
+        sleep(Duration::from_millis(20));
     }
     // The last ones may still be on their way into their tasks.
     sleep(Duration::from_millis(50));

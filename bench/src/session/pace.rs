@@ -42,7 +42,7 @@ impl Pace {
 
     const QUICK: Self = Self {
         sittings: 2,
-        turns: 5,
+        turns: 4,
         turn: Duration::from_millis(25),
         warm_up: Duration::from_millis(25),
         counted: Duration::from_millis(15),

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use super::contest::Contest;
 use super::stage::{Stage, whole};
 use crate::report::{Metric, Row};
-use crate::suites::Subject;
+use crate::suites::{Subject, Work};
 
 /// Turns that are counted, after one that isn't.
 const TURNS: usize = 3;
@@ -65,7 +65,11 @@ fn count(contest: &Contest<'_>, subject: Subject, log: &Path) -> Result<Vec<(f64
         .traced(&bench.cores, contest.suite, contest.on, subject, log)?;
     let mut stage = Stage::new(contest)?;
     stage.enter(process)?;
-    let operations = whole(contest, bench.pace.traced);
+    // By itself, what waits at once need not be as much as where time is measured.
+    let operations = match contest.suite.work() {
+        Work::Inside => bench.pace.traced,
+        _ => whole(contest, bench.pace.traced),
+    };
     stage.turn(0, operations)?;
     let mut turns = Vec::new();
     for _ in 0..TURNS {
