@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use async_std::task::JoinHandle;
+use pin_project_lite::pin_project;
 use polyloop_core::backend::StartedTask;
 
 /// async-std's [`JoinHandle`], with the one thing it does not tell: whether its task
@@ -30,11 +31,33 @@ impl<T: Send + 'static> Spawned<T> {
     {
         let output = Arc::new(Mutex::new(Output::Pending));
         let slot = output.clone();
-        let handle = async_std::task::spawn(async move {
-            let value = future.await;
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Output::Ready(value);
+        let handle = async_std::task::spawn(Keeping {
+            future,
+            output: slot,
         });
         Self { handle, output }
+    }
+}
+
+pin_project! {
+    /// Puts a future's output where it can be looked at. An async block would hold the
+    /// future twice: once before it awaits it, and once while it does.
+    struct Keeping<F: Future> {
+        #[pin]
+        future: F,
+        output: Arc<Mutex<Output<F::Output>>>,
+    }
+}
+
+impl<F: Future> Future for Keeping<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let value = ready!(this.future.poll(cx));
+        let mut output = this.output.lock().unwrap_or_else(PoisonError::into_inner);
+        *output = Output::Ready(value);
+        Poll::Ready(())
     }
 }
 

@@ -46,14 +46,25 @@ pub(super) struct Io<S> {
     pub(super) aborted: bool,
     /// What a write found out inside a callback; the driver acts on it.
     pub(super) error: Option<Failure>,
-    timer: Option<ConnectionTimer>,
+    /// Boxed at the first setting and kept: most connections never set one.
+    timer: Option<Box<ConnectionTimer>>,
 }
 
+#[derive(Default)]
 struct ConnectionTimer {
-    deadline: Instant,
+    /// `None` while it is not set.
+    deadline: Option<Instant>,
     /// When the task will be woken: at the deadline or, if that was moved to later,
     /// before it. Then it is armed again.
     wake_up: Option<(Instant, WakeUp)>,
+}
+
+impl ConnectionTimer {
+    /// False if it was not set.
+    fn clear(&mut self) -> bool {
+        self.wake_up = None;
+        self.deadline.take().is_some()
+    }
 }
 
 impl<S: Stream> Io<S> {
@@ -120,6 +131,19 @@ impl<S: Stream> Io<S> {
         self.paused && self.out.len() <= self.limits.low()
     }
 
+    /// Whether these bytes just go to the buffer: the ordinary case of a small write
+    /// after another, for which a protocol should pay next to nothing.
+    fn only_buffers(&self, data: &[u8]) -> bool {
+        // Without a branch for each flag.
+        let ordinary = !(self.closing | self.aborted | self.eof_asked | self.paused);
+        let after = self.out.len() + data.len();
+        ordinary
+            && self.error.is_none()
+            && !self.out.is_empty()
+            && after <= self.out.capacity()
+            && after <= self.limits.high()
+    }
+
     fn append(&mut self, data: &[u8]) {
         if self.out.capacity() == 0 {
             self.out = scratch::take_write_buffer();
@@ -153,21 +177,24 @@ impl<S: Stream> Io<S> {
         let Some(timer) = &mut self.timer else {
             return false;
         };
+        let Some(deadline) = timer.deadline else {
+            return false;
+        };
         let now = backend.state().now();
-        if now >= timer.deadline {
-            self.timer = None;
+        if now >= deadline {
+            timer.clear();
             return true;
         }
         let armed = timer
             .wake_up
             .as_ref()
-            .is_some_and(|(at, _)| *at > now && *at <= timer.deadline);
+            .is_some_and(|(at, _)| *at > now && *at <= deadline);
         if !armed {
             // The old one goes first. A closed loop wakes nobody: its end does.
             timer.wake_up = None;
-            timer.wake_up = WakeUp::at(backend, timer.deadline, cx.waker())
+            timer.wake_up = WakeUp::at(backend, deadline, cx.waker())
                 .ok()
-                .map(|wake_up| (timer.deadline, wake_up));
+                .map(|wake_up| (deadline, wake_up));
         }
         false
     }
@@ -194,15 +221,7 @@ impl<P: Protocol, B: Backend, S: Stream> View<'_, '_, P, B, S> {
         }
     }
 
-    /// The connection is lost; the driver will say so once the callback is back.
-    fn broken(&mut self, error: io::Error) -> WriteError {
-        self.io.error.get_or_insert_with(|| Failure::new(error));
-        WriteError::Closed
-    }
-}
-
-impl<P: Protocol, B: Backend, S: Stream> Transport for View<'_, '_, P, B, S> {
-    fn write(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
+    fn write_with_care(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
         let io = &mut *self.io;
         if io.stream.is_none() || io.error.is_some() || io.aborted {
             return Err(WriteError::Closed);
@@ -237,6 +256,22 @@ impl<P: Protocol, B: Backend, S: Stream> Transport for View<'_, '_, P, B, S> {
             }
         }
         Ok(self.flow())
+    }
+
+    /// The connection is lost; the driver will say so once the callback is back.
+    fn broken(&mut self, error: io::Error) -> WriteError {
+        self.io.error.get_or_insert_with(|| Failure::new(error));
+        WriteError::Closed
+    }
+}
+
+impl<P: Protocol, B: Backend, S: Stream> Transport for View<'_, '_, P, B, S> {
+    fn write(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
+        if self.io.only_buffers(data) {
+            self.io.out.extend_from_slice(data);
+            return Ok(Flow::Continue);
+        }
+        self.write_with_care(data)
     }
 
     fn write_eof(&mut self) {
@@ -318,19 +353,12 @@ impl<P: Protocol, B: Backend, S: Stream> Transport for View<'_, '_, P, B, S> {
 
     fn set_timer(&mut self, delay: Duration) {
         let deadline = after(self.backend.state().now(), delay);
-        match &mut self.io.timer {
-            Some(timer) => timer.deadline = deadline,
-            None => {
-                self.io.timer = Some(ConnectionTimer {
-                    deadline,
-                    wake_up: None,
-                });
-            }
-        }
+        let timer = self.io.timer.get_or_insert_default();
+        timer.deadline = Some(deadline);
     }
 
     fn cancel_timer(&mut self) -> bool {
-        self.io.timer.take().is_some()
+        self.io.timer.as_mut().is_some_and(|timer| timer.clear())
     }
 
     fn handle(&self) -> TransportHandle {

@@ -58,8 +58,50 @@ struct Inner<P> {
     closing: bool,
     lost: Option<CloseReason>,
     driver: Option<Waker>,
-    ready: Vec<Resolver<()>>,
-    closed: Vec<Resolver<CloseReason>>,
+    waiters: Vec<Waiter>,
+}
+
+/// Somebody outside who waits. One list for both kinds: most connections have neither.
+enum Waiter {
+    /// For room in the write buffer.
+    Ready(Resolver<()>),
+    /// For the end.
+    Closed(Resolver<CloseReason>),
+}
+
+impl Waiter {
+    fn has_gone(&self) -> bool {
+        match self {
+            Self::Ready(resolver) => resolver.is_abandoned(),
+            Self::Closed(resolver) => resolver.is_abandoned(),
+        }
+    }
+}
+
+impl<P> Inner<P> {
+    /// Those who wait for room, who are to be told once the lock is gone.
+    fn take_ready(&mut self) -> Vec<Resolver<()>> {
+        if self.waiters.is_empty() {
+            return Vec::new();
+        }
+        let (ready, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiters)
+            .into_iter()
+            .partition(|waiter| matches!(waiter, Waiter::Ready(_)));
+        self.waiters = others;
+        ready
+            .into_iter()
+            .filter_map(|waiter| match waiter {
+                Waiter::Ready(resolver) => Some(resolver),
+                Waiter::Closed(_) => None,
+            })
+            .collect()
+    }
+
+    fn wait(&mut self, waiter: Waiter) {
+        // Those who stopped waiting must not pile up.
+        self.waiters.retain(|waiter| !waiter.has_gone());
+        self.waiters.push(waiter);
+    }
 }
 
 impl<P: Protocol> Mailbox<P> {
@@ -75,8 +117,7 @@ impl<P: Protocol> Mailbox<P> {
                 closing: false,
                 lost: None,
                 driver: None,
-                ready: Vec::new(),
-                closed: Vec::new(),
+                waiters: Vec::new(),
             }),
             peer,
             local: OnceLock::new(),
@@ -133,7 +174,7 @@ impl<P: Protocol> Mailbox<P> {
         let mut inner = lock(&self.inner);
         inner.paused = paused;
         if !paused {
-            let ready = std::mem::take(&mut inner.ready);
+            let ready = inner.take_ready();
             drop(inner);
             for resolver in ready {
                 let _ = resolver.resolve(());
@@ -149,10 +190,10 @@ impl<P: Protocol> Mailbox<P> {
         if inner.messages.capacity() == 0 && list.capacity() <= KEPT {
             inner.messages = list;
         }
-        if inner.paused || inner.queued > inner.high || inner.ready.is_empty() {
+        if inner.paused || inner.queued > inner.high {
             return;
         }
-        let ready = std::mem::take(&mut inner.ready);
+        let ready = inner.take_ready();
         drop(inner);
         for resolver in ready {
             let _ = resolver.resolve(());
@@ -188,15 +229,18 @@ impl<P: Protocol> Mailbox<P> {
         inner.queued = 0;
         inner.taken = 0;
         let messages = std::mem::take(&mut inner.messages);
-        let ready = std::mem::take(&mut inner.ready);
-        let closed = std::mem::take(&mut inner.closed);
+        let waiters = std::mem::take(&mut inner.waiters);
         drop(inner);
         messages.into_iter().for_each(refuse);
-        for resolver in ready {
-            let _ = resolver.reject(Failure::new(ConnectionLost));
-        }
-        for resolver in closed {
-            let _ = resolver.resolve(reason.clone());
+        for waiter in waiters {
+            match waiter {
+                Waiter::Ready(resolver) => {
+                    let _ = resolver.reject(Failure::new(ConnectionLost));
+                }
+                Waiter::Closed(resolver) => {
+                    let _ = resolver.resolve(reason.clone());
+                }
+            }
         }
     }
 }
@@ -267,8 +311,7 @@ impl<P: Protocol> Post for Mailbox<P> {
             return Deferred::resolved(());
         }
         let (resolver, promise) = Deferred::new();
-        inner.ready.retain(|resolver| !resolver.is_abandoned());
-        inner.ready.push(resolver);
+        inner.wait(Waiter::Ready(resolver));
         promise
     }
 
@@ -278,9 +321,7 @@ impl<P: Protocol> Post for Mailbox<P> {
             return Deferred::resolved(reason.clone());
         }
         let (resolver, promise) = Deferred::new();
-        // Those who stopped waiting must not pile up.
-        inner.closed.retain(|resolver| !resolver.is_abandoned());
-        inner.closed.push(resolver);
+        inner.wait(Waiter::Closed(resolver));
         promise
     }
 
