@@ -96,6 +96,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Where runtimes disagree
+//!
+//! | | tokio | smol | async-std | polyloop, on each of them |
+//! | --- | --- | --- | --- | --- |
+//! | a task's handle is dropped | runs on | is cancelled | runs on | runs on; `cancel_on_drop()` ties the two |
+//! | a task panics | an error for whoever awaits | whoever awaits panics, too | whoever awaits panics, too | the promise fails with the message; if nobody awaits, it is reported |
+//! | cancelling | `abort()` | `cancel().await`, or drop | `cancel().await` | `cancel(reason)`: never blocks, says whether it came in time, and the reason reaches who waits |
+//! | the main future ends | tasks go with the runtime | tasks run on | tasks run on | tasks are cancelled and connections told before `run` returns; what does not end in 10 s is reported |
+//! | a timer or socket made on a foreign thread | panics | works | works | works |
+//!
 //! # Features
 //!
 //! | feature | what it brings | on by default |
