@@ -26,8 +26,19 @@ pub(crate) enum Verdict {
     NotMeasured,
 }
 
-/// What is below one operation in a hundred belongs to starting up.
-const NEXT_TO_NOTHING: f64 = 0.01;
+impl Metric {
+    /// What is as good as no difference, besides the noise of the machine; less than
+    /// any difference where the median of the ratios decides.
+    fn nothing(self) -> f64 {
+        match self {
+            // One in a hundred operations: starting and ending a run takes a few.
+            Self::Allocations | Self::SystemCalls | Self::SocketCalls => 0.01,
+            // A page for 256 connections.
+            Self::MemoryGrowth => 16.0,
+            _ => f64::NEG_INFINITY,
+        }
+    }
+}
 
 /// The bar of a figure, if it has one.
 #[expect(clippy::match_same_arms, reason = "suite by suite, as they are agreed")]
@@ -78,23 +89,24 @@ pub(crate) fn verdict(row: &Row, bar: Bar, control: Option<&Row>) -> Verdict {
     let noise = control.and_then(|row| row.figures?.spread);
     // However far it went, in either direction.
     let noise = noise.map_or(0.0, |(low, high)| (high - 1.0).max(1.0 - low).max(0.0));
+    let (value, reference) = (figures.value, figures.reference);
+    let most = match bar {
+        Bar::Ratio(most) => most * reference,
+        Bar::Value(most) => most,
+        Bar::Over(most) => most + reference,
+    };
     let (excess, tolerance) = match bar {
-        Bar::Value(most) => (figures.value - most, most * noise),
-        Bar::Over(most) => (
-            figures.value - figures.reference - most,
-            figures.reference * noise,
-        ),
+        // What is counted differs by nothing as long as only single operations of a whole
+        // run do, whatever their ratio; that has to be said of neighbours otherwise.
+        _ if value - most <= row.metric.nothing() => return Verdict::Met,
         Bar::Ratio(most) => match figures.ratio {
             Some(ratio) => (ratio - most, noise),
             None => return Verdict::Missed,
         },
+        Bar::Value(most) => (value - most, most * noise),
+        Bar::Over(most) => (value - reference - most, reference * noise),
     };
-    // Counts that stand for single operations of a whole run are no difference.
-    let nothing = match row.metric {
-        Metric::Allocations | Metric::SystemCalls | Metric::SocketCalls => NEXT_TO_NOTHING,
-        _ => 0.0,
-    };
-    if excess <= nothing {
+    if excess <= 0.0 {
         Verdict::Met
     } else if excess <= tolerance {
         Verdict::WithinNoise
@@ -182,6 +194,22 @@ mod tests {
         );
         assert_eq!(
             verdict(&at(1.0), bar(&at(0.0)).unwrap(), None),
+            Verdict::Missed
+        );
+    }
+
+    #[test]
+    fn single_calls_of_a_whole_run_are_no_difference() {
+        let at = |value: f64| {
+            let figures = Figures::of(&[value], &[0.01]);
+            row(Suite::Spawn, Metric::SystemCalls, Some(figures))
+        };
+        assert_eq!(
+            verdict(&at(0.015), bar(&at(0.0)).unwrap(), None),
+            Verdict::Met
+        );
+        assert_eq!(
+            verdict(&at(0.1), bar(&at(0.0)).unwrap(), None),
             Verdict::Missed
         );
     }

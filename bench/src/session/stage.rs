@@ -179,6 +179,9 @@ impl Stage {
     }
 }
 
+/// Fewer would show what it takes to ask for them.
+pub(crate) const FEWEST: u64 = 2000;
+
 /// The nearest number of operations that a contest can do.
 pub(crate) fn whole(contest: &Contest<'_>, operations: u64) -> u64 {
     nearest(contest.suite, contest.bench.pace.alive, operations)
@@ -196,13 +199,13 @@ fn nearest(suite: Suite, alive: u64, operations: u64) -> u64 {
         }
         Work::Churn(workers) => operations.max(workers as u64),
         _ if suite == Suite::CallLater => alive,
-        _ => operations,
+        _ => operations.max(FEWEST),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{FEWEST, nearest};
     use crate::suites::Suite;
 
     #[test]
@@ -210,7 +213,8 @@ mod tests {
         assert_eq!(nearest(Suite::Ping64, 0, 1), 64);
         assert_eq!(nearest(Suite::Ping64, 0, 1000), 1024);
         assert_eq!(nearest(Suite::Lines, 0, 1), 16 * 512);
-        assert_eq!(nearest(Suite::Spawn, 0, 7), 7);
+        assert_eq!(nearest(Suite::Spawn, 0, 7), FEWEST);
+        assert_eq!(nearest(Suite::Spawn, 0, 7000), 7000);
         assert_eq!(nearest(Suite::CallLater, 100, 7), 100);
     }
 }

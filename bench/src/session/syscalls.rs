@@ -8,12 +8,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::contest::Contest;
-use super::stage::{Stage, whole};
+use super::stage::{FEWEST, Stage, whole};
 use crate::report::{Metric, Row};
 use crate::suites::{Subject, Work};
 
 /// Turns that are counted, after one that isn't.
-const TURNS: usize = 3;
+const TURNS: usize = 5;
 
 /// What a subject reads when it is asked, as strace shows it.
 const MARK: &str = r#""count\n""#;
@@ -67,7 +67,7 @@ fn count(contest: &Contest<'_>, subject: Subject, log: &Path) -> Result<Vec<(f64
     stage.enter(process)?;
     // By itself, what waits at once need not be as much as where time is measured.
     let operations = match contest.suite.work() {
-        Work::Inside => bench.pace.traced,
+        Work::Inside => FEWEST,
         _ => whole(contest, bench.pace.traced),
     };
     stage.turn(0, operations)?;
