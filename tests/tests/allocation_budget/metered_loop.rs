@@ -37,6 +37,14 @@ impl<L: MainLoop> Backend for MeteredLoop<L> {
         self.0.start_blocking(work);
     }
 
+    fn wait_on_thread<F: Future>(&self, future: F) -> F::Output {
+        self.0.wait_on_thread(future)
+    }
+
+    fn random_seed(&self) -> u64 {
+        self.0.random_seed()
+    }
+
     fn timer(&self, deadline: Instant) -> Self::Timer {
         self.0.timer(deadline)
     }

@@ -81,12 +81,14 @@ impl Waiter {
 impl<P> Inner<P> {
     /// Those who wait for room, who are to be told once the lock is gone.
     fn take_ready(&mut self) -> Vec<Resolver<()>> {
-        if self.waiters.is_empty() {
+        let waits = |waiter: &Waiter| matches!(waiter, Waiter::Ready(_));
+        // Most often nobody does, and then nothing is moved.
+        if !self.waiters.iter().any(waits) {
             return Vec::new();
         }
         let (ready, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiters)
             .into_iter()
-            .partition(|waiter| matches!(waiter, Waiter::Ready(_)));
+            .partition(waits);
         self.waiters = others;
         ready
             .into_iter()
