@@ -19,4 +19,6 @@ pub use protocol::{Once, Probe};
 pub use reports::Reports;
 pub use scripted::{Fate, Scripted};
 pub use starving::{Starving, StarvingListener};
-pub use waiting::{Flag, SetOnDrop, block_on, busy_for, poll_once, quiet, run, until};
+pub use waiting::{
+    Flag, SetOnDrop, block_on, busy_for, let_others_run, poll_once, quiet, run, until,
+};

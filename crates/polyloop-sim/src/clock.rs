@@ -3,7 +3,7 @@
 //! It stands still while code runs, so that a callback sees its own deadline as now.
 //! There is one exception, because a program that watches the clock until it moves
 //! would wait for ever: whoever reads it very often in one turn is taken to be busy,
-//! and each further reading takes a moment.
+//! and each further reading takes a moment, a little longer each time.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,8 +11,12 @@ use std::time::{Duration, Instant};
 /// Readings in one turn that take no time.
 const FREE_READINGS: u32 = 1_000;
 
-/// What each further reading takes.
+/// What the first further reading takes, and how much more each one takes than the one
+/// before it: who waits for a second need not ask a million times.
 const PER_READING: Duration = Duration::from_micros(1);
+
+/// A reading takes no more than so many times that, so that a wait ends near its end.
+const SLOWEST: u32 = 100;
 
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -33,9 +37,10 @@ impl Clock {
 
     /// The time, as programs see it.
     pub(crate) fn read(&self) -> Instant {
-        if self.readings.fetch_add(1, Ordering::Relaxed) >= FREE_READINGS {
-            self.nanos
-                .fetch_add(to_nanos(PER_READING), Ordering::AcqRel);
+        let before = self.readings.fetch_add(1, Ordering::Relaxed);
+        if let Some(further) = before.checked_sub(FREE_READINGS) {
+            let takes = PER_READING * (further + 1).min(SLOWEST);
+            self.nanos.fetch_add(to_nanos(takes), Ordering::AcqRel);
         }
         self.base + self.elapsed()
     }
@@ -76,9 +81,15 @@ mod tests {
         let first = clock.read();
         assert!((1..FREE_READINGS).all(|_| clock.read() == first));
         assert_eq!(clock.read(), first + PER_READING);
+        assert_eq!(clock.read(), first + 3 * PER_READING);
         clock.begin_turn();
-        assert_eq!(clock.read(), first + PER_READING);
+        assert_eq!(clock.read(), first + 3 * PER_READING);
         clock.advance_to(Duration::ZERO);
-        assert_eq!(clock.elapsed(), PER_READING);
+        assert_eq!(clock.elapsed(), 3 * PER_READING);
+        while clock.elapsed() < Duration::from_secs(1) {
+            let before = clock.elapsed();
+            clock.read();
+            assert!(clock.elapsed() - before <= SLOWEST * PER_READING);
+        }
     }
 }

@@ -84,7 +84,8 @@ pub fn sched_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
 /// Parked while another goes on; then one more step, and the end by a failure.
 pub fn sched_14<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
-        let cooperator = Cooperator::new(&lp);
+        // Not by time: on a virtual clock that would be a great many steps.
+        let cooperator = Cooperator::with_budget(&lp, |steps, _| steps >= 10);
         let (resolver, open) = Deferred::<u8>::new();
         let (others, after) = (Flag::new(), Flag::new());
         let (resumed, never) = (after.clone(), after.clone());
@@ -103,8 +104,7 @@ pub fn sched_14<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let task = cooperator.cooperate(steps.into_iter().map(|step| step()));
         let other = cooperator.cooperate(endless(&others));
         let done = task.when_done();
-        until(&lp, "the other goes on", || others.count() > 100).await?;
-        quiet(&lp).await;
+        until(&lp, "the other goes on", || others.count() > 1000).await?;
         ensure!(!after.is_set(), "the task did not wait for its promise");
         let _ = resolver.resolve(1);
         let Err(failure) = done.await else {

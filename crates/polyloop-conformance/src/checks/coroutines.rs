@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use polyloop_core::{Deferred, Failure, MainLoop, Promise, catch_cancel};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
-use crate::probe::{Flag, Reports, block_on, inside, is_inside, poll_once, quiet, run, until};
+use crate::probe::{
+    Flag, Reports, block_on, inside, is_inside, let_others_run, poll_once, quiet, run, until,
+};
 
 /// A thousand awaits in one poll.
 pub fn coro_01<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
@@ -159,7 +161,7 @@ pub fn coro_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
                 busy.detach();
             }
             // Not an await: a loop of one thread must not begin any of them yet.
-            std::thread::sleep(BUSY / 4);
+            let_others_run(&lp, BUSY / 4);
             let begun = Flag::new();
             let noted = begun.clone();
             let task = lp.spawn(async move {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use polyloop_core::{LoopClosed, MainLoop, RunError};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
-use crate::probe::{Flag, block_on, quiet, run, until};
+use crate::probe::{Flag, block_on, let_others_run, quiet, run, until};
 
 /// Seen from before, main, a call, a task, and after.
 pub fn loop_01<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
@@ -110,7 +110,7 @@ pub fn loop_05<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let asked = lp.call_soon(move || {
             noted_before.set();
             let _ = inner.stop();
-            std::thread::sleep(Duration::from_millis(20));
+            let_others_run(&inner, Duration::from_millis(20));
             noted_after.set();
         });
         ensure!(asked.is_ok(), "the call was refused");
@@ -141,7 +141,7 @@ pub fn loop_06<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
                 let _ = lp.stop();
                 let _ = lp.call_soon(move || noted_late.set());
                 // Leaves room for the end of the run to overtake this pass.
-                std::thread::sleep(Duration::from_millis(20));
+                let_others_run(&lp, Duration::from_millis(20));
             });
             let second = inner.call_soon(move || noted_due.set());
             drop((stopping, second));
@@ -157,7 +157,7 @@ pub fn loop_06<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         due.is_set(),
         "a call of the pass in which `stop` came was not made"
     );
-    std::thread::sleep(Duration::from_millis(50));
+    let_others_run(&lp, Duration::from_millis(50));
     ensure!(!late.is_set(), "a call queued after `stop` was made");
     Ok(())
 }

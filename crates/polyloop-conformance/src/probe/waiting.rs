@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use polyloop_core::{MainLoop, Timers};
 
@@ -51,6 +51,18 @@ pub fn busy_for<T: Timers>(timers: &T, duration: Duration) {
     let until = timers.now() + duration;
     while timers.now() < until {
         thread::yield_now();
+    }
+}
+
+/// Blocks this thread for `duration`, in which the loop's other threads run on. Where the
+/// loop's clock stands still meanwhile, it has none, and a moment is enough.
+pub fn let_others_run<T: Timers>(timers: &T, duration: Duration) {
+    let (begun, before) = (Instant::now(), timers.now());
+    while begun.elapsed() < duration {
+        thread::sleep(Duration::from_millis(1));
+        if timers.now() == before {
+            return;
+        }
     }
 }
 
