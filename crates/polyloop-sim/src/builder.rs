@@ -33,6 +33,7 @@ pub struct Builder {
     pub(crate) patience: Duration,
     pub(crate) thread_grace: Duration,
     pub(crate) thread_time: RangeInclusive<Duration>,
+    pub(crate) tells_seed: bool,
 }
 
 impl Builder {
@@ -52,7 +53,14 @@ impl Builder {
             patience: Duration::from_millis(100),
             thread_grace: Duration::from_secs(1),
             thread_time: Duration::ZERO..=Duration::ZERO,
+            tells_seed: true,
         }
+    }
+
+    /// A run that panics does not print its seed: whoever began it tells that.
+    pub(crate) fn silent(mut self) -> Self {
+        self.tells_seed = false;
+        self
     }
 
     /// The number that everything is drawn from. Unless set, it is the one in the

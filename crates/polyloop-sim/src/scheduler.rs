@@ -46,6 +46,20 @@ impl Scheduler {
         Self::Fresh,
     ];
 
+    /// The one that a seed has where seeds take turns with [all](Self::ALL) of them.
+    ///
+    /// ```
+    /// use polyloop_sim::{Scheduler, Sim};
+    ///
+    /// let seed = 7;
+    /// let scheduler = Scheduler::by_seed(seed);
+    /// let sim = Sim::builder().seed(seed).scheduler(scheduler).build();
+    /// ```
+    pub fn by_seed(seed: u64) -> Self {
+        let place = seed % Self::ALL.len() as u64;
+        Self::ALL[usize::try_from(place).unwrap_or(0)]
+    }
+
     /// Takes one out. `turn` is the number of this choice.
     pub(crate) fn choose(
         self,

@@ -65,6 +65,7 @@ pub struct Seeds {
     count: u64,
     builder: Builder,
     twice: bool,
+    each_scheduler: bool,
     name: Option<String>,
     package: Option<String>,
     picture: Option<PathBuf>,
@@ -78,6 +79,7 @@ impl Seeds {
             count,
             builder: Sim::builder(),
             twice: false,
+            each_scheduler: false,
             name: None,
             package: None,
             picture: None,
@@ -95,6 +97,26 @@ impl Seeds {
     /// order of a hash map), and its failures can't be run again.
     pub fn twice(mut self) -> Self {
         self.twice = true;
+        self
+    }
+
+    /// Lets the seeds take turns with all [schedulers](crate::Scheduler::ALL), whatever the
+    /// builder says: which one a seed has is [told by the seed](crate::Scheduler::by_seed), so
+    /// that running it again needs nothing else.
+    ///
+    /// ```
+    /// use polyloop_core::{Promise, Spawner, Timers};
+    /// use polyloop_sim::Seeds;
+    /// use std::time::Duration;
+    ///
+    /// Seeds::first(50).each_scheduler().check(|lp| async move {
+    ///     let task = lp.spawn(async { 42 });
+    ///     lp.sleep(Duration::from_millis(1)).await;
+    ///     assert_eq!(task.await.ok(), Some(42));
+    /// });
+    /// ```
+    pub fn each_scheduler(mut self) -> Self {
+        self.each_scheduler = true;
         self
     }
 
@@ -251,12 +273,14 @@ impl Seeds {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
-    use polyloop_core::Timers;
+    use polyloop_core::{Promise, Spawner, Timers};
 
     use super::*;
+    use crate::Scheduler;
 
     /// Fails under some seeds, and needs the longer for it the larger the number drawn.
     async fn unlucky(lp: SimLoop) -> Result<(), String> {
@@ -327,6 +351,42 @@ mod tests {
         assert!(error.contains("nothing is left to happen"), "{error}");
         assert_eq!(found.to_string().matches("the last events").count(), 1);
         assert_eq!(Seeds::first(20).find(|_| async {}), None);
+    }
+
+    #[test]
+    fn each_scheduler_has_its_turn_and_the_same_with_the_same_seed() {
+        /// Three tasks that are ready at once, in the order of their turns.
+        async fn order(lp: SimLoop) -> String {
+            let (sender, turns) = std::sync::mpsc::channel();
+            for name in ["a", "b", "c"] {
+                let sender = sender.clone();
+                lp.spawn(async move { sender.send(name).unwrap() }).detach();
+            }
+            lp.sleep(Duration::from_millis(1)).await;
+            drop(sender);
+            turns.iter().collect()
+        }
+        let orders = || {
+            let orders = Mutex::new(Vec::new());
+            let found = Seeds::first(10).each_scheduler().find(|lp| {
+                let (orders, order) = (&orders, order(lp));
+                async move {
+                    let order = order.await;
+                    orders.lock().unwrap().push(order);
+                }
+            });
+            assert_eq!(found, None);
+            orders.into_inner().unwrap()
+        };
+        let first = orders();
+        for (seed, order) in (0..).zip(&first) {
+            match Scheduler::by_seed(seed) {
+                Scheduler::Fifo => assert_eq!(order, "abc"),
+                Scheduler::Lifo => assert_eq!(order, "cba"),
+                _ => assert_eq!(order.len(), 3),
+            }
+        }
+        assert_eq!(first, orders());
     }
 
     #[test]

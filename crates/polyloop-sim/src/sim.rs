@@ -69,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) patience: Duration,
     pub(crate) thread_grace: Duration,
     pub(crate) thread_time: RangeInclusive<Duration>,
+    /// A run that panics prints its seed.
+    pub(crate) tells_seed: bool,
     wall_time: std::time::SystemTime,
 }
 
@@ -105,6 +107,7 @@ impl Sim {
             patience: builder.patience,
             thread_grace: builder.thread_grace,
             thread_time: builder.thread_time,
+            tells_seed: builder.tells_seed,
             wall_time: builder.wall_time,
         };
         Self {

@@ -9,7 +9,7 @@ use polyloop_core::MainLoop;
 
 use super::{Outcome, Seeds};
 use crate::trace::Event;
-use crate::{SimLoop, Trace};
+use crate::{Scheduler, SimLoop, Trace};
 
 /// What one seed gave.
 pub(super) struct Run {
@@ -53,7 +53,11 @@ impl Seeds {
         B: FnMut(SimLoop) -> F,
         F: Future<Output: Outcome>,
     {
-        let lp = self.builder.clone().seed(seed).build_loop();
+        let mut builder = self.builder.clone().seed(seed).silent();
+        if self.each_scheduler {
+            builder = builder.scheduler(Scheduler::by_seed(seed));
+        }
+        let lp = builder.build_loop();
         let sim = lp.sim().clone();
         let ended = catch_unwind(AssertUnwindSafe(|| {
             let main = body(lp.clone());
