@@ -7,6 +7,9 @@
 //! of two turns that were next to each other. One of the subjects is the reference
 //! once more: how far that *control* is from 1 is how far any figure can be trusted.
 //!
+//! A simulation has nothing to be held against but its bars: events per second, memory,
+//! and the real time that an hour takes.
+//!
 //! | module | what |
 //! | --- | --- |
 //! | `suites`, `options` | the suites, loops and subjects by name; the command line |

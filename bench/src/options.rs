@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 /// Every suite, in the order they run.
-pub(crate) const SUITES: [&str; 14] = [
+pub(crate) const SUITES: [&str; 17] = [
     "ping1",
     "ping64",
     "ping1000",
@@ -23,10 +23,13 @@ pub(crate) const SUITES: [&str; 14] = [
     "deferred",
     "chain10",
     "call",
+    "sim-events",
+    "sim-hosts",
+    "sim-retries",
 ];
 
 /// Every loop.
-pub(crate) const LOOPS: [&str; 4] = ["tokio", "tokio-ct", "smol", "async-std"];
+pub(crate) const LOOPS: [&str; 5] = ["tokio", "tokio-ct", "smol", "async-std", "sim"];
 
 /// What to measure, for how long, and where the results go.
 #[expect(

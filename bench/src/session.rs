@@ -10,6 +10,7 @@ mod pace;
 mod process;
 mod programs;
 mod python;
+mod simulating;
 mod stage;
 mod syscalls;
 mod turns;
@@ -61,6 +62,9 @@ pub(crate) fn run() -> Result<(), String> {
         eprintln!("system calls are not measured: {why}");
     }
     let contests = contests(&options);
+    if contests.is_empty() {
+        return Err("none of these suites runs on any of these loops".to_owned());
+    }
     let mut rows: Vec<Row> = Vec::new();
     for (number, (suite, on)) in contests.iter().enumerate() {
         eprint!(
@@ -99,6 +103,6 @@ fn contests(options: &Options) -> Vec<(Suite, LoopKind)> {
     let suites = Suite::ALL.into_iter().filter(suite_wanted);
     suites
         .flat_map(|suite| LoopKind::ALL.into_iter().map(move |on| (suite, on)))
-        .filter(|(_, on)| loop_wanted(on))
+        .filter(|(suite, on)| loop_wanted(on) && suite.runs_on(*on))
         .collect()
 }

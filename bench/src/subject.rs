@@ -11,6 +11,8 @@ mod lines;
 pub(crate) mod listener;
 mod polyloop_inside;
 mod polyloop_servers;
+pub(crate) mod simulated;
+pub(crate) mod simulation;
 mod smol_raw;
 mod tokio_raw;
 
@@ -41,11 +43,15 @@ pub(crate) fn run(arguments: &[String], allocations: AllocationCount) -> Result<
         (Subject::Raw, LoopKind::AsyncStd) => async_std_raw::run(suite, control),
         (Subject::RuntimeSockets, LoopKind::Smol) => smol_raw::run_on_own_sockets(suite),
         (Subject::RuntimeSockets, LoopKind::AsyncStd) => async_std_raw::run_on_own_sockets(suite),
+        (Subject::Polyloop | Subject::Unrecorded, LoopKind::Sim) => {
+            simulated::run(suite, subject, control)
+        }
         (Subject::Polyloop | Subject::PolyloopSleep | Subject::Source, on) => match on {
             LoopKind::Tokio => polyloop(tokio()?, suite, subject, control),
             LoopKind::TokioCurrentThread => polyloop(tokio_ct()?, suite, subject, control),
             LoopKind::Smol => polyloop(SmolLoop::new(), suite, subject, control),
             LoopKind::AsyncStd => polyloop(AsyncStdLoop::new(), suite, subject, control),
+            LoopKind::Sim => Err(unknown(subject, on)),
         },
         (Subject::AnyLoop, on) => {
             let lp = match on {
@@ -53,15 +59,20 @@ pub(crate) fn run(arguments: &[String], allocations: AllocationCount) -> Result<
                 LoopKind::TokioCurrentThread => AnyLoop::from(tokio_ct()?),
                 LoopKind::Smol => AnyLoop::from(SmolLoop::new()),
                 LoopKind::AsyncStd => AnyLoop::from(AsyncStdLoop::new()),
+                LoopKind::Sim => return Err(unknown(subject, on)),
             };
             polyloop(lp, suite, subject, control)
         }
-        (subject, on) => Err(format!(
-            "{} on {} is not a subject of this program",
-            subject.name(),
-            on.name()
-        )),
+        (subject, on) => Err(unknown(subject, on)),
     }
+}
+
+fn unknown(subject: Subject, on: LoopKind) -> String {
+    format!(
+        "{} on {} is not a subject of this program",
+        subject.name(),
+        on.name()
+    )
 }
 
 /// What every subject does before anything else.

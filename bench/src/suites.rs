@@ -1,6 +1,7 @@
 //! The suites, the loops and the subjects: their names and what each is about.
 
 use crate::options::{LOOPS, SUITES};
+use crate::subject::simulation::Scenario;
 
 /// A kind of work that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,9 @@ pub(crate) enum Suite {
     Deferred,
     Chain10,
     Call,
+    SimEvents,
+    SimHosts,
+    SimRetries,
 }
 
 /// How a suite is driven.
@@ -32,6 +36,8 @@ pub(crate) enum Work {
     Idle(usize),
     /// The subject works by itself.
     Inside,
+    /// The subject runs a simulation.
+    Simulation(Scenario),
 }
 
 /// What one operation of an exchange is.
@@ -49,7 +55,7 @@ pub(crate) enum Payload {
 pub(crate) const LINES_PER_BATCH: u64 = 512;
 
 impl Suite {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Ping1,
         Self::Ping64,
         Self::Ping1000,
@@ -64,6 +70,9 @@ impl Suite {
         Self::Deferred,
         Self::Chain10,
         Self::Call,
+        Self::SimEvents,
+        Self::SimHosts,
+        Self::SimRetries,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -85,6 +94,17 @@ impl Suite {
             | Self::Deferred
             | Self::Chain10
             | Self::Call => Work::Inside,
+            Self::SimEvents => Work::Simulation(Scenario::Echo {
+                hosts: 10,
+                connections: 4,
+                exchanges: 200,
+            }),
+            Self::SimHosts => Work::Simulation(Scenario::Echo {
+                hosts: 1_000,
+                connections: 10,
+                exchanges: 3,
+            }),
+            Self::SimRetries => Work::Simulation(Scenario::Retries),
         }
     }
 
@@ -111,16 +131,33 @@ impl Suite {
             Self::Deferred => "a Deferred created, resolved and awaited, against a futures oneshot",
             Self::Chain10 => "the same with ten links, against the source without links",
             Self::Call => "connection.call, against a channel of closures and a oneshot",
+            Self::SimEvents => {
+                "10 simulated hosts with 40 connections that echo 64 bytes; an event is a \
+                 turn of a task, a timer that is due or a segment that arrives, and the rate \
+                 is by CPU time"
+            }
+            Self::SimHosts => "the same with 1,000 hosts and 10,000 connections at once",
+            Self::SimRetries => {
+                "a simulated hour of a ClientService that retries through a partition"
+            }
         }
+    }
+
+    /// Whether it is measured on that loop: real or simulated.
+    pub(crate) fn runs_on(self, on: LoopKind) -> bool {
+        matches!(self.work(), Work::Simulation(_)) == (on == LoopKind::Sim)
     }
 
     /// What the figures of this suite are held against, and what is held against it,
     /// on that loop.
     pub(crate) fn subjects(self, on: LoopKind) -> (Subject, Vec<Subject>) {
-        use Subject::{AnyLoop, Control, Polyloop, PolyloopSleep, Raw, RuntimeSockets, Source};
+        use Subject::{
+            AnyLoop, Control, Polyloop, PolyloopSleep, Raw, RuntimeSockets, Source, Unrecorded,
+        };
         match self {
             Self::AnyLoop => (Polyloop, vec![Control, AnyLoop]),
             Self::Chain10 => (Source, vec![Control, Polyloop]),
+            Self::SimEvents | Self::SimHosts | Self::SimRetries => (Polyloop, vec![Unrecorded]),
             Self::ZeroDelay => (Raw, vec![Control, Polyloop, PolyloopSleep]),
             _ if self.work() != Work::Inside && on.is_on_async_io() => {
                 (Raw, vec![Control, Polyloop, RuntimeSockets])
@@ -137,14 +174,17 @@ pub(crate) enum LoopKind {
     TokioCurrentThread,
     Smol,
     AsyncStd,
+    /// No runtime: everything is simulated.
+    Sim,
 }
 
 impl LoopKind {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Tokio,
         Self::TokioCurrentThread,
         Self::Smol,
         Self::AsyncStd,
+        Self::Sim,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -176,6 +216,8 @@ pub(crate) enum Subject {
     PolyloopSleep,
     /// What a chain begins with, without the chain.
     Source,
+    /// A simulation without a trace.
+    Unrecorded,
     TorRtcompat,
     AgnosticNet,
     AsyncRs,
@@ -185,7 +227,7 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Raw,
         Self::Control,
         Self::RuntimeSockets,
@@ -193,6 +235,7 @@ impl Subject {
         Self::AnyLoop,
         Self::PolyloopSleep,
         Self::Source,
+        Self::Unrecorded,
         Self::TorRtcompat,
         Self::AgnosticNet,
         Self::AsyncRs,
@@ -210,6 +253,7 @@ impl Subject {
             Self::AnyLoop => "polyloop AnyLoop",
             Self::PolyloopSleep => "polyloop sleep",
             Self::Source => "source",
+            Self::Unrecorded => "polyloop unrecorded",
             Self::TorRtcompat => "tor-rtcompat",
             Self::AgnosticNet => "agnostic-net",
             Self::AsyncRs => "async-rs",

@@ -131,6 +131,30 @@ fn each_subject_works_by_itself() {
 }
 
 #[test]
+fn simulations_are_held_against_their_bars_alone() {
+    let arguments = ["sim-events", "sim-retries", "deferred"];
+    let loops = ["--loop", "sim", "--loop", "tokio"];
+    let rows = rows(&[&arguments[..], &loops[..]].concat());
+    for (suite, metric) in [("sim-events", "events_per_s"), ("sim-retries", "real_ms")] {
+        let found = |subject| {
+            let mut of_suite = rows.iter().filter(|row| named(row, "suite") == suite);
+            let row = of_suite.find(|row| {
+                named(row, "subject") == subject
+                    && named(row, "metric") == metric
+                    && named(row, "loop") == "sim"
+            });
+            row.unwrap_or_else(|| panic!("no {subject} in {suite}"))
+        };
+        let recorded = found("polyloop");
+        assert!(recorded["value"].as_f64().unwrap() > 0.0, "{recorded}");
+        assert!(recorded["reference"].is_null() && recorded["against"].is_null());
+        let beside = found("polyloop unrecorded");
+        assert!(beside["ratio"].as_f64().unwrap() > 0.0, "{beside}");
+    }
+    assert!(rows.iter().any(|row| named(row, "suite") == "deferred"));
+}
+
+#[test]
 fn what_a_killed_session_started_ends_with_it() {
     let mut session = start(&["ping1", "--loop", "smol"]);
     let id = session.id();
@@ -163,6 +187,7 @@ fn bad_input_is_answered_with_what_there_is() {
     };
     assert!(answer(&["pong"]).contains("ping64, ping1000"));
     assert!(answer(&["--loop", "glommio"]).contains("tokio-ct"));
+    assert!(answer(&["ping1", "--loop", "sim"]).contains("none of these suites"));
     let nowhere = "/nonexistent/results.json";
     assert!(answer(&["--json", nowhere]).contains(nowhere));
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use super::row::{Metric, Row};
 use crate::suites::Suite;
 
-/// The most that a figure may be.
+/// What a figure may be: the most, where nothing else is said.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Bar {
     /// So many times its reference.
@@ -14,6 +14,8 @@ pub(crate) enum Bar {
     Value(f64),
     /// So much more than its reference.
     Over(f64),
+    /// At least so much.
+    AtLeast(f64),
 }
 
 /// What came of holding a figure against its bar.
@@ -44,8 +46,8 @@ impl Metric {
 #[expect(clippy::match_same_arms, reason = "suite by suite, as they are agreed")]
 pub(crate) fn bar(row: &Row) -> Option<Bar> {
     use Suite::{
-        AnyLoop, CallLater, Chain10, Churn, Deferred, Idle, Lines, Ping1, Ping64, Ping1000, Spawn,
-        Stream, ZeroDelay,
+        AnyLoop, CallLater, Chain10, Churn, Deferred, Idle, Lines, Ping1, Ping64, Ping1000,
+        SimEvents, SimHosts, SimRetries, Spawn, Stream, ZeroDelay,
     };
     if !row.subject.has_bars() {
         return None;
@@ -76,6 +78,9 @@ pub(crate) fn bar(row: &Row) -> Option<Bar> {
         (Deferred, Metric::CpuNanos | Metric::Nanos | Metric::Allocations) => Bar::Ratio(1.0),
         (Chain10, Metric::CpuNanos | Metric::Nanos) => Bar::Over(100.0),
         (Chain10, Metric::Allocations) => Bar::Over(0.0),
+        (SimEvents | SimHosts, Metric::EventRate) => Bar::AtLeast(300_000.0),
+        (SimHosts, Metric::ResidentMemory) => Bar::Value(1024.0),
+        (SimRetries, Metric::RealMillis) => Bar::Value(100.0),
         _ => return None,
     };
     Some(most)
@@ -90,13 +95,14 @@ pub(crate) fn verdict(row: &Row, bar: Bar, control: Option<&Row>) -> Verdict {
     let noise = control.and_then(|row| row.figures?.spread);
     // However far it went, in either direction.
     let noise = noise.map_or(0.0, |(low, high)| (high - 1.0).max(1.0 - low).max(0.0));
-    let (value, reference) = (figures.value, figures.reference);
+    let (value, reference) = (figures.value, figures.reference.unwrap_or_default());
     let most = match bar {
         Bar::Ratio(most) => most * reference,
-        Bar::Value(most) => most,
+        Bar::Value(most) | Bar::AtLeast(most) => most,
         Bar::Over(most) => most + reference,
     };
     let (excess, tolerance) = match bar {
+        Bar::AtLeast(least) => (least - value, least * noise),
         // What is counted differs by nothing as long as only single operations of a whole
         // run do, whatever their ratio; that has to be said of neighbours otherwise.
         _ if value - most <= row.metric.nothing() => return Verdict::Met,
@@ -122,6 +128,7 @@ impl fmt::Display for Bar {
             Self::Ratio(most) => write!(f, "≤ {most:.2}"),
             Self::Value(most) => write!(f, "≤ {most}, absolute"),
             Self::Over(most) => write!(f, "≤ {most} over it"),
+            Self::AtLeast(least) => write!(f, "≥ {least}"),
         }
     }
 }
@@ -148,7 +155,7 @@ mod tests {
             suite,
             on: LoopKind::Tokio,
             subject: Subject::Polyloop,
-            against: Subject::Raw,
+            against: Some(Subject::Raw),
             metric,
             figures,
         }
@@ -213,6 +220,20 @@ mod tests {
             verdict(&at(0.1), bar(&at(0.0)).unwrap(), None),
             Verdict::Missed
         );
+    }
+
+    #[test]
+    fn a_simulation_has_a_least_rate_and_a_most_time() {
+        let of = |suite, metric, value: f64| {
+            let row = row(suite, metric, Some(Figures::alone(&[value])));
+            verdict(&row, bar(&row).unwrap(), None)
+        };
+        let rate = |value| of(Suite::SimEvents, Metric::EventRate, value);
+        assert_eq!(rate(300_000.0), Verdict::Met);
+        assert_eq!(rate(299_999.0), Verdict::Missed);
+        let time = |value| of(Suite::SimRetries, Metric::RealMillis, value);
+        assert_eq!(time(100.0), Verdict::Met);
+        assert_eq!(time(101.0), Verdict::Missed);
     }
 
     #[test]

@@ -173,7 +173,7 @@ mod tests {
             suite: Suite::Spawn,
             on,
             subject,
-            against: Subject::Raw,
+            against: Some(Subject::Raw),
             metric: Metric::CpuNanos,
             figures: Some(Figures::of(&[value], &[100.0])),
         };

@@ -4,7 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Figures {
     pub(crate) value: f64,
-    pub(crate) reference: f64,
+    /// None where there is nothing to hold it against.
+    pub(crate) reference: Option<f64>,
     /// The median of the ratios of neighbours; none where the reference is zero and
     /// the subject isn't.
     pub(crate) ratio: Option<f64>,
@@ -13,6 +14,16 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    /// Of values that nothing else has.
+    pub(crate) fn alone(values: &[f64]) -> Self {
+        Self {
+            value: quantile(values, 0.5),
+            reference: None,
+            ratio: None,
+            spread: None,
+        }
+    }
+
     /// Of values in the same order: those in the same place were measured next to each
     /// other, so that the machine was in the same mood for both.
     pub(crate) fn of(values: &[f64], references: &[f64]) -> Self {
@@ -24,7 +35,7 @@ impl Figures {
         let ratios = ratios.filter(|ratios| !ratios.is_empty());
         Self {
             value: quantile(values, 0.5),
-            reference: quantile(references, 0.5),
+            reference: Some(quantile(references, 0.5)),
             ratio: ratios.as_deref().map(|ratios| quantile(ratios, 0.5)),
             spread: ratios.map(|ratios| (quantile(&ratios, 0.25), quantile(&ratios, 0.75))),
         }
@@ -83,7 +94,7 @@ mod tests {
         // The machine was half as fast in the second turn, for both.
         let figures = Figures::of(&[11.0, 22.0, 10.0], &[10.0, 20.0, 10.0]);
         assert!(near(figures.ratio.unwrap(), 1.1));
-        assert!(near(figures.value, 11.0) && near(figures.reference, 10.0));
+        assert!(near(figures.value, 11.0) && near(figures.reference.unwrap(), 10.0));
         let (low, high) = figures.spread.unwrap();
         assert!(near(low, 1.05) && near(high, 1.1));
     }

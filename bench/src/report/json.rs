@@ -1,11 +1,12 @@
 //! The results for programs: `{"machine":{…},"rows":[{"suite","loop","subject",
 //! "against","metric","value","reference","ratio","spread":[low,high]}]}`. What was not
-//! measured is `null`, and so is a ratio to zero.
+//! measured is `null`, and so are a ratio to zero and a reference that there is none of.
 
 use serde::Serialize;
 
 use super::row::Row;
 use crate::session::Machine;
+use crate::suites::Subject;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -18,7 +19,7 @@ struct Line {
     suite: &'static str,
     r#loop: &'static str,
     subject: &'static str,
-    against: &'static str,
+    against: Option<&'static str>,
     metric: &'static str,
     value: Option<f64>,
     reference: Option<f64>,
@@ -32,10 +33,10 @@ pub(super) fn write(machine: &Machine, rows: &[Row]) -> Result<String, String> {
         suite: row.suite.name(),
         r#loop: row.on.name(),
         subject: row.subject.name(),
-        against: row.against.name(),
+        against: row.against.map(Subject::name),
         metric: row.metric.name(),
         value: row.figures.map(|figures| figures.value),
-        reference: row.figures.map(|figures| figures.reference),
+        reference: row.figures.and_then(|figures| figures.reference),
         ratio: row.figures.and_then(|figures| figures.ratio),
         spread: row.figures.and_then(|figures| figures.spread),
     });
@@ -63,11 +64,11 @@ mod tests {
             suite: Suite::Ping64,
             on: LoopKind::TokioCurrentThread,
             subject: Subject::Polyloop,
-            against: Subject::Raw,
+            against: Some(Subject::Raw),
             metric: Metric::CpuNanos,
             figures: Some(Figures {
                 value: 3.0,
-                reference: 2.0,
+                reference: Some(2.0),
                 ratio: Some(1.5),
                 spread: Some((1.25, 1.75)),
             }),

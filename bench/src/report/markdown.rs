@@ -60,7 +60,7 @@ mod tests {
             suite: Suite::Churn,
             on: LoopKind::Smol,
             subject: Subject::Polyloop,
-            against: Subject::Raw,
+            against: Some(Subject::Raw),
             metric: Metric::CpuNanos,
             figures: Some(Figures::of(&[150.0], &[100.0])),
         };

@@ -9,8 +9,8 @@ pub(crate) struct Row {
     pub(crate) suite: Suite,
     pub(crate) on: LoopKind,
     pub(crate) subject: Subject,
-    /// The reference.
-    pub(crate) against: Subject,
+    /// The reference, if there is one.
+    pub(crate) against: Option<Subject>,
     pub(crate) metric: Metric,
     /// Nothing, where it could not be measured.
     pub(crate) figures: Option<Figures>,
@@ -32,6 +32,10 @@ pub(crate) enum Metric {
     Rate,
     P50,
     P99,
+    /// Events of a simulation.
+    EventRate,
+    ResidentMemory,
+    RealMillis,
 }
 
 impl Metric {
@@ -49,6 +53,9 @@ impl Metric {
             Self::Rate => "ops_per_s",
             Self::P50 => "p50_us",
             Self::P99 => "p99_us",
+            Self::EventRate => "events_per_s",
+            Self::ResidentMemory => "resident_mib",
+            Self::RealMillis => "real_ms",
         }
     }
 
@@ -66,6 +73,9 @@ impl Metric {
             Self::Rate => "ops/s",
             Self::P50 => "p50 µs",
             Self::P99 => "p99 µs",
+            Self::EventRate => "events/s",
+            Self::ResidentMemory => "resident MiB",
+            Self::RealMillis => "real ms",
         }
     }
 

@@ -3,6 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::bars::{Verdict, bar, verdict};
+use super::figures::Figures;
 use super::row::{Metric, Row};
 use crate::suites::Subject;
 
@@ -60,10 +61,10 @@ pub(super) fn cells(all: &[Row], row: &Row) -> [String; 10] {
         ),
         Some(figures) => (
             row.metric.show(figures.value),
-            row.metric.show(figures.reference),
             figures
-                .ratio
-                .map_or("∞".to_owned(), |ratio| format!("{ratio:.3}")),
+                .reference
+                .map_or_else(String::new, |reference| row.metric.show(reference)),
+            shown_ratio(&figures),
             figures
                 .spread
                 .map_or_else(String::new, |(low, high)| format!("{low:.3}..{high:.3}")),
@@ -85,6 +86,14 @@ pub(super) fn cells(all: &[Row], row: &Row) -> [String; 10] {
         most,
         met,
     ]
+}
+
+fn shown_ratio(figures: &Figures) -> String {
+    match (figures.reference, figures.ratio) {
+        (None, _) => String::new(),
+        (_, Some(ratio)) => format!("{ratio:.3}"),
+        (_, None) => "∞".to_owned(),
+    }
 }
 
 /// The same figure of the reference against itself.
@@ -125,6 +134,9 @@ pub(crate) fn in_short(rows: &[Row]) -> String {
                 | Metric::SystemCalls
                 | Metric::Allocations
                 | Metric::MemoryAfterTraffic
+                | Metric::EventRate
+                | Metric::ResidentMemory
+                | Metric::RealMillis
         )
     };
     let mut parts: Vec<String> = Vec::new();
@@ -134,13 +146,23 @@ pub(crate) fn in_short(rows: &[Row]) -> String {
             Metric::SystemCalls => "calls",
             Metric::SocketCalls => "socket calls",
             Metric::Allocations => "allocations",
+            Metric::EventRate | Metric::ResidentMemory | Metric::RealMillis => row.metric.title(),
             _ => "memory",
         };
         let value = match (row.metric, row.figures) {
             (_, None) => "not measured".to_owned(),
+            (
+                metric,
+                Some(Figures {
+                    value,
+                    reference: None,
+                    ..
+                }),
+            ) => metric.show(value),
             // A ratio of counts hides what there is to count.
             (Metric::SystemCalls | Metric::SocketCalls | Metric::Allocations, Some(figures)) => {
-                format!("{:.2}:{:.2}", figures.value, figures.reference)
+                let reference = figures.reference.unwrap_or_default();
+                format!("{:.2}:{reference:.2}", figures.value)
             }
             (_, Some(figures)) => figures
                 .ratio

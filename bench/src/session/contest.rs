@@ -1,7 +1,7 @@
 //! [`Contest`]: one suite on one loop, and all the figures that come of it.
 
 use super::process::Process;
-use super::{Bench, allocations, memory, syscalls, turns};
+use super::{Bench, allocations, memory, simulating, syscalls, turns};
 use crate::report::{Figures, Metric, Row};
 use crate::suites::{LoopKind, Subject, Suite, Work};
 
@@ -42,6 +42,9 @@ impl<'a> Contest<'a> {
         if let Work::Idle(connections) = self.suite.work() {
             return memory::measure(self, connections);
         }
+        if let Work::Simulation(_) = self.suite.work() {
+            return simulating::measure(self);
+        }
         let mut rows = turns::measure(self)?;
         rows.extend(allocations::measure(self)?);
         rows.extend(syscalls::measure(self)?);
@@ -81,7 +84,7 @@ impl Contest<'_> {
             suite: self.suite,
             on: self.on,
             subject,
-            against: self.reference,
+            against: Some(self.reference),
             metric,
             figures: None,
         }

@@ -52,7 +52,8 @@ impl Programs {
     /// that also has one thread.
     pub(crate) fn guests(&self, suite: Suite, on: LoopKind) -> Vec<Subject> {
         let mut guests = Vec::new();
-        if suite.work() == Work::Inside || suite == Suite::AnyLoop {
+        let alone = matches!(suite.work(), Work::Inside | Work::Simulation(_));
+        if alone || suite == Suite::AnyLoop {
             return guests;
         }
         if self.peers.is_some() && suite != Suite::Lines {

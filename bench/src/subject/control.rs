@@ -63,6 +63,23 @@ impl Control {
     }
 }
 
+impl Control {
+    /// The same for work that blocks and says itself what came of it.
+    pub(crate) fn obey_blocking<T: Serialize>(
+        self,
+        mut work: impl FnMut() -> Result<T, String>,
+    ) -> Result<(), String> {
+        say("ready");
+        while let Ok(operations) = self.runs.recv_blocking() {
+            for _ in 0..operations {
+                let done = serde_json::to_string(&work()?);
+                say(&done.map_err(|error| error.to_string())?);
+            }
+        }
+        Ok(())
+    }
+}
+
 fn listen(runs: &Sender<u64>, allocations: AllocationCount) {
     let mut input = io::stdin().lock();
     let mut line = String::new();
@@ -96,7 +113,7 @@ fn say_number(number: u64) {
 }
 
 /// What this process has run so far, all its threads together.
-fn cpu_time() -> Duration {
+pub(crate) fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(
         u64::try_from(time.tv_sec).unwrap_or_default(),
@@ -104,10 +121,10 @@ fn cpu_time() -> Duration {
     )
 }
 
-fn nanos_between(before: Duration, after: Duration) -> u64 {
+pub(crate) fn nanos_between(before: Duration, after: Duration) -> u64 {
     nanos(after.saturating_sub(before))
 }
 
-fn nanos(duration: Duration) -> u64 {
+pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
