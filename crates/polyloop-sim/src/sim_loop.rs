@@ -260,11 +260,7 @@ impl MainBackend for SimLoop {
             (_, Some(report)) => panic!("{report}"),
             (Ok(output), None) => output,
             (Err(payload), None) => {
-                eprintln!(
-                    "the simulation's seed was {0}; POLYLOOP_SEED={0} runs it again where the \
-                     seed is not given",
-                    self.sim.seed()
-                );
+                eprintln!("the seed was {}", self.sim.seed());
                 resume_unwind(payload)
             }
         }
