@@ -73,7 +73,8 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// the features of `polyloop` are on, whichever crate switched them on. The function
 /// takes the loop through one type parameter, as `impl Loop`, as `&L`, as an `AnyLoop`,
 /// or not at all; a test for one loop only, such as `#[polyloop::test(sim)]`, also by
-/// its own type. It returns nothing, or a `Result` whose error is `Debug`.
+/// its own type, and if that loop is not compiled in it is ignored, in sight. It returns
+/// nothing, or a `Result` whose error is `Debug`.
 ///
 /// A test fails when its body panics, when it returns an error, and when its
 /// deadline passes: also when the body hangs in code that never awaits.
