@@ -86,3 +86,19 @@ pub enum Capability {
     /// Host names.
     Resolve,
 }
+
+impl Capability {
+    /// Why a check that needs it says nothing about a loop without it.
+    pub(crate) fn missing(self) -> &'static str {
+        match self {
+            Self::Core => "the loop has no tasks, timers or calls",
+            Self::Threads => "the loop has no threads beside it",
+            Self::Tcp => "the loop has no TCP on IPv4",
+            Self::Ipv6 => "the loop has no TCP on IPv6",
+            Self::SystemSockets => {
+                "the loop's sockets are its own: code without a loop can't talk to them"
+            }
+            Self::Resolve => "the loop knows no host names",
+        }
+    }
+}

@@ -131,7 +131,9 @@ impl<M> Runner<M> {
         let status = match &behaviour.standing {
             Standing::Reason(why) => Status::NotApplicable((*why).to_owned()),
             Standing::NotYet => Status::NotYet,
-            Standing::Check(needs, _) if self.lacks.contains(needs) => lacking(*needs),
+            Standing::Check(needs, _) if self.lacks.contains(needs) => {
+                Status::NotApplicable(needs.missing().to_owned())
+            }
             Standing::Check(_, check) => {
                 let thread = format!("{} {}", self.name, behaviour.id);
                 within(self.deadline, thread, self.make.clone(), *check)
@@ -143,10 +145,6 @@ impl<M> Runner<M> {
             status,
         }
     }
-}
-
-fn lacking(needs: Capability) -> Status {
-    Status::NotApplicable(format!("the loop has no {needs:?}"))
 }
 
 /// Runs one check on a thread of its own. One that hangs keeps its thread, and the
@@ -197,7 +195,7 @@ pub fn assert_conforms<L, M>(
 {
     let id = id_of(name);
     if lacks.contains(&needs) {
-        println!("{id} n/a: the loop has no {needs:?}");
+        println!("{id} n/a: {}", needs.missing());
         return;
     }
     if let Status::Fail(why) = within(DEADLINE, id.clone(), Arc::new(make), check) {

@@ -7,7 +7,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, Lit, LitInt, LitStr, Path, Result, Token, parenthesized, parse_quote};
+use syn::{Error, Expr, Lit, LitStr, Path, Result, Token, parenthesized, parse_quote};
 
 use crate::loops::{self, KnownLoop};
 
@@ -35,7 +35,7 @@ impl Parse for MainArguments {
         };
         each_argument(input, &expected(), |word, input| {
             if word == "crate" {
-                arguments.polyloop = path(input)?;
+                arguments.polyloop = path(word, input)?;
                 return Ok(());
             }
             let Some(known) = loops::find(word) else {
@@ -82,14 +82,14 @@ impl Parse for TestArguments {
         let (mut chooser, mut for_sim) = (None::<Ident>, None::<Ident>);
         each_argument(input, EXPECTED, |word, input| {
             match word.to_string().as_str() {
-                "crate" => arguments.polyloop = path(input)?,
-                "timeout" => arguments.timeout = timeout(input)?,
+                "crate" => arguments.polyloop = path(word, input)?,
+                "timeout" => arguments.timeout = timeout(word, input)?,
                 "seeds" => {
-                    arguments.seeds = seeds(input)?;
+                    arguments.seeds = seeds(word, input)?;
                     for_sim = Some(word.clone());
                 }
                 "trace" => {
-                    input.parse::<Token![=]>()?;
+                    equals(word, input)?;
                     arguments.trace = Some(input.parse()?);
                     for_sim = Some(word.clone());
                 }
@@ -145,8 +145,17 @@ fn each_argument(
     Ok(())
 }
 
-fn path(input: ParseStream<'_>) -> Result<Path> {
-    input.parse::<Token![=]>()?;
+/// The `=` after an argument's name.
+fn equals(word: &Ident, input: ParseStream<'_>) -> Result<()> {
+    if input.parse::<Option<Token![=]>>()?.is_some() && !input.is_empty() {
+        return Ok(());
+    }
+    let text = format!("`{word}` wants a value; expected `{word} = …`");
+    Err(Error::new_spanned(word, text))
+}
+
+fn path(word: &Ident, input: ParseStream<'_>) -> Result<Path> {
+    equals(word, input)?;
     let text: LitStr = input.parse()?;
     text.parse_with(Path::parse_mod_style)
 }
@@ -194,20 +203,26 @@ fn chosen(word: &Ident, input: ParseStream<'_>) -> Result<Vec<&'static KnownLoop
     Ok(chosen)
 }
 
-fn seeds(input: ParseStream<'_>) -> Result<u64> {
-    input.parse::<Token![=]>()?;
-    let literal: LitInt = input.parse()?;
-    match literal.base10_parse()? {
-        0 => Err(Error::new_spanned(
+fn seeds(word: &Ident, input: ParseStream<'_>) -> Result<u64> {
+    equals(word, input)?;
+    let literal: Lit = input.parse()?;
+    let count = match &literal {
+        Lit::Int(number) => number.base10_parse().ok(),
+        _ => None,
+    };
+    count.filter(|count| *count > 0).ok_or_else(|| {
+        Error::new_spanned(
             &literal,
-            "a test under no seed tests nothing; expected at least 1",
-        )),
-        count => Ok(count),
-    }
+            format!(
+                "`{}` is not a number of seeds; expected a whole number from 1, such as 200",
+                literal.to_token_stream()
+            ),
+        )
+    })
 }
 
-fn timeout(input: ParseStream<'_>) -> Result<Duration> {
-    input.parse::<Token![=]>()?;
+fn timeout(word: &Ident, input: ParseStream<'_>) -> Result<Duration> {
+    equals(word, input)?;
     let literal: Lit = input.parse()?;
     let text = match &literal {
         Lit::Int(number) => number.base10_digits().to_owned(),
@@ -293,6 +308,9 @@ mod tests {
             "sim, loops(sim)",
             "seeds = 0",
             "seeds = \"many\"",
+            "seeds = -3",
+            "seeds",
+            "seeds =",
             "loops(real), seeds = 5",
             "loops(real, tokio)",
         ] {

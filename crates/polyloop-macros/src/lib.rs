@@ -70,9 +70,11 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// gives `echo::tokio`, `echo::smol`, `echo::async_std` and `echo::sim`, as far as
-/// the features of `polyloop` are on, whichever crate switched them on. The function takes the
-/// loop through one type parameter, as `impl Loop`, as `&L`, as an `AnyLoop`, or
-/// not at all. It returns nothing, or a `Result` whose error is `Debug`.
+/// the features of `polyloop` are on, whichever crate switched them on. The function
+/// takes the loop through one type parameter, as `impl Loop`, as `&L`, as an `AnyLoop`,
+/// or not at all; a test for one loop only, such as `#[polyloop::test(sim)]`, also by
+/// its own type, and if that loop is not compiled in it is ignored, in sight. It returns
+/// nothing, or a `Result` whose error is `Debug`.
 ///
 /// A test fails when its body panics, when it returns an error, and when its
 /// deadline passes: also when the body hangs in code that never awaits.
@@ -94,7 +96,7 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | --- | --- |
 /// | `POLYLOOP_SEED=17` | runs this seed and no other |
 /// | `POLYLOOP_SEEDS=100000` | the number of seeds of the tests that have `seeds = …` |
-/// | `POLYLOOP_TRACE=path.html` | draws the run of a failing seed, or, with `POLYLOOP_SEED`, that run however it ends; into a file of its own if the path is a directory |
+/// | `POLYLOOP_TRACE=path.html` | draws the run of a failing seed, or, with `POLYLOOP_SEED`, that run however it ends; into a file of its own if the path is a directory. Under `cargo test` a path is relative to the package |
 ///
 /// The deadline of a simulated test is in real time, too, for all its seeds together.
 ///

@@ -11,6 +11,8 @@ pub(crate) struct KnownLoop {
     /// How it is written in an attribute; the name of its test, and of its
     /// constructor in `polyloop::__private`.
     pub(crate) word: &'static str,
+    /// Its type in `polyloop`.
+    pub(crate) type_name: &'static str,
     /// The feature of `polyloop` that compiles it in.
     pub(crate) feature: &'static str,
     /// The macro of `polyloop` that keeps its first argument if the loop is compiled
@@ -31,21 +33,25 @@ impl KnownLoop {
 pub(crate) const KNOWN: &[KnownLoop] = &[
     KnownLoop {
         word: "tokio",
+        type_name: "TokioLoop",
         feature: "tokio",
         if_compiled_in: "__if_tokio",
     },
     KnownLoop {
         word: "smol",
+        type_name: "SmolLoop",
         feature: "smol",
         if_compiled_in: "__if_smol",
     },
     KnownLoop {
         word: "async_std",
+        type_name: "AsyncStdLoop",
         feature: "async-std",
         if_compiled_in: "__if_async_std",
     },
     KnownLoop {
         word: "sim",
+        type_name: "SimLoop",
         feature: "sim",
         if_compiled_in: "__if_sim",
     },

@@ -4,6 +4,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::{Error, FnArg, ItemFn, Result, Type};
 
+use crate::loops::{self, KnownLoop};
+
 /// Checks what both attributes ask of a function.
 pub(crate) fn check(attribute: &str, function: &ItemFn) -> Result<()> {
     let signature = &function.sig;
@@ -45,6 +47,44 @@ pub(crate) fn check(attribute: &str, function: &ItemFn) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Checks that a function which takes a loop by its own type is called with that one
+/// only: the compiler would say no more than that the other loops can't be made into it.
+pub(crate) fn check_type(function: &ItemFn, loops: &[&KnownLoop]) -> Result<()> {
+    let Some(FnArg::Typed(argument)) = function.sig.inputs.first() else {
+        return Ok(());
+    };
+    let mut ty = &*argument.ty;
+    while let Type::Reference(reference) = ty {
+        ty = &reference.elem;
+    }
+    let Type::Path(path) = ty else {
+        return Ok(());
+    };
+    let named = path.path.segments.last();
+    let known = named.and_then(|named| {
+        loops::KNOWN
+            .iter()
+            .find(|known| named.ident == known.type_name)
+    });
+    match known {
+        Some(known) if loops.iter().any(|other| other.word != known.word) => {
+            let only = if known.is_simulated() {
+                "sim".to_owned()
+            } else {
+                format!("loops({})", known.word)
+            };
+            Err(Error::new_spanned(
+                ty,
+                format!(
+                    "the test is made for other loops, too; take `impl Loop`, or say \
+                     `#[polyloop::test({only})]`"
+                ),
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A closure that takes a loop and calls `path`, which names `function`, with it

@@ -14,6 +14,7 @@ use crate::sorting::{Sorted, sort};
 
 pub(crate) fn expand(arguments: &TestArguments, mut function: ItemFn) -> Result<TokenStream> {
     signature::check("test", &function)?;
+    signature::check_type(&function, &arguments.loops)?;
     let Sorted {
         conditions,
         lints,
@@ -53,6 +54,17 @@ pub(crate) fn expand(arguments: &TestArguments, mut function: ItemFn) -> Result<
             let make = quote!(#polyloop::__private::#word);
             quote!(#polyloop::__private::run_test(#path, #deadline, #make, #call);)
         };
+        // A test for one loop must not be silent when that is missing.
+        let instead = (arguments.loops.len() == 1).then(|| {
+            let why = format!("the feature `{}` of polyloop is off", known.feature);
+            quote! {
+                #[::core::prelude::v1::test]
+                #[ignore = #why]
+                fn #word() {
+                    ::core::panic!(#why);
+                }
+            }
+        });
         quote! {
             #polyloop::#if_compiled_in! {
                 {
@@ -63,7 +75,7 @@ pub(crate) fn expand(arguments: &TestArguments, mut function: ItemFn) -> Result<
                         #run
                     }
                 }
-                else {}
+                else { #instead }
             }
         }
     });

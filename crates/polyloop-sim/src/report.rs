@@ -127,12 +127,8 @@ pub(crate) fn invariant(world: &World, at: Duration, why: &str) -> String {
     text
 }
 
-/// How to have the same run again, and how it ended.
+/// Which run it was, and how it ended.
 fn ending(world: &World, text: &mut String) {
-    let _ = writeln!(
-        text,
-        "the seed was {0}; POLYLOOP_SEED={0} runs it again where the seed is not given",
-        world.seed
-    );
+    let _ = writeln!(text, "the seed was {}", world.seed);
     let _ = write!(text, "the last events:\n{}", world.trace_of(EVENTS));
 }

@@ -19,7 +19,7 @@ pub struct SeedError {
     pub given: String,
 }
 
-/// The seed in the environment variable `POLYLOOP_SEED`, if it is set.
+/// The seed in the environment variable `POLYLOOP_SEED`, if it is set to anything.
 ///
 /// ```
 /// if let Some(seed) = polyloop_sim::seed_from_env()? {
@@ -28,10 +28,8 @@ pub struct SeedError {
 /// # Ok::<(), polyloop_sim::SeedError>(())
 /// ```
 pub fn seed_from_env() -> Result<Option<u64>, SeedError> {
-    match env::var_os(VARIABLE) {
-        None => Ok(None),
-        Some(text) => parse(&text.to_string_lossy()).map(Some),
-    }
+    let given = env::var_os(VARIABLE).filter(|text| !text.is_empty());
+    given.map(|text| parse(&text.to_string_lossy())).transpose()
 }
 
 fn parse(text: &str) -> Result<u64, SeedError> {

@@ -261,11 +261,7 @@ impl MainBackend for SimLoop {
             (Ok(output), None) => output,
             (Err(payload), None) => {
                 if shared.tells_seed {
-                    eprintln!(
-                        "the simulation's seed was {0}; POLYLOOP_SEED={0} runs it again where \
-                         the seed is not given",
-                        self.sim.seed()
-                    );
+                    eprintln!("the seed was {}", self.sim.seed());
                 }
                 resume_unwind(payload)
             }

@@ -194,6 +194,7 @@ impl Network {
         self.effects.record(now, || match (phase, error) {
             (Phase::Connecting, reason) => Event::ConnectFailed {
                 connection: at.key.id,
+                host,
                 reason: reason.map_or("given up", Errno::text).to_owned(),
             },
             _ => Event::Closed {

@@ -144,6 +144,8 @@ pub enum Event {
     ConnectFailed {
         /// Which.
         connection: ConnectionId,
+        /// Whose.
+        host: HostId,
         /// Why.
         reason: String,
     },

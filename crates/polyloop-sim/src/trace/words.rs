@@ -42,8 +42,8 @@ pub(super) fn describe(trace: &Trace, event: &Event) -> Described {
         connection: None,
         words,
     };
-    let of = |connection: &ConnectionId, host: Option<&HostId>, words: String| Described {
-        host: host.copied(),
+    let of = |connection: &ConnectionId, host: &HostId, words: String| Described {
+        host: Some(*host),
         connection: Some(*connection),
         words,
     };
@@ -63,13 +63,13 @@ pub(super) fn describe(trace: &Trace, event: &Event) -> Described {
             host,
             from,
             to,
-        } => of(connection, Some(host), format!("connects: {from} to {to}")),
-        Event::Established { connection, host } => {
-            of(connection, Some(host), "established".to_owned())
-        }
-        Event::ConnectFailed { connection, reason } => {
-            of(connection, None, format!("connect failed: {reason}"))
-        }
+        } => of(connection, host, format!("connects: {from} to {to}")),
+        Event::Established { connection, host } => of(connection, host, "established".to_owned()),
+        Event::ConnectFailed {
+            connection,
+            host,
+            reason,
+        } => of(connection, host, format!("connect failed: {reason}")),
         Event::Sent {
             connection,
             from,
@@ -82,18 +82,14 @@ pub(super) fn describe(trace: &Trace, event: &Event) -> Described {
                 None => "held or lost".to_owned(),
             };
             let words = format!("{segment} to {}, {arrival}", name(to));
-            of(connection, Some(from), words)
+            of(connection, from, words)
         }
         Event::Arrived {
             connection,
             from,
             to,
             segment,
-        } => of(
-            connection,
-            Some(to),
-            format!("{segment} from {}", name(from)),
-        ),
+        } => of(connection, to, format!("{segment} from {}", name(from))),
         Event::Lost {
             connection,
             from,
@@ -101,7 +97,7 @@ pub(super) fn describe(trace: &Trace, event: &Event) -> Described {
             segment,
         } => of(
             connection,
-            Some(from),
+            from,
             format!("{segment} to {} is LOST", name(to)),
         ),
         Event::Closed {
@@ -114,7 +110,7 @@ pub(super) fn describe(trace: &Trace, event: &Event) -> Described {
             } else {
                 "closed"
             };
-            of(connection, Some(host), words.to_owned())
+            of(connection, host, words.to_owned())
         }
         Event::Fault { host, text, .. } => Described {
             host: *host,

@@ -2,14 +2,16 @@
 
 mod scenario;
 
+use std::fmt::Write as _;
+use std::fs;
 use std::process::Command;
 use std::thread;
 
 use polyloop_sim::Scheduler;
 use scenario::{Story, told};
 
-/// Makes the test binary, run as a child, print its digests and nothing else.
-const CHILD: &str = "POLYLOOP_SIM_DETERMINISM_CHILD";
+/// Makes the test binary, run as a child, write all it has seen to this file.
+const CHILD: &str = "POLYLOOP_SIM_DETERMINISM_FILE";
 
 const SEEDS: std::ops::Range<u64> = 0..10;
 
@@ -61,43 +63,36 @@ fn different_seeds_go_different_ways() {
 
 #[test]
 fn a_seed_gives_the_same_trace_in_two_processes() {
-    if std::env::var_os(CHILD).is_some() {
-        for seed in SEEDS {
-            let story = story(seed);
-            println!(
-                "digest {seed} {:016x} {}",
-                story.trace.digest,
-                story.log.len()
-            );
-        }
+    if let Some(file) = std::env::var_os(CHILD) {
+        fs::write(file, everything()).unwrap();
         return;
     }
-    let child = || {
+    let directory = tempfile::tempdir().unwrap();
+    let here = everything();
+    for name in ["first", "second"] {
+        let file = directory.path().join(name);
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "a_seed_gives_the_same_trace_in_two_processes"])
-            .args(["--nocapture", "--test-threads=1"])
-            .env(CHILD, "1")
+            .env(CHILD, &file)
             .output()
             .unwrap();
         assert!(output.status.success(), "{output:?}");
-        let text = String::from_utf8(output.stdout).unwrap();
-        let digests: Vec<String> = text
-            .lines()
-            .filter_map(|line| line.find("digest ").map(|at| line[at..].to_owned()))
-            .collect();
-        assert_eq!(digests.len(), SEEDS.count(), "{text}");
-        digests
-    };
-    let here: Vec<_> = SEEDS
-        .map(|seed| {
-            let story = story(seed);
-            format!(
-                "digest {seed} {:016x} {}",
-                story.trace.digest,
-                story.log.len()
-            )
-        })
-        .collect();
-    assert_eq!(child(), here);
-    assert_eq!(child(), here);
+        let there = fs::read_to_string(file).unwrap();
+        let mut lines = there.lines().zip(here.lines());
+        let differ = lines.position(|(there, here)| there != here);
+        assert_eq!(differ, None, "the first line that differs");
+        assert!(there == here, "one goes on where the other ends");
+    }
+}
+
+/// All that is told of the runs, to be compared byte for byte.
+fn everything() -> String {
+    let mut text = String::new();
+    for seed in SEEDS {
+        let Story { trace, log } = story(seed);
+        let (records, log) = (&trace.records, log.join("\n"));
+        let digest = trace.digest;
+        writeln!(text, "{trace}\ndigest {digest:016x}\n{records:?}\n{log}").unwrap();
+    }
+    text
 }

@@ -1,6 +1,12 @@
 #[polyloop::test(sim, seeds = 0)]
 async fn none() {}
 
+#[polyloop::test(sim, seeds = -3)]
+async fn fewer_than_none() {}
+
+#[polyloop::test(sim, seeds)]
+async fn how_many() {}
+
 #[polyloop::test(loops(real), seeds = 100)]
 async fn for_nobody() {}
 

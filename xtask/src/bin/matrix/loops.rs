@@ -2,9 +2,11 @@
 //! tells them apart.
 
 use std::fmt;
+use std::time::Duration;
 
-use polyloop::{AsyncStdLoop, SmolLoop, TokioLoop};
-use polyloop_conformance::{Outcome, Runner};
+use polyloop::sim::Sim;
+use polyloop::{AsyncStdLoop, SimLoop, SmolLoop, TokioLoop};
+use polyloop_conformance::{Capability, Outcome, Runner};
 use polyloop_core::MainLoop;
 
 /// A loop to judge. A new one needs its name in `ALL` and `name`, and a line in
@@ -15,14 +17,16 @@ pub(crate) enum LoopKind {
     TokioCurrentThread,
     Smol,
     AsyncStd,
+    Sim,
 }
 
 impl LoopKind {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Tokio,
         Self::TokioCurrentThread,
         Self::Smol,
         Self::AsyncStd,
+        Self::Sim,
     ];
 
     /// As `--loop` takes it and reports show it.
@@ -32,6 +36,7 @@ impl LoopKind {
             Self::TokioCurrentThread => "tokio-ct",
             Self::Smol => "smol",
             Self::AsyncStd => "async-std",
+            Self::Sim => "sim",
         }
     }
 
@@ -59,8 +64,23 @@ impl LoopKind {
             }
             Self::Smol => on(&Runner::new(self.name(), SmolLoop::new), ids),
             Self::AsyncStd => on(&Runner::new(self.name(), AsyncStdLoop::new), ids),
+            Self::Sim => {
+                let runner = Runner::new(self.name(), simulated);
+                on(&runner.lacking(&[Capability::SystemSockets]), ids)
+            }
         }
     }
+}
+
+/// A simulation for checks that reach into it from outside.
+fn simulated() -> SimLoop {
+    Sim::builder()
+        .seed(0)
+        // Some checks use threads of their own, which the simulation has to wait for.
+        .patience(Duration::from_secs(10))
+        // And some work waits on its thread in ways that it can't see.
+        .thread_grace(Duration::from_millis(30))
+        .build_loop()
 }
 
 impl fmt::Display for LoopKind {

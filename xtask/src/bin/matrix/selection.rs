@@ -109,7 +109,7 @@ mod tests {
         let error = loops(&given(&["tokyo"])).unwrap_err();
         assert_eq!(
             error,
-            "--loop got \"tokyo\", expected one of tokio, tokio-ct, smol, async-std"
+            "--loop got \"tokyo\", expected one of tokio, tokio-ct, smol, async-std, sim"
         );
     }
 }

@@ -22,8 +22,6 @@ pub(super) struct Drawer<'a> {
     lasting: Vec<usize>,
     /// The stroke that a host's next turn adds to.
     ticks: BTreeMap<(HostId, Kind), usize>,
-    /// Who began each connection.
-    connecting: BTreeMap<ConnectionId, HostId>,
 }
 
 impl<'a> Drawer<'a> {
@@ -34,7 +32,6 @@ impl<'a> Drawer<'a> {
             flying: BTreeMap::new(),
             lasting: Vec::new(),
             ticks: BTreeMap::new(),
-            connecting: BTreeMap::new(),
         }
     }
 
@@ -59,9 +56,6 @@ impl<'a> Drawer<'a> {
                 ..
             } => {
                 let key = (*connection, *from, *to, *segment);
-                if *segment == Segment::Syn {
-                    self.connecting.insert(*connection, *from);
-                }
                 self.flying
                     .entry(key)
                     .or_default()
@@ -112,20 +106,12 @@ impl<'a> Drawer<'a> {
                     text.clone(),
                 );
             }
-            Event::ConnectFailed { connection, reason } => {
-                // The record names no host.
-                if let Some(host) = self.connecting.get(connection).copied() {
-                    let label = format!("{connection} connect failed: {reason}");
-                    self.add(row, record, Kind::States, Shape::Dot { host }, label);
-                }
-            }
             Event::Connecting {
                 connection,
                 host,
                 to,
                 ..
             } => {
-                self.connecting.insert(*connection, *host);
                 let label = format!("{connection} connects to {to}");
                 self.add(row, record, Kind::States, Shape::Dot { host: *host }, label);
             }

@@ -44,7 +44,9 @@ pub(super) fn names(trace: &Trace, picture: &Picture) -> String {
     let width = width(picture);
     let mut svg = format!(
         "<svg id=\"names\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" \
-         height=\"{NAMES}\" viewBox=\"0 0 {width} {NAMES}\">\n"
+         height=\"{NAMES}\" viewBox=\"0 0 {width} {NAMES}\">\n\
+         <text class=\"unit\" x=\"{}\" y=\"27\">seconds</text>\n",
+        GUTTER - 12.0
     );
     for host in &picture.hosts {
         let x = lifeline(picture, *host);

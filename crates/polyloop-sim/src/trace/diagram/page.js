@@ -57,16 +57,16 @@
     const at = new Map();
     const gaps = make("g", { id: "gaps" });
     const times = make("g", { id: "axis" });
+    times.append(make("rect", { width: gutter - 6, height: "100%" }));
     let y = top, before, labelled = -Infinity, text = "";
     for (const row of used) {
       const passed = before === undefined ? 0 : TIMES[row] - before;
       const wanted = passed / unit * spread;
       const step = Math.max(rooms.get(row), Math.min(wanted, gap));
       if (wanted > gap * 1.5) {
-        const group = make("g", { transform: `translate(0,${y + step / 2})` });
-        group.append(make("line", { x1: gutter, x2: width - 12, y1: 0, y2: 0 }),
-          make("text", { x: gutter - 12, y: 3.5 }, `\u22ee ${about(passed)}`));
-        gaps.append(group);
+        const middle = y + step / 2;
+        gaps.append(make("line", { x1: gutter, x2: width - 12, y1: middle, y2: middle }));
+        times.append(make("text", { class: "gap", x: gutter - 12, y: middle + 3.5 }, `\u22ee ${about(passed)}`));
       }
       y += step;
       at.set(row, y);
@@ -79,7 +79,9 @@
     }
     height = y + top;
     document.getElementById("gaps").replaceWith(gaps);
-    document.getElementById("axis").replaceWith(times);
+    document.getElementById("axis").remove();
+    // Over the marks: it stays in sight when they are moved below it.
+    svg.append(times);
     for (const mark of shown) {
       const from = at.get(Number(mark.dataset.a));
       const way = at.get(Number(mark.dataset.b)) - from;
@@ -105,8 +107,15 @@
       picture.setAttribute("height", tall * zoom);
     }
     document.querySelector("#zoom output").textContent = `${Math.round(zoom * 100)}%`;
+    keepAxis();
   };
-  const zoomTo = (wanted, x = scroller.clientWidth / 2, y = scroller.clientHeight / 2) => {
+  const keepAxis = () => {
+    const moved = `translate(${scroller.scrollLeft / zoom},0)`;
+    document.getElementById("axis").setAttribute("transform", moved);
+    names.querySelector(".unit").setAttribute("transform", moved);
+  };
+  scroller.addEventListener("scroll", keepAxis);
+  const zoomTo = (wanted, x = 0, y = scroller.clientHeight / 2) => {
     const old = zoom;
     zoom = Math.min(8, Math.max(.05, wanted));
     const left = (scroller.scrollLeft + x) * zoom / old - x;
