@@ -15,7 +15,7 @@ use crate::report;
 use crate::sim::Shared;
 use crate::sim_loop::SimLoop;
 use crate::trace::Event;
-use crate::world::Due;
+use crate::world::{Due, Woken};
 
 /// Turns without being idle that take no time.
 const FREE_TURNS: u64 = 500;
@@ -68,7 +68,9 @@ struct Run<'a> {
     failed: bool,
     /// How much of the real time for stray threads is left.
     for_strays: Duration,
+    /// Kept for their room.
     due: Vec<Due>,
+    woken: Woken,
     returned: Vec<HostId>,
 }
 
@@ -82,6 +84,7 @@ impl<'a> Run<'a> {
             failed: false,
             for_strays: FOR_STRAYS,
             due: Vec::new(),
+            woken: Woken::default(),
             returned: Vec::new(),
         }
     }
@@ -195,16 +198,12 @@ impl<'a> Run<'a> {
         let mut world = lock(&shared.world);
         world.take_due(now, &mut self.due);
         let network_first = self.due.is_empty() || world.random.ties.bool();
-        let woken = if network_first {
+        if network_first {
             world.network.advance(now);
-            Some(world.take_effects())
-        } else {
-            None
-        };
-        drop(world);
-        if let Some(woken) = woken {
-            woken.wake();
+            world.take_effects(&mut self.woken);
         }
+        drop(world);
+        self.woken.wake();
         let mut due = std::mem::take(&mut self.due);
         for due in due.drain(..) {
             match due {
@@ -217,9 +216,9 @@ impl<'a> Run<'a> {
         if !network_first {
             let mut world = lock(&shared.world);
             world.network.advance(now);
-            let woken = world.take_effects();
+            world.take_effects(&mut self.woken);
             drop(world);
-            woken.wake();
+            self.woken.wake();
         }
     }
 

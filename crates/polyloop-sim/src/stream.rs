@@ -16,6 +16,7 @@ use crate::lock::lock;
 use crate::network::{Network, SocketId};
 use crate::report::Wait;
 use crate::trace::ConnectionId;
+use crate::world::Woken;
 
 impl Sim {
     /// Does something with the network; whoever that wakes is woken when the lock is
@@ -24,7 +25,8 @@ impl Sim {
         let now = self.elapsed();
         let mut world = lock(&self.shared.world);
         let outcome = act(&mut world.network, now);
-        let woken = world.take_effects();
+        let mut woken = Woken::default();
+        world.take_effects(&mut woken);
         drop(world);
         woken.wake();
         outcome
@@ -42,7 +44,8 @@ impl Sim {
         if outcome.is_pending() {
             world.waits_for(wait);
         }
-        let woken = world.take_effects();
+        let mut woken = Woken::default();
+        world.take_effects(&mut woken);
         drop(world);
         woken.wake();
         outcome

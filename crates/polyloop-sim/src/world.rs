@@ -222,20 +222,15 @@ impl World {
         }
     }
 
-    /// Moves what the network has to say into the trace, and gives out whom to wake and
-    /// what to drop.
-    pub(crate) fn take_effects(&mut self) -> Woken {
+    /// Moves what the network has to say into the trace, and whom to wake and what to
+    /// drop into `woken`.
+    pub(crate) fn take_effects(&mut self, woken: &mut Woken) {
         self.network.take_effects(&mut self.effects);
         for record in self.effects.records.drain(..) {
             self.trace.push(record);
         }
-        if self.effects.is_empty() {
-            return Woken::default();
-        }
-        Woken {
-            wake: std::mem::take(&mut self.effects.wake),
-            _discard: std::mem::take(&mut self.effects.discard),
-        }
+        woken.wake.append(&mut self.effects.wake);
+        woken.discard.append(&mut self.effects.discard);
     }
 }
 
@@ -244,11 +239,13 @@ impl World {
 #[must_use]
 pub(crate) struct Woken {
     wake: Vec<Waker>,
-    _discard: Vec<Waker>,
+    discard: Vec<Waker>,
 }
 
 impl Woken {
-    pub(crate) fn wake(self) {
-        self.wake.into_iter().for_each(Waker::wake);
+    /// Wakes and drops them, and keeps the room for the next ones.
+    pub(crate) fn wake(&mut self) {
+        self.wake.drain(..).for_each(Waker::wake);
+        self.discard.clear();
     }
 }

@@ -18,11 +18,6 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
-    /// Whether there is nothing to do.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.wake.is_empty() && self.discard.is_empty() && self.records.is_empty()
-    }
-
     pub(super) fn recording() -> Self {
         Self {
             recording: true,
