@@ -2,7 +2,7 @@
 //! its own, makes trouble drawn from the seed, and states what must hold all the same.
 //!
 //! A scenario takes the example's server as an argument, so that the same scenario also
-//! runs [mistaken](mistaken) ones: what it says about the right one is worth something
+//! runs [mistaken] ones: what it says about the right one is worth something
 //! because it finds what is wrong with those.
 
 mod chat;

@@ -78,7 +78,8 @@ impl Sim {
 
     /// Replaces what leads between hosts that have no link of their own.
     pub fn default_link(&self, link: Link) {
-        self.with_network(|network, _| network.set_default_link(link));
+        self.with_network(|network, now| network.set_default_link(now, link));
+        self.shared.ready.nudge();
     }
 
     /// Resets a connection at both ends.

@@ -37,8 +37,13 @@ impl Network {
     }
 
     /// The links between two hosts that have none of their own.
-    pub(crate) fn set_default_link(&mut self, link: Link) {
+    pub(crate) fn set_default_link(&mut self, now: Duration, link: Link) {
         self.link = link;
+        let text = "new link between hosts without one of their own".to_owned();
+        self.tell(nanos(now), FaultPhase::Passes, None, None, text);
+        for key in self.keys(|connection| connection.hosts[0] != connection.hosts[1]) {
+            self.doubt(nanos(now), key);
+        }
     }
 
     pub(super) fn on_planned(&mut self, now: Nanos, place: usize) {

@@ -7,7 +7,7 @@ use polyloop_core::{
     Backoff, ClientService, CloseReason, Deferred, Failure, Loop, Protocol, Resolver, Spawner,
     Timers, Transport,
 };
-use polyloop_sim::{Crash, Sim, SimLoop};
+use polyloop_sim::{Crash, Link, Sim, SimLoop};
 
 use crate::{panic_of, within_a_minute};
 
@@ -241,4 +241,12 @@ fn names_lead_to_hosts() {
         })
         .unwrap();
     });
+}
+
+#[test]
+fn a_new_default_link_is_in_the_trace_as_any_other_change_of_the_network() {
+    let sim = Sim::new(1);
+    sim.default_link(Link::new().loss(0.5));
+    let text = sim.trace().to_string();
+    assert!(text.contains("*** new link between hosts"), "{text}");
 }
