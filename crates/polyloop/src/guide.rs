@@ -8,5 +8,15 @@ pub mod writing_a_library {}
 #[doc = include_str!("guide/simulation.md")]
 pub mod simulation {}
 
+#[doc = include_str!("guide/costs.md")]
+#[doc = include_str!("guide/costs/ping64.svg")]
+#[doc = include_str!("guide/costs/lines.svg")]
+#[doc = include_str!("guide/costs/idle.svg")]
+#[doc = include_str!("guide/costs/spawn.svg")]
+#[doc = include_str!("guide/costs/call-later.svg")]
+///
+#[doc = include_str!("guide/costs/measured.md")]
+pub mod costs {}
+
 #[doc = include_str!("guide/adding_a_backend.md")]
 pub mod adding_a_backend {}

@@ -128,6 +128,7 @@
     feature = "sim",
     doc = "* [`guide::simulation`]: break its network, replay the seed, open the picture."
 )]
+//! * [`guide::costs`]: what the layer costs, measured, and where it is slower and why.
 //! * [`guide::adding_a_backend`]: a loop of your own.
 //! * [`Protocol`] and [`Transport`]: what a connection tells you and what you can
 //!   tell it. [`Promise`]: chains and cancelling. [`Loop`]: what a loop can do.
