@@ -121,10 +121,10 @@ impl Suite {
                  collects them into a single write"
             }
             Self::Idle => "10,000 idle connections",
-            Self::AnyLoop => "ping64 on AnyLoop, against the concrete loop",
+            Self::AnyLoop => "ping64 on `AnyLoop`, against the concrete loop",
             Self::Spawn => "spawn a task and wait for it",
             Self::CallLater => {
-                "call_later and cancel, 100,000 at a time, against a task that sleeps \
+                "`call_later` and cancel, 100,000 at a time, against a task that sleeps \
                  and is aborted"
             }
             Self::ZeroDelay => "a call in zero seconds, against a yield of the runtime",
@@ -138,7 +138,7 @@ impl Suite {
             }
             Self::SimHosts => "the same with 1,000 hosts and 10,000 connections at once",
             Self::SimRetries => {
-                "a simulated hour of a ClientService that retries through a partition"
+                "a simulated hour of a `ClientService` that retries through a partition"
             }
         }
     }

@@ -29,7 +29,13 @@ pub(crate) fn describe(cores: &Cores) -> Machine {
         .map_or("unknown processor", |(_, name)| name);
     let count = cpus.lines().filter(|line| line.starts_with("processor"));
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // It runs in the root of the repository; a report says nothing of where that is.
+    let here = std::env::current_dir().unwrap_or_default();
+    let here = format!("{}/", here.display());
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .map(|argument| argument.replace(&here, ""))
+        .collect();
     Machine {
         date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         command: format!("cargo xtask bench {}", arguments.join(" "))
