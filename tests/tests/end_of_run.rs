@@ -76,9 +76,12 @@ fn a_task_may_clean_up_with_further_awaits() {
     polyloop_tests::on_each_loop(|lp| {
         let cleaned = Arc::new(AtomicBool::new(false));
         let flag = cleaned.clone();
+        let begun = Arc::new(AtomicBool::new(false));
+        let begins = begun.clone();
         let own = lp.clone();
         lp.run(async {
             lp.spawn(async move {
+                begins.store(true, Ordering::SeqCst);
                 let cancelled = catch_cancel(std::future::pending::<()>())
                     .await
                     .unwrap_err();
@@ -87,7 +90,10 @@ fn a_task_may_clean_up_with_further_awaits() {
                 flag.store(true, Ordering::SeqCst);
             })
             .detach();
-            lp.sleep(Duration::from_millis(5)).await;
+            // One that has had no turn yet has nothing to clean up.
+            while !begun.load(Ordering::SeqCst) {
+                lp.sleep(Duration::from_millis(1)).await;
+            }
         })
         .unwrap();
         assert!(cleaned.load(Ordering::SeqCst), "{}", lp.name());
