@@ -6,11 +6,9 @@
 #[path = "../../bench/src/options.rs"]
 mod options;
 
-use std::io;
-use std::path::absolute;
-
 pub(crate) use options::Options;
 
+use crate::passing::Passed;
 use crate::shell::Shell;
 
 /// The profile in the workspace's manifest.
@@ -25,41 +23,22 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         Shell::cargo(&format!("build {PROFILE} {features}")).run()?;
     }
     let call = format!("run {PROFILE} --bin polyloop-bench --");
-    arguments(options)
-        .map_err(|error| format!("the current directory: {error}"))?
-        .into_iter()
-        .fold(Shell::cargo(&call), Shell::arg)
-        .run()
+    Shell::cargo(&call).args(arguments(options)?).run()
 }
 
-/// The options as they are typed; but the program runs in the root of the
-/// repository, so paths are made to mean there what they mean here.
-fn arguments(options: &Options) -> io::Result<Vec<String>> {
-    let mut arguments = options.filters.clone();
-    for name in &options.loops {
-        arguments.extend(["--loop".to_owned(), name.clone()]);
-    }
-    for (name, wanted) in [
-        ("--quick", options.quick),
-        ("--smoke", options.smoke),
-        ("--peers", options.peers),
-        ("--python", options.python),
-    ] {
-        if wanted {
-            arguments.push(name.to_owned());
-        }
-    }
-    for (name, path) in [
-        ("--json", &options.json),
-        ("--markdown", &options.markdown),
-        ("--svg", &options.svg),
-    ] {
-        if let Some(path) = path {
-            let path = absolute(path)?.to_string_lossy().into_owned();
-            arguments.extend([name.to_owned(), path]);
-        }
-    }
-    Ok(arguments)
+/// The options as they are typed.
+fn arguments(options: &Options) -> Result<Vec<String>, String> {
+    let passed = Passed::default()
+        .arguments(&options.filters)
+        .values("--loop", &options.loops)
+        .switch("--quick", options.quick)
+        .switch("--smoke", options.smoke)
+        .switch("--peers", options.peers)
+        .switch("--python", options.python)
+        .path("--json", options.json.as_deref())?
+        .path("--markdown", options.markdown.as_deref())?
+        .path("--svg", options.svg.as_deref())?;
+    Ok(passed.into_arguments())
 }
 
 #[cfg(test)]
@@ -94,15 +73,5 @@ mod tests {
         };
         assert_eq!(parse(&arguments(&given).unwrap()), given);
         assert!(arguments(&Options::default()).unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_relative_path_means_the_same_from_the_root() {
-        let given = Options {
-            svg: Some("charts".into()),
-            ..Options::default()
-        };
-        let passed = parse(&arguments(&given).unwrap()).svg.unwrap();
-        assert_eq!(passed, std::env::current_dir().unwrap().join("charts"));
     }
 }

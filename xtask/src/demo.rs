@@ -23,9 +23,5 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let profile = if options.debug { "" } else { "--release" };
     let call = format!("run {profile} --package xtask --features demo --bin polyloop-demo --");
-    options
-        .arguments
-        .iter()
-        .fold(Shell::cargo(&call), Shell::arg)
-        .run()
+    Shell::cargo(&call).args(options.arguments.clone()).run()
 }

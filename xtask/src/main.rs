@@ -7,6 +7,7 @@
 mod bench;
 mod demo;
 mod matrix;
+mod passing;
 mod shell;
 mod sim_demo;
 mod test;

@@ -6,43 +6,26 @@
 #[path = "bin/matrix/options.rs"]
 mod options;
 
-use std::io;
-use std::path::absolute;
-
 pub(crate) use options::Options;
 
+use crate::passing::Passed;
 use crate::shell::Shell;
 
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let call = "run --package xtask --features matrix --bin polyloop-matrix --";
-    arguments(options)
-        .map_err(|error| format!("the current directory: {error}"))?
-        .into_iter()
-        .fold(Shell::cargo(call), Shell::arg)
-        .run()
+    Shell::cargo(call).args(arguments(options)?).run()
 }
 
-/// The options as they are typed; but the program runs in the root of the
-/// repository, so paths are made to mean there what they mean here.
-fn arguments(options: &Options) -> io::Result<Vec<String>> {
-    let mut arguments = Vec::new();
-    for (name, values) in [("--only", &options.only), ("--loop", &options.loops)] {
-        for value in values {
-            arguments.extend([name.to_owned(), value.clone()]);
-        }
-    }
-    for (name, wanted) in [("--reasons", options.reasons), ("--counts", options.counts)] {
-        if wanted {
-            arguments.push(name.to_owned());
-        }
-    }
-    for (name, path) in [("--json", &options.json), ("--html", &options.html)] {
-        if let Some(path) = path {
-            let path = absolute(path)?.to_string_lossy().into_owned();
-            arguments.extend([name.to_owned(), path]);
-        }
-    }
-    Ok(arguments)
+/// The options as they are typed.
+fn arguments(options: &Options) -> Result<Vec<String>, String> {
+    let passed = Passed::default()
+        .values("--only", &options.only)
+        .values("--loop", &options.loops)
+        .switch("--reasons", options.reasons)
+        .switch("--counts", options.counts)
+        .path("--json", options.json.as_deref())?
+        .path("--html", options.html.as_deref())?;
+    Ok(passed.into_arguments())
 }
 
 #[cfg(test)]
@@ -74,15 +57,5 @@ mod tests {
         };
         assert_eq!(parse(&arguments(&given).unwrap()), given);
         assert!(arguments(&Options::default()).unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_relative_path_means_the_same_from_the_root() {
-        let given = Options {
-            json: Some("matrix.json".into()),
-            ..Options::default()
-        };
-        let passed = parse(&arguments(&given).unwrap()).json.unwrap();
-        assert_eq!(passed, std::env::current_dir().unwrap().join("matrix.json"));
     }
 }

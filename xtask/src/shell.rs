@@ -34,6 +34,12 @@ impl Shell {
         self
     }
 
+    /// Adds arguments as they are.
+    pub(crate) fn args(mut self, arguments: Vec<String>) -> Self {
+        self.arguments.extend(arguments);
+        self
+    }
+
     /// Shows the command and runs it; its output goes where this program's goes.
     pub(crate) fn run(&self) -> Result<(), String> {
         self.show();

@@ -166,15 +166,16 @@ impl Chat {
                 }
             }
         }
-        for (&one, &other) in self.lasting.iter().zip(self.lasting.iter().skip(1)) {
-            let third = |line: &Line| {
-                ![one, other].contains(&line.speaker) && self.lasting.contains(&line.speaker)
-            };
+        let pairs = (self.lasting.iter().enumerate()).flat_map(|(index, one)| {
+            self.lasting[index + 1..]
+                .iter()
+                .map(move |other| (one, other))
+        });
+        for (&one, &other) in pairs {
             let order = |me: usize| -> Vec<Line> {
-                lock(&self.heard[me])
-                    .iter()
-                    .copied()
-                    .filter(third)
+                (lock(&self.heard[me]).iter().copied())
+                    .filter(|line| ![one, other].contains(&line.speaker))
+                    .filter(|line| self.lasting.contains(&line.speaker))
                     .collect()
             };
             if order(one) != order(other) {
@@ -199,4 +200,42 @@ fn parse(line: &str) -> Result<Line, Failure> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Four clients say a line each; what the first two hear of the last two is given.
+    fn judged(heard_by_0: [usize; 2], heard_by_1: [usize; 2]) -> Result<(), Failure> {
+        let line = |speaker| Line { speaker, number: 0 };
+        let heard = |speakers: &[usize]| Mutex::new(speakers.iter().copied().map(line).collect());
+        let chat = Chat {
+            port: 0,
+            lines: 1,
+            lasting: vec![0, 1, 2, 3],
+            present: Mutex::default(),
+            all_present: Event::new(),
+            heard: vec![
+                heard(&[&[1], &heard_by_0[..]].concat()),
+                heard(&[&[0], &heard_by_1[..]].concat()),
+                heard(&[0, 1, 3]),
+                heard(&[0, 1, 2]),
+            ],
+            heard_all: Vec::new(),
+        };
+        chat.judge()
+    }
+
+    #[test]
+    fn two_who_hear_others_in_different_orders_are_told() {
+        judged([2, 3], [2, 3]).unwrap();
+        let failure = judged([2, 3], [3, 2]).unwrap_err();
+        assert!(
+            failure.to_string().contains("different orders"),
+            "{failure}"
+        );
+        let failure = judged([2, 2], [2, 3]).unwrap_err();
+        assert!(failure.to_string().contains("c0 heard"), "{failure}");
+    }
 }
