@@ -8,7 +8,7 @@ use super::row::{Metric, Row};
 use crate::suites::Subject;
 
 /// The heads of the columns.
-pub(super) const HEADS: [&str; 10] = [
+const HEADS: [&str; 10] = [
     "suite",
     "loop",
     "subject",
@@ -22,7 +22,7 @@ pub(super) const HEADS: [&str; 10] = [
 ];
 
 /// The columns of numbers.
-pub(super) const NUMBERS: std::ops::Range<usize> = 4..8;
+const NUMBERS: std::ops::Range<usize> = 4..8;
 
 /// Two tables: the figures that have a bar, and all the others beside them.
 pub(crate) fn tables(rows: &[Row]) -> String {
@@ -51,7 +51,7 @@ fn table(all: &[Row], rows: &[&Row]) -> Table {
 }
 
 /// What stands in the columns.
-pub(super) fn cells(all: &[Row], row: &Row) -> [String; 10] {
+fn cells(all: &[Row], row: &Row) -> [String; 10] {
     let (value, reference, ratio, spread) = match row.figures {
         None => (
             "not measured".to_owned(),
@@ -97,7 +97,7 @@ fn shown_ratio(figures: &Figures) -> String {
 }
 
 /// The same figure of the reference against itself.
-fn control<'a>(all: &'a [Row], row: &Row) -> Option<&'a Row> {
+pub(super) fn control<'a>(all: &'a [Row], row: &Row) -> Option<&'a Row> {
     all.iter().find(|other| {
         other.subject == Subject::Control
             && (other.suite, other.on, other.metric) == (row.suite, row.on, row.metric)

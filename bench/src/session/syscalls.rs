@@ -12,7 +12,7 @@ use super::stage::{FEWEST, Stage, whole};
 use crate::report::{Metric, Row};
 use crate::suites::{Subject, Work};
 
-/// Turns that are counted, after one that isn't.
+/// Turns that are counted each time a subject is started, after one that isn't.
 const TURNS: usize = 5;
 
 /// What a subject reads when it is asked, as strace shows it.
@@ -45,16 +45,31 @@ pub(crate) fn measure(contest: &Contest<'_>) -> Result<Vec<Row>, String> {
             .collect());
     }
     let logs = tempfile::tempdir().map_err(|error| format!("a directory: {error}"))?;
-    let mut all = Vec::new();
-    let mut on_sockets = Vec::new();
-    for subject in contest.subjects() {
-        let counts = count(contest, subject, &logs.path().join("log"))?;
-        all.push(counts.iter().map(|(all, _)| *all).collect());
-        on_sockets.push(counts.iter().map(|(_, on_sockets)| *on_sockets).collect());
+    let subjects = contest.subjects();
+    let mut all = vec![Vec::new(); subjects.len()];
+    let mut on_sockets = vec![Vec::new(); subjects.len()];
+    for _ in 0..sittings(contest) {
+        for (place, subject) in subjects.iter().enumerate() {
+            for (calls, calls_on_sockets) in count(contest, *subject, &logs.path().join("log"))? {
+                all[place].push(calls);
+                on_sockets[place].push(calls_on_sockets);
+            }
+        }
     }
     let mut rows = contest.rows(Metric::SystemCalls, &all);
     rows.extend(contest.rows(Metric::SocketCalls, &on_sockets));
     Ok(rows)
+}
+
+/// How often each subject is started. On tokio each run is like the next. Who drives
+/// async-io's reactor, and so who wakes whom, is settled by chance at the beginning of a
+/// run and then mostly stays so: one run says little.
+fn sittings(contest: &Contest<'_>) -> usize {
+    if contest.on.is_on_async_io() {
+        contest.bench.pace.sittings
+    } else {
+        1
+    }
 }
 
 /// All calls and those on sockets, per operation, of each turn.
