@@ -112,6 +112,14 @@ impl<'a> Run<'a> {
                 }
                 None
             }
+            Turn::Stop => {
+                if shared.ready.mode(entry.host) != Mode::Down
+                    && let Some(lp) = self.lp.sim().find_host(entry.host)
+                {
+                    lp.end_program();
+                }
+                None
+            }
         }
     }
 

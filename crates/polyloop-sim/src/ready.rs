@@ -22,6 +22,8 @@ pub(crate) enum Turn {
     Main,
     /// Work for a thread of its own.
     Blocking(Box<dyn FnOnce() + Send>),
+    /// The host's loop was asked to stop.
+    Stop,
 }
 
 pub(crate) struct Entry {
@@ -122,6 +124,10 @@ impl Ready {
             drop(queue);
             self.arrived.notify_one();
         }
+    }
+
+    fn push_stop(&self, host: HostId) {
+        self.push(host, Turn::Stop, 0);
     }
 
     /// Another main future is run from here on.
@@ -231,6 +237,28 @@ impl Wake for WakeMain {
             ready.push_main(self.host);
         }
     }
+}
+
+/// Wakes whoever winds a host's loop up.
+struct WakeStop {
+    ready: Weak<Ready>,
+    host: HostId,
+}
+
+impl Wake for WakeStop {
+    fn wake(self: Arc<Self>) {
+        if let Some(ready) = self.ready.upgrade() {
+            ready.push_stop(self.host);
+        }
+    }
+}
+
+/// What tells that the loop of `host` was asked to stop.
+pub(crate) fn stop_waker(ready: &Arc<Ready>, host: HostId) -> Waker {
+    Waker::from(Arc::new(WakeStop {
+        ready: Arc::downgrade(ready),
+        host,
+    }))
 }
 
 /// The waker of a main future on `host`.

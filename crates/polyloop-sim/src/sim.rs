@@ -15,6 +15,7 @@ use crate::HostId;
 use crate::builder::Builder;
 use crate::clock::Clock;
 use crate::host::HostRef;
+use crate::hosts_run::HostsRun;
 use crate::lock::lock;
 use crate::ready::Ready;
 use crate::report::Wait;
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) has_checks: AtomicBool,
     /// Whoever runs the simulation has this.
     pub(crate) driving: Mutex<()>,
+    pub(crate) hosts_run: HostsRun,
     pub(crate) seed: u64,
     pub(crate) spin_limit: u64,
     pub(crate) time_limit: Option<Duration>,
@@ -101,6 +103,7 @@ impl Sim {
             checks: Mutex::default(),
             has_checks: AtomicBool::new(false),
             driving: Mutex::new(()),
+            hosts_run: HostsRun::default(),
             seed,
             spin_limit: builder.spin_limit,
             time_limit: builder.time_limit,
@@ -125,6 +128,7 @@ impl Sim {
     pub fn host(&self, name: &str) -> SimLoop {
         let mut world = lock(&self.shared.world);
         let id = world.network.add_host(name);
+        let mut made = false;
         if id.index() == world.hosts.len() {
             let clock = self.shared.clock.clone();
             let home = Home::new(Arc::downgrade(&self.shared), id);
@@ -133,11 +137,17 @@ impl Sim {
                 state,
                 wall: (Duration::ZERO, self.shared.wall_time),
                 boot: Vec::new(),
+                ending: None,
             });
+            made = true;
         }
         let state = world.hosts[id.index()].state.clone();
         drop(world);
-        SimLoop::new_handle(state, self.clone(), id)
+        let lp = SimLoop::new_handle(state, self.clone(), id);
+        if made {
+            self.shared.hosts_run.add(&lp);
+        }
+        lp
     }
 
     /// The loop of a host that is there already.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_task::{Builder as TaskBuilder, Runnable};
 use polyloop_core::LoopState;
-use polyloop_core::backend::{self, Backend, MainBackend};
+use polyloop_core::backend::{Backend, MainBackend};
 use polyloop_core::{Promise as _, Spawner as _, yield_now};
 
 use crate::HostId;
@@ -26,7 +26,9 @@ use crate::world::Due;
 /// The loop of one host of a simulation.
 ///
 /// Whoever [runs](polyloop_core::MainLoop::run) it runs the whole simulation, all hosts
-/// of it, on the calling thread.
+/// of it, on the calling thread: each of them [says](polyloop_core::Lifecycle::is_running)
+/// that it runs then. One that is [stopped](polyloop_core::Lifecycle::stop) is wound up as
+/// at the end of its program, and the others go on; only the one that is run ends the run.
 #[derive(Clone)]
 pub struct SimLoop {
     state: Arc<LoopState>,
@@ -244,6 +246,7 @@ impl MainBackend for SimLoop {
             world.failure = None;
             world.limit = shared.time_limit.map(|limit| (now + limit, limit));
         }
+        let _all_run = shared.hosts_run.begin(&self.sim);
         let outcome = catch_unwind(AssertUnwindSafe(|| drive(self, future)));
         if self.sim.is_local(self.host) {
             lock(&shared.world).limit = None;
@@ -251,7 +254,7 @@ impl MainBackend for SimLoop {
                 if other.host != self.host {
                     // Whoever is paused or has crashed is there for this.
                     shared.ready.set_mode(other.host, Mode::Up);
-                    drive(&other, backend::wind_up(&other));
+                    drive(&other, other.end_run());
                 }
             }
         }

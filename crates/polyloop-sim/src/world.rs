@@ -16,7 +16,7 @@ use slab::Slab;
 use crate::network::{Effects, Network};
 use crate::report::Wait;
 use crate::sim::Sim;
-use crate::spawned::TaskInfo;
+use crate::spawned::{Spawned, TaskInfo};
 use crate::trace::{Event, Recorder, TaskId, Trace};
 use crate::{HostId, Link};
 
@@ -40,6 +40,8 @@ pub(crate) struct Host {
     pub(crate) wall: (Duration, SystemTime),
     /// Runs on the host from its start, and again after each restart.
     pub(crate) boot: Vec<Boot>,
+    /// Winds the loop up, since it was asked to stop.
+    pub(crate) ending: Option<Spawned<()>>,
 }
 
 pub(crate) type Boot = Arc<dyn Fn() + Send + Sync>;
