@@ -74,14 +74,15 @@ impl Network {
 
     /// A segment is here.
     pub(super) fn receive(&mut self, now: Nanos, packet: Packet) {
-        let Packet { to, sent, segment } = packet;
+        let to = packet.to;
         let Some(end) = self.end_mut(to) else {
-            return match segment.kind {
-                Kind::Syn => self.answer(now, to, &segment),
+            return match packet.segment.kind {
+                Kind::Syn => self.answer(now, packet),
                 Kind::Rst => {}
                 _ => self.transmit(now, to, Outbound::reset()),
             };
         };
+        let Packet { sent, segment, .. } = packet;
         match (end.phase, &segment.kind) {
             (Phase::Dead, Kind::Rst) => {}
             (Phase::Dead, _) => self.transmit(now, to, Outbound::reset()),
@@ -106,10 +107,10 @@ impl Network {
             }
             (Phase::Connecting | Phase::Ended, _) | (Phase::Answering, Kind::SynAck) => {}
             (Phase::Answering, _) => {
-                end.establish(now);
-                self.established(now, to);
-                self.enqueue(to);
-                self.receive_open(now, to, sent, segment);
+                if let Some(packet) = self.enqueue(now, Packet { to, sent, segment }) {
+                    self.established(now, to);
+                    self.receive_open(now, to, packet.sent, packet.segment);
+                }
             }
             (Phase::Open, _) => self.receive_open(now, to, sent, segment),
         }
@@ -314,6 +315,7 @@ impl Network {
         use super::queue::Due;
         match due {
             Due::Packet(packet) => self.arrive(now, packet),
+            Due::Again(packet) => self.take_up(now, packet),
             Due::Timer(end) => self.on_timer(now, end),
             Due::Reset(key) => self.reset_both(now, key),
             Due::Fault(place) => self.on_planned(now, place),

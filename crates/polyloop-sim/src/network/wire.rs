@@ -221,12 +221,7 @@ impl Network {
     /// A packet has come to the end of its way.
     pub(super) fn arrive(&mut self, now: Nanos, packet: Packet) {
         let to = packet.to;
-        let Some(connection) = self.connection_of(to.key) else {
-            return;
-        };
-        let [Some(from_host), Some(to_host)] =
-            [to.side.other(), to.side].map(|side| connection.hosts[side as usize])
-        else {
+        let Some((from_host, to_host)) = self.way_of(&packet) else {
             return;
         };
         // What happened to the way or to the host meanwhile counts too.
@@ -247,5 +242,23 @@ impl Network {
             segment: packet.segment.traced(),
         });
         self.receive(now, packet);
+    }
+
+    /// A packet that has arrived is taken up once more; its host may have crashed or been
+    /// paused meanwhile.
+    pub(super) fn take_up(&mut self, now: Nanos, packet: Packet) {
+        match self.way_of(&packet) {
+            Some((_, host)) if self.is_up(host) => self.receive(now, packet),
+            Some(_) => self.arrive(now, packet),
+            None => {}
+        }
+    }
+
+    /// The hosts that a packet leads from and to.
+    pub(super) fn way_of(&self, packet: &Packet) -> Option<(HostId, HostId)> {
+        let to = packet.to;
+        let hosts = self.connection_of(to.key)?.hosts;
+        let [from, to] = [to.side.other(), to.side].map(|side| hosts[side as usize]);
+        from.zip(to)
     }
 }
