@@ -106,8 +106,8 @@ impl Builder {
         self
     }
 
-    /// How much virtual time one run may take: as much as it likes unless set. Then it
-    /// ends with a report.
+    /// How much virtual time one run may take. Then it ends with a report. Unless set, it
+    /// may go on until the seventieth year of the simulation.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
         self

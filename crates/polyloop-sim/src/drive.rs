@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use polyloop_core::Lifecycle;
 
-use crate::HostId;
 use crate::lock::lock;
 use crate::ready::{Entry, Mode, Turn, main_waker};
-use crate::report;
+use crate::report::{self, Stuck};
 use crate::sim::Shared;
 use crate::sim_loop::SimLoop;
+use crate::threads::News;
 use crate::trace::Event;
 use crate::world::{Due, Woken};
 
@@ -71,7 +71,7 @@ struct Run<'a> {
     /// Kept for their room.
     due: Vec<Due>,
     woken: Woken,
-    returned: Vec<HostId>,
+    news: Vec<News>,
 }
 
 impl<'a> Run<'a> {
@@ -85,7 +85,7 @@ impl<'a> Run<'a> {
             for_strays: FOR_STRAYS,
             due: Vec::new(),
             woken: Woken::default(),
-            returned: Vec::new(),
+            news: Vec::new(),
         }
     }
 
@@ -170,9 +170,7 @@ impl<'a> Run<'a> {
                 shared.patience
             };
             if !shared.ready.sleep(patience) {
-                let unfinished = shared.workshop.unfinished();
-                let text = report::deadlock(&lock(&shared.world), self.lp.id(), now, unfinished);
-                self.fail(text);
+                self.report(report::deadlock, now);
             }
             return;
         };
@@ -189,9 +187,8 @@ impl<'a> Run<'a> {
         }
         let limit = lock(&shared.world).limit;
         match limit {
-            Some((end, limit)) if next > end && !self.failed => {
-                let text = report::too_late(&lock(&shared.world), limit);
-                self.fail(text);
+            Some(limit) if next > limit && !self.failed => {
+                self.report(report::too_late, limit);
             }
             _ => self.step(next),
         }
@@ -235,12 +232,23 @@ impl<'a> Run<'a> {
         let shared = self.shared;
         shared
             .workshop
-            .stand_still(shared.thread_grace, &mut self.returned);
-        if !self.returned.is_empty() {
+            .stand_still(shared.thread_grace, &mut self.news);
+        if !self.news.is_empty() {
             let now = shared.clock.elapsed();
             let mut world = lock(&shared.world);
-            for host in self.returned.drain(..) {
-                world.trace.note(now, Event::Thread { host, done: true });
+            for news in self.news.drain(..) {
+                let event = match news {
+                    News::Done(host) => Event::Thread { host, done: true },
+                    News::Late(host) => Event::Note {
+                        host,
+                        text: format!(
+                            "work on a thread has not returned after {:?} of real time: it goes \
+                             on beside the simulation, and another run may differ from here on",
+                            shared.thread_grace
+                        ),
+                    },
+                };
+                world.trace.note(now, event);
             }
         }
     }
@@ -262,6 +270,18 @@ impl<'a> Run<'a> {
             let text = report::invariant(&lock(&shared.world), at, &why);
             self.fail(text);
         }
+    }
+
+    /// Makes the run end with a report of what everybody waits for.
+    fn report(&mut self, why: fn(&Stuck<'_>) -> String, at: Duration) {
+        let text = why(&Stuck {
+            world: &lock(&self.shared.world),
+            main: self.lp.id(),
+            at,
+            blocking: self.shared.workshop.unfinished(),
+            mode: &|host| self.shared.ready.mode(host),
+        });
+        self.fail(text);
     }
 
     /// Makes the run end with `text`. The loop is wound up first, so that nothing is left.

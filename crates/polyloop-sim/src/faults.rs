@@ -107,7 +107,16 @@ impl Sim {
     }
 
     /// Faults at a rate, drawn from the seed, from now on.
+    ///
+    /// # Panics
+    /// If there is no time between them.
+    #[track_caller]
     pub fn draw_faults(&self, rate: FaultRate) {
+        assert!(
+            !rate.every.is_zero(),
+            "faults every {:?} leave no time for anything else",
+            rate.every
+        );
         self.with_network(|network, now| network.draw_faults(now, rate));
         self.shared.ready.nudge();
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -17,6 +18,7 @@ use crate::clock::Clock;
 use crate::host::HostRef;
 use crate::hosts_run::HostsRun;
 use crate::lock::lock;
+use crate::network::is_share;
 use crate::ready::Ready;
 use crate::report::Wait;
 use crate::seed::seed_from_env;
@@ -124,8 +126,16 @@ impl Sim {
     }
 
     /// The loop of the host of that name: the one there is, or a new one with addresses
-    /// of its own. From every host it is reached under its name.
+    /// of its own. From every host it is reached under its name, in upper or lower case.
+    ///
+    /// # Panics
+    /// If a name would not lead to it: one that is empty, an address, `localhost`, ends
+    /// with a dot, or has control characters in it.
+    #[track_caller]
     pub fn host(&self, name: &str) -> SimLoop {
+        if let Some(why) = unfit(name) {
+            panic!("a host can't be called {name:?}: {why}");
+        }
         let mut world = lock(&self.shared.world);
         let id = world.network.add_host(name);
         let mut made = false;
@@ -288,8 +298,13 @@ impl Sim {
         lock(&self.shared.world).random.users.u64(range)
     }
 
-    /// True with that probability, from 0 to 1, drawn from the seed.
+    /// True with that probability, drawn from the seed.
+    ///
+    /// # Panics
+    /// If it is not from 0 to 1.
+    #[track_caller]
     pub fn chance(&self, probability: f64) -> bool {
+        is_share("probability", probability);
         lock(&self.shared.world).random.users.f64() < probability
     }
 
@@ -314,6 +329,23 @@ impl Sim {
     /// Whether the host is the simulation's own.
     pub(crate) fn is_local(&self, host: HostId) -> bool {
         lock(&self.shared.world).name_of(host) == LOCAL
+    }
+}
+
+/// Why no host may have that name.
+fn unfit(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("nobody could look that up")
+    } else if name.parse::<IpAddr>().is_ok() {
+        Some("that is an address, and it is looked up as one")
+    } else if name.eq_ignore_ascii_case("localhost") {
+        Some("that is what every host calls itself")
+    } else if name.ends_with('.') {
+        Some("the dot at the end is no part of a name")
+    } else if name.contains(char::is_control) {
+        Some("it has control characters in it")
+    } else {
+        None
     }
 }
 

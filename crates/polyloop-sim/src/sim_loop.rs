@@ -14,6 +14,7 @@ use polyloop_core::backend::{Backend, MainBackend};
 use polyloop_core::{Promise as _, Spawner as _, yield_now};
 
 use crate::HostId;
+use crate::clock::END;
 use crate::drive::drive;
 use crate::lock::lock;
 use crate::ready::Mode;
@@ -121,9 +122,14 @@ impl SimLoop {
         R: Future<Output = ()> + Send + 'static,
     {
         let state = Arc::downgrade(&self.state);
+        let location = Location::caller();
         let boot = Arc::new(move || {
-            if let Some(lp) = state.upgrade().as_ref().and_then(Self::from_state) {
-                lp.spawn(program(lp.clone())).detach();
+            let lp = state.upgrade().as_ref().and_then(Self::from_state);
+            if let Some(lp) = lp {
+                let program = program(lp.clone());
+                let next = lock(&lp.shared().world).next_task();
+                lp.spawn(program).detach();
+                lock(&lp.shared().world).locate_task(next, location);
             }
         });
         lock(&self.sim.shared.world).hosts[self.host.index()]
@@ -244,7 +250,9 @@ impl MainBackend for SimLoop {
             let mut world = lock(&shared.world);
             let now = shared.clock.elapsed();
             world.failure = None;
-            world.limit = shared.time_limit.map(|limit| (now + limit, limit));
+            world.limit = Some(shared.time_limit.map_or(END, |limit| {
+                now.checked_add(limit).map_or(END, |limit| limit.min(END))
+            }));
         }
         let _all_run = shared.hosts_run.begin(&self.sim);
         let outcome = catch_unwind(AssertUnwindSafe(|| drive(self, future)));

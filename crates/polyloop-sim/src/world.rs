@@ -77,8 +77,8 @@ pub(crate) struct World {
     pub(crate) idle_times: u64,
     /// Why the run has to end.
     pub(crate) failure: Option<String>,
-    /// The virtual time at which the run has to end, and the length of it.
-    pub(crate) limit: Option<(Duration, Duration)>,
+    /// The virtual time at which the run has to end.
+    pub(crate) limit: Option<Duration>,
 }
 
 impl World {
@@ -146,6 +146,18 @@ impl World {
             turns: 0,
             idle_times: 0,
         })
+    }
+
+    /// What the next task will be called.
+    pub(crate) fn next_task(&self) -> TaskId {
+        TaskId(self.next_task)
+    }
+
+    /// A task was spawned for somebody else.
+    pub(crate) fn locate_task(&mut self, id: TaskId, location: &'static Location<'static>) {
+        if let Some((_, task)) = self.tasks.iter_mut().find(|(_, task)| task.id == id) {
+            task.location = location;
+        }
     }
 
     pub(crate) fn leave_task(&mut self, now: Duration, slot: usize) {

@@ -2,6 +2,7 @@
 
 mod crowds;
 mod hosts;
+mod inputs;
 mod reports;
 mod threads;
 mod time;
@@ -10,6 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+
+use polyloop_core::{Failure, Protocol, Transport};
 
 /// Runs a test on a thread of its own, for a minute at most.
 fn within_a_minute(test: impl FnOnce() + Send + 'static) {
@@ -32,5 +35,14 @@ fn panic_of(run: impl FnOnce()) -> String {
         Err(payload) => payload
             .downcast_ref::<&str>()
             .map_or_else(String::new, |text| (*text).to_owned()),
+    }
+}
+
+/// Says nothing, and does not mind what it hears.
+struct Silent;
+
+impl Protocol for Silent {
+    fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {
+        Ok(())
     }
 }

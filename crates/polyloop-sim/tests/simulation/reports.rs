@@ -5,20 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use polyloop_core::{
-    Deferred, Failure, Loop, MainLoop, Protocol, Spawner, Timers, Transport, yield_now,
-};
+use polyloop_core::{Deferred, Failure, Loop, MainLoop, Spawner, Timers, yield_now};
 use polyloop_sim::{Sim, SimLoop};
 
-use crate::{panic_of, within_a_minute};
-
-struct Silent;
-
-impl Protocol for Silent {
-    fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {
-        Ok(())
-    }
-}
+use crate::{Silent, panic_of, within_a_minute};
 
 struct Count(Arc<AtomicUsize>);
 
@@ -116,7 +106,7 @@ fn a_run_ends_at_its_limit_of_virtual_time() {
         };
         let text = panic_of(|| sim.run(ticking).unwrap());
         assert!(
-            text.contains("not done after 60s of virtual time"),
+            text.contains("not done at 60s of virtual time, its limit"),
             "{text}"
         );
         assert_eq!(sim.elapsed(), Duration::from_secs(60));
@@ -175,5 +165,25 @@ fn notes_stand_in_the_trace() {
                 && matches!(&record.event, polyloop_sim::trace::Event::Note { text, .. } if text == "half way")
         });
         assert!(found, "{:?}", trace.records);
+    });
+}
+
+#[test]
+fn a_report_names_the_programs_of_hosts_and_whether_those_can_go_on() {
+    within_a_minute(|| {
+        let sim = Sim::new(5);
+        let this_line = line!();
+        sim.host("server").on_boot(|_| pending());
+        sim.host("idle").on_boot(|_| pending());
+        sim.pause("idle");
+        sim.restart("server");
+        let text = panic_of(|| sim.run(pending::<()>()).unwrap());
+        let program = |host: &str, line| format!("on {host}, spawned at {}:{line}:", file!());
+        let (server, idle) = (
+            program("server", this_line + 1),
+            program("idle, which is paused", this_line + 2),
+        );
+        assert!(text.contains(&server), "{server} is not in:\n{text}");
+        assert!(text.contains(&idle), "{idle} is not in:\n{text}");
     });
 }
