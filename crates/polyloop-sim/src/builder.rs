@@ -57,7 +57,8 @@ impl Builder {
         }
     }
 
-    /// A run that panics does not print its seed: whoever began it tells that.
+    /// A run that panics does not print its seed, and one that can't go on prints nothing:
+    /// whoever began it tells that.
     pub(crate) fn silent(mut self) -> Self {
         self.tells_seed = false;
         self

@@ -268,7 +268,8 @@ impl MainBackend for SimLoop {
         }
         let failure = self.sim.failure();
         match (outcome, failure) {
-            (_, Some(report)) => panic!("{report}"),
+            (_, Some(report)) if shared.tells_seed => panic!("{report}"),
+            (_, Some(report)) => resume_unwind(Box::new(report)),
             (Ok(output), None) => output,
             (Err(payload), None) => {
                 if shared.tells_seed {

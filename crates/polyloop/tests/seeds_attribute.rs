@@ -57,6 +57,12 @@ async fn fails_under_some(lp: SimLoop) -> Result<(), String> {
     }
 }
 
+#[polyloop::test(sim, seeds = 200)]
+#[ignore = "it is there to fail when asked to"]
+async fn panics_under_some(lp: SimLoop) {
+    assert_ne!(lp.sim().random_in(0..20), 13, "the unlucky number");
+}
+
 #[polyloop::test(sim, trace = concat!(env!("CARGO_TARGET_TMPDIR"), "/seeds/"))]
 #[ignore = "it is there to fail when asked to"]
 async fn fails_with_a_picture() {
@@ -120,9 +126,27 @@ fn a_failing_seed_is_told_and_fails_again_in_the_same_way() {
     assert!(first.contains(&command), "{first}");
     let (passed, again) = ask(FAILING, &[("POLYLOOP_SEED", &seed)]);
     assert!(!passed, "{again}");
-    let events = |text: &str| between(text, "the last events:", "note: run with").to_owned();
+    let events = |text: &str| between(text, "the last events:", "the test fails").to_owned();
     assert!(events(&first).contains("drawn: 13"), "{first}");
     assert_eq!(events(&first), events(&again));
+}
+
+#[test]
+fn the_report_of_many_seeds_is_all_that_is_told() {
+    let (passed, text) = ask("panics_under_some::sim", &[("RUST_BACKTRACE", "1")]);
+    assert!(!passed, "{text}");
+    assert_eq!(text.matches("the unlucky number").count(), 1, "{text}");
+    let place = format!("\nat {}:", file!());
+    assert!(text.contains(&place), "{text}");
+    assert!(!text.contains("stack backtrace"), "{text}");
+
+    // Whoever runs one again sees it all.
+    let seed = between(&text, "panics_under_some::sim fails under seed ", ":");
+    let environment = [("POLYLOOP_SEED", seed), ("RUST_BACKTRACE", "1")];
+    let (passed, again) = ask("panics_under_some::sim", &environment);
+    assert!(!passed, "{again}");
+    assert_eq!(again.matches("the unlucky number").count(), 2, "{again}");
+    assert!(again.contains("stack backtrace"), "{again}");
 }
 
 #[test]
