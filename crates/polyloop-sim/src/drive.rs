@@ -17,7 +17,7 @@ use crate::threads::News;
 use crate::trace::Event;
 use crate::world::{Due, Woken};
 
-/// Turns without being idle that take no time.
+/// Turns at one moment that take no time.
 const FREE_TURNS: u64 = 500;
 
 /// What each further turn takes: whoever is busy for ever keeps no timer from coming.
@@ -60,7 +60,7 @@ struct MainTurn;
 struct Run<'a> {
     lp: &'a SimLoop,
     shared: &'a Shared,
-    /// Turns since the simulation was idle.
+    /// Turns since time was last moved on for want of them.
     busy: u64,
     /// The time after the last event.
     now: Duration,
@@ -101,8 +101,7 @@ impl<'a> Run<'a> {
             }
             Turn::Main => {
                 let mut world = lock(&shared.world);
-                world.current = None;
-                world.main_waits.clear();
+                world.begin_main_turn();
                 Some(MainTurn)
             }
             Turn::Blocking(work) => {
@@ -142,7 +141,7 @@ impl<'a> Run<'a> {
         if self.busy > self.shared.spin_limit {
             let turns = std::mem::take(&mut self.busy);
             let at = self.shared.clock.elapsed();
-            let text = report::spin(&lock(&self.shared.world), at, turns);
+            let text = report::spin(&lock(&self.shared.world), self.lp.id(), at, turns);
             self.fail(text);
         }
     }
@@ -150,15 +149,13 @@ impl<'a> Run<'a> {
     /// Nothing is ready: on to what happens next.
     fn was_idle(&mut self) {
         let shared = self.shared;
-        self.busy = 0;
         let strays = shared.workshop.strays();
         if strays == 0 {
             self.for_strays = FOR_STRAYS;
         }
         let now = shared.clock.elapsed();
         let next = {
-            let mut world = lock(&shared.world);
-            world.idle_times += 1;
+            let world = lock(&shared.world);
             // Faults that are drawn for ever keep nobody alive.
             let over = world.timers.is_empty() && world.network.is_idle();
             if over { None } else { world.next_event() }
@@ -190,9 +187,18 @@ impl<'a> Run<'a> {
             Some(limit) if next > limit && !self.failed => {
                 self.report(report::too_late, limit);
             }
-            _ => self.step(next),
+            _ => self.go_on(now, next),
         }
         self.now = shared.clock.elapsed();
+    }
+
+    /// Time moves to a moment at which something happens, if that is not now.
+    fn go_on(&mut self, now: Duration, next: Duration) {
+        if next > now {
+            self.busy = 0;
+            lock(&self.shared.world).idle_times += 1;
+        }
+        self.step(next);
     }
 
     /// Goes to a moment and does what is due there, in an order drawn from the seed.

@@ -132,11 +132,19 @@ impl Stuck<'_> {
 }
 
 /// Tasks run and run, and the simulation is never idle.
-pub(crate) fn spin(world: &World, at: Duration, turns: u64) -> String {
+pub(crate) fn spin(world: &World, main: HostId, at: Duration, turns: u64) -> String {
     let mut text = format!(
         "the simulation spins: {turns} turns without ever being idle, up to {at:?} of virtual \
          time; those that had the most of them:\n"
     );
+    if world.main_turns.1 == world.idle_times {
+        let _ = writeln!(
+            text,
+            "  what `run` was given, on {}: {} turns",
+            world.name_of(main),
+            world.main_turns.0,
+        );
+    }
     let mut tasks: Vec<_> = world
         .tasks
         .iter()

@@ -172,6 +172,8 @@ impl Seeds {
         let draw = |seed: u64, trace: &Trace| {
             let title = name.as_deref().unwrap_or("A run under one seed");
             let path = environment::picture_file(picture?, title, seed);
+            // Whoever reads that may be in another directory than the test.
+            let path = std::path::absolute(&path).unwrap_or(path);
             let written = trace.diagram().title(title).write_to(&path);
             Some(match written {
                 Ok(()) => format!("its picture: {}", path.display()),

@@ -73,7 +73,10 @@ pub(crate) struct World {
     next_timer: u64,
     pub(crate) trace: Recorder,
     pub(crate) random: Randoms,
-    /// How often the simulation was idle.
+    /// The turns of what is run since the simulation was idle, which was for that many
+    /// times then.
+    pub(crate) main_turns: (u64, u64),
+    /// How often the simulation was idle, so that time moved on.
     pub(crate) idle_times: u64,
     /// Why the run has to end.
     pub(crate) failure: Option<String>,
@@ -103,6 +106,7 @@ impl World {
                 seeds: root.fork(),
                 users: root.fork(),
             },
+            main_turns: (0, 0),
             idle_times: 0,
             failure: None,
             limit: None,
@@ -182,6 +186,17 @@ impl World {
             let (host, task) = (task.host, task.id);
             self.trace.note(now, Event::TaskPolled { host, task });
         }
+    }
+
+    /// The turn of what is run begins.
+    pub(crate) fn begin_main_turn(&mut self) {
+        self.current = None;
+        self.main_waits.clear();
+        let (turns, idle_times) = &mut self.main_turns;
+        if *idle_times != self.idle_times {
+            (*turns, *idle_times) = (0, self.idle_times);
+        }
+        *turns += 1;
     }
 
     /// The task that has its turn waits for something.

@@ -1,8 +1,8 @@
 //! What makes no sense, or is far too large.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use polyloop_core::{Loop, Timers};
+use polyloop_core::{Loop, Threads, Timers};
 use polyloop_sim::{FaultKind, FaultRate, Link, Sim};
 
 use crate::{Silent, panic_of, within_a_minute};
@@ -85,6 +85,29 @@ fn a_link_may_take_longer_than_anybody_waits() {
             .unwrap();
         }
     });
+}
+
+#[test]
+fn waits_and_clocks_may_be_as_large_as_they_come() {
+    within_a_minute(|| {
+        let far = SystemTime::UNIX_EPOCH + Duration::from_secs(i64::MAX as u64);
+        let sim = Sim::builder()
+            .seed(1)
+            .patience(Duration::MAX)
+            .thread_grace(Duration::MAX)
+            .wall_time(far)
+            .build();
+        let lp = sim.local();
+        sim.run(async move {
+            assert_eq!(lp.run_in_thread(|| 5).await.unwrap(), 5);
+            lp.sleep(Duration::from_secs(1)).await;
+            assert!(lp.wall_time() >= far);
+        })
+        .unwrap();
+    });
+    let second = Duration::from_secs(1);
+    let text = panic_of(|| drop(Sim::builder().thread_time(2 * second..=second)));
+    assert!(text.contains("2s..=1s"), "{text}");
 }
 
 #[test]

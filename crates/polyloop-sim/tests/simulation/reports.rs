@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use polyloop_core::{Deferred, Failure, Loop, MainLoop, Spawner, Timers, yield_now};
-use polyloop_sim::{Sim, SimLoop};
+use polyloop_core::{
+    Deferred, Failure, Loop, MainLoop, Protocol, Spawner, Timers, Transport, yield_now,
+};
+use polyloop_sim::{Link, Sim, SimLoop};
 
 use crate::{Silent, panic_of, within_a_minute};
 
@@ -185,5 +187,67 @@ fn a_report_names_the_programs_of_hosts_and_whether_those_can_go_on() {
         );
         assert!(text.contains(&server), "{server} is not in:\n{text}");
         assert!(text.contains(&idle), "{idle} is not in:\n{text}");
+    });
+}
+
+/// Answers for ever.
+struct Parrot;
+
+impl Protocol for Parrot {
+    fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        transport.write(b"hello")?;
+        Ok(())
+    }
+
+    fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
+        transport.write(data)?;
+        Ok(())
+    }
+}
+
+#[test]
+fn whatever_goes_on_without_time_moving_is_a_spin() {
+    within_a_minute(|| {
+        let instant = Link::new().latency(Duration::ZERO).jitter(Duration::ZERO);
+        let builder = Sim::builder().seed(3).spin_limit(20_000).link(instant);
+
+        let sim = builder.clone().build();
+        let (server, client) = (sim.host("server"), sim.host("client"));
+        let text = panic_of(|| {
+            sim.run(async move {
+                let _server = server.serve("0.0.0.0:7", || Parrot).await.unwrap();
+                let _connection = client.connect("server:7", || Parrot).await.unwrap();
+                pending::<()>().await;
+            })
+            .unwrap();
+        });
+        assert!(text.contains("the simulation spins"), "{text}");
+        assert!(text.contains("on server, spawned at"), "{text}");
+        assert!(text.contains("on client, spawned at"), "{text}");
+
+        let sim = builder.clone().build();
+        let lp = sim.local();
+        let text = panic_of(|| {
+            sim.run(async move {
+                loop {
+                    lp.sleep(Duration::ZERO).await;
+                }
+            })
+            .unwrap();
+        });
+        assert!(text.contains("what `run` was given, on local"), "{text}");
+
+        let sim = builder.build();
+        let lp = sim.local();
+        let text = panic_of(|| {
+            sim.run(async move {
+                let begun = lp.now();
+                loop {
+                    lp.sleep_until(begun).await;
+                }
+            })
+            .unwrap();
+        });
+        assert!(text.contains("what `run` was given, on local"), "{text}");
     });
 }
