@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
         let then = if moved { now } else { now + PER_TURN };
         let next = lock(&self.shared.world).next_event();
         match next {
-            Some(next) if next <= then => self.step(next.max(now)),
+            Some(next) if next <= then => self.step(next.max(now), false),
             _ => self.shared.clock.advance_to(then),
         }
         self.now = self.shared.clock.elapsed();
@@ -187,26 +187,24 @@ impl<'a> Run<'a> {
             Some(limit) if next > limit && !self.failed => {
                 self.report(report::too_late, limit);
             }
-            _ => self.go_on(now, next),
+            _ => {
+                let moves = next > now;
+                if moves {
+                    self.busy = 0;
+                }
+                self.step(next, moves);
+            }
         }
         self.now = shared.clock.elapsed();
     }
 
-    /// Time moves to a moment at which something happens, if that is not now.
-    fn go_on(&mut self, now: Duration, next: Duration) {
-        if next > now {
-            self.busy = 0;
-            lock(&self.shared.world).idle_times += 1;
-        }
-        self.step(next);
-    }
-
     /// Goes to a moment and does what is due there, in an order drawn from the seed.
-    fn step(&mut self, now: Duration) {
+    fn step(&mut self, now: Duration, was_idle: bool) {
         let shared = self.shared;
         shared.clock.begin_turn();
         shared.clock.advance_to(now);
         let mut world = lock(&shared.world);
+        world.idle_times += u64::from(was_idle);
         world.take_due(now, &mut self.due);
         let network_first = self.due.is_empty() || world.random.ties.bool();
         if network_first {

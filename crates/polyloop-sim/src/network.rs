@@ -113,8 +113,6 @@ pub(crate) struct Network {
     planned: Slab<Planned>,
     rates: Vec<FaultRate>,
     queue: Queue,
-    /// How often there was something to happen.
-    batch: u64,
     effects: Effects,
     /// Kept for their room.
     out: Vec<Outbound>,
@@ -140,7 +138,6 @@ impl Network {
             wires: BTreeMap::new(),
             planned: Slab::new(),
             rates: Vec::new(),
-            batch: 0,
             effects: Effects::recording(),
             out: Vec::new(),
             due: Vec::new(),
@@ -179,7 +176,6 @@ impl Network {
     /// call, so that those who were woken get their turn before.
     pub(crate) fn advance(&mut self, now: Duration) {
         let now = nanos(now);
-        self.batch += 1;
         let mut due = std::mem::take(&mut self.due);
         self.queue.pop_due(now, &mut due);
         for next in due.drain(..) {

@@ -82,7 +82,12 @@ impl Network {
                 _ => self.transmit(now, to, Outbound::reset()),
             };
         };
-        let Packet { sent, segment, .. } = packet;
+        let Packet {
+            sent,
+            segment,
+            put_off,
+            ..
+        } = packet;
         match (end.phase, &segment.kind) {
             (Phase::Dead, Kind::Rst) => {}
             (Phase::Dead, _) => self.transmit(now, to, Outbound::reset()),
@@ -107,7 +112,15 @@ impl Network {
             }
             (Phase::Connecting | Phase::Ended, _) | (Phase::Answering, Kind::SynAck) => {}
             (Phase::Answering, _) => {
-                if let Some(packet) = self.enqueue(now, Packet { to, sent, segment }) {
+                if let Some(packet) = self.enqueue(
+                    now,
+                    Packet {
+                        to,
+                        sent,
+                        segment,
+                        put_off,
+                    },
+                ) {
                     self.established(now, to);
                     self.receive_open(now, to, packet.sent, packet.segment);
                 }
@@ -315,7 +328,6 @@ impl Network {
         use super::queue::Due;
         match due {
             Due::Packet(packet) => self.arrive(now, packet),
-            Due::Again(packet) => self.take_up(now, packet),
             Due::Timer(end) => self.on_timer(now, end),
             Due::Reset(key) => self.reset_both(now, key),
             Due::Fault(place) => self.on_planned(now, place),

@@ -45,35 +45,37 @@ pub(super) struct Listening {
     pub(super) waker: Option<Waker>,
 }
 
-/// When a listener had no room.
+/// A listener has no room.
 #[derive(Clone, Copy, Debug)]
 struct Full {
-    now: Nanos,
-    batch: u64,
+    /// What comes until then is taken up again then.
+    again: Nanos,
+    /// How many the program had accepted.
     accepted: u64,
 }
+
+/// How long what finds no room is put off. What arrives together arrives one after the
+/// other where machines take time, and a program that accepts has its turns in between.
+const PUT_OFF: Nanos = 50_000;
 
 impl Listening {
     fn has_room(&self) -> bool {
         self.ready.len() <= self.backlog
     }
 
-    /// Whether the program may still make room at this very moment: what arrives together
-    /// arrives one after the other where machines take time, and a program that accepts
-    /// has its turns in between.
-    fn may_get_room(&mut self, now: Nanos, batch: u64) -> bool {
+    /// When to look for room again; `None` if the program has made none since the last
+    /// time.
+    fn look_again(&mut self, now: Nanos, was_put_off: bool) -> Option<Nanos> {
         let accepted = self.accepted;
-        let hopeless = self.full.is_some_and(|full| {
-            full.now == now && full.batch != batch && full.accepted == accepted
-        });
-        if !hopeless {
-            self.full = Some(Full {
-                now,
-                batch,
-                accepted,
-            });
+        match self.full {
+            Some(full) if now < full.again => Some(full.again),
+            Some(full) if was_put_off && full.accepted == accepted => None,
+            _ => {
+                let again = now + PUT_OFF;
+                self.full = Some(Full { again, accepted });
+                Some(again)
+            }
         }
-        !hopeless
     }
 }
 
@@ -334,16 +336,17 @@ impl Network {
     }
 
     /// Gives the packet back if there is room for one connection more. If not, it is taken
-    /// up again when the program has had its turn, or is lost: as on Linux, nobody is
+    /// up again when the program has had its turns, or is lost: as on Linux, nobody is
     /// refused, but may try again.
     fn find_room(&mut self, now: Nanos, key: ListenerKey, packet: Packet) -> Option<Packet> {
-        let batch = self.batch;
         let listener = self.listener_mut(key)?;
         if listener.has_room() {
             return Some(packet);
         }
-        if listener.may_get_room(now, batch) {
-            self.queue.push(now, Due::Again(packet));
+        if let Some(again) = listener.look_again(now, packet.put_off) {
+            let put_off = true;
+            self.queue
+                .push(again, Due::Packet(Packet { put_off, ..packet }));
         } else if let Some((from, to)) = self.way_of(&packet) {
             self.lose(now, from, to, &packet);
         }

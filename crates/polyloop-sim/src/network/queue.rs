@@ -13,8 +13,6 @@ use super::packet::{EndKey, Key, Packet};
 pub(super) enum Due {
     /// A packet arrives.
     Packet(Packet),
-    /// A packet that has arrived is taken up, once programs had their turns.
-    Again(Packet),
     /// An end of a connection may have something to do.
     Timer(EndKey),
     /// Something resets a connection.
@@ -91,7 +89,7 @@ impl Queue {
     pub(super) fn push(&mut self, at: Nanos, due: Due) {
         let at = at.max(self.clock);
         let lane = match &due {
-            Due::Packet(packet) | Due::Again(packet) => lane(packet.to),
+            Due::Packet(packet) => lane(packet.to),
             Due::Timer(end) => lane(*end),
             Due::Reset(key) => key.id.0 << 1,
             Due::Fault(_) => u64::MAX,

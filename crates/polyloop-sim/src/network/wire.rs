@@ -83,6 +83,7 @@ impl Network {
             to,
             sent: now,
             segment,
+            put_off: false,
         };
         match fate {
             Fate::Arrives(at) => self.schedule(at, packet),
@@ -235,23 +236,15 @@ impl Network {
             self.machine_mut(to_host).frozen_packets.push(packet);
             return self.doubt(now, to.key);
         }
-        self.effects.record(now, || Event::Arrived {
-            connection: to.key.id,
-            from: from_host,
-            to: to_host,
-            segment: packet.segment.traced(),
-        });
-        self.receive(now, packet);
-    }
-
-    /// A packet that has arrived is taken up once more; its host may have crashed or been
-    /// paused meanwhile.
-    pub(super) fn take_up(&mut self, now: Nanos, packet: Packet) {
-        match self.way_of(&packet) {
-            Some((_, host)) if self.is_up(host) => self.receive(now, packet),
-            Some(_) => self.arrive(now, packet),
-            None => {}
+        if !packet.put_off {
+            self.effects.record(now, || Event::Arrived {
+                connection: to.key.id,
+                from: from_host,
+                to: to_host,
+                segment: packet.segment.traced(),
+            });
         }
+        self.receive(now, packet);
     }
 
     /// The hosts that a packet leads from and to.
