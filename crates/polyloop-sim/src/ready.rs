@@ -139,6 +139,15 @@ impl Ready {
             .retain(|entry| !matches!(entry.turn, Turn::Main));
     }
 
+    /// All loops are wound up, whether they were asked to stop or not.
+    pub(crate) fn forget_stops(&self) {
+        let mut queue = lock(&self.queue);
+        let queue = &mut *queue;
+        let is_none = |entry: &Entry| !matches!(entry.turn, Turn::Stop);
+        queue.waiting.retain(is_none);
+        queue.frozen.retain(is_none);
+    }
+
     /// Whose turn it is, and the number of that choice.
     pub(crate) fn choose(&self) -> Option<(Entry, u64)> {
         let mut queue = lock(&self.queue);

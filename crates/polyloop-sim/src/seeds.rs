@@ -356,12 +356,10 @@ mod tests {
         });
         let error = found.unwrap().error;
         assert!(error.contains("on purpose"), "{error}");
-        let line = line!() + 4;
+        let line = line!() + 3;
         let found = Seeds::first(2).find(|lp| async move {
             let _ = lp.spawn(async { panic!("beside") }).await;
-            if lp.sim().seed() == 1 {
-                panic!("on purpose");
-            }
+            assert_ne!(lp.sim().seed(), 1, "on purpose");
             let _ = lp.spawn(async { panic!("afterwards") }).await;
         });
         let found = found.unwrap();

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
 use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -15,7 +14,7 @@ use polyloop_core::{LoopState, MainLoop, RunError};
 use crate::HostId;
 use crate::builder::Builder;
 use crate::clock::Clock;
-use crate::host::HostRef;
+use crate::host::{HostRef, unfit};
 use crate::hosts_run::HostsRun;
 use crate::lock::lock;
 use crate::network::is_share;
@@ -329,23 +328,6 @@ impl Sim {
     /// Whether the host is the simulation's own.
     pub(crate) fn is_local(&self, host: HostId) -> bool {
         lock(&self.shared.world).name_of(host) == LOCAL
-    }
-}
-
-/// Why no host may have that name.
-fn unfit(name: &str) -> Option<&'static str> {
-    if name.is_empty() {
-        Some("nobody could look that up")
-    } else if name.parse::<IpAddr>().is_ok() {
-        Some("that is an address, and it is looked up as one")
-    } else if name.eq_ignore_ascii_case("localhost") {
-        Some("that is what every host calls itself")
-    } else if name.ends_with('.') {
-        Some("the dot at the end is no part of a name")
-    } else if name.contains(char::is_control) {
-        Some("it has control characters in it")
-    } else {
-        None
     }
 }
 

@@ -259,6 +259,7 @@ impl MainBackend for SimLoop {
         let outcome = catch_unwind(AssertUnwindSafe(|| drive(self, future)));
         if self.sim.is_local(self.host) {
             lock(&shared.world).limit = None;
+            shared.ready.forget_stops();
             for other in self.sim.loops() {
                 if other.host != self.host {
                     // Whoever is paused or has crashed is there for this.

@@ -377,3 +377,18 @@ fn a_host_that_is_stopped_is_wound_up_and_the_others_go_on() {
         .unwrap();
     });
 }
+
+#[test]
+fn a_stop_at_the_end_of_a_run_is_not_one_of_the_next() {
+    within_a_minute(|| {
+        let sim = Sim::new(3);
+        let server = sim.host("server");
+        let stopped = server.clone();
+        sim.run(async move { stopped.stop().unwrap() }).unwrap();
+        let worked = sim.run(async move {
+            let lp = server.clone();
+            server.spawn(async move { lp.sleep(SECOND).await }).await
+        });
+        assert!(worked.unwrap().is_ok(), "the task was stopped");
+    });
+}

@@ -18,22 +18,20 @@ fn a_share_is_a_number_from_0_to_1() {
             |share| Link::new().reset(share),
         ];
         for link in links {
-            let text = panic_of(|| drop(link(wrong)));
+            let text = panic_of(|| link(wrong));
             assert!(text.contains(&wrong.to_string()), "{text}");
             assert!(text.contains("from 0 to 1"), "{text}");
         }
-        let text = panic_of(|| {
-            Sim::new(1).chance(wrong);
-        });
+        let text = panic_of(|| Sim::new(1).chance(wrong));
         assert!(text.contains("from 0 to 1"), "{text}");
     }
 }
 
 #[test]
 fn a_link_carries_something() {
-    let text = panic_of(|| drop(Link::new().bandwidth(Some(0))));
+    let text = panic_of(|| Link::new().bandwidth(Some(0)));
     assert!(text.contains("bandwidth of 0"), "{text}");
-    let text = panic_of(|| drop(Link::new().segment(0)));
+    let text = panic_of(|| Link::new().segment(0));
     assert!(text.contains("segments of 0 bytes"), "{text}");
 }
 
@@ -57,7 +55,7 @@ fn a_host_has_a_name_that_leads_to_it() {
         "a.",
         "a\nb",
     ] {
-        let text = panic_of(|| drop(sim.host(name)));
+        let text = panic_of(|| sim.host(name));
         assert!(text.contains(&format!("{name:?}")), "{text}");
     }
     for name in ["db-1.example.org", "two words", "<b>", "ü☃"] {
@@ -106,7 +104,7 @@ fn waits_and_clocks_may_be_as_large_as_they_come() {
         .unwrap();
     });
     let second = Duration::from_secs(1);
-    let text = panic_of(|| drop(Sim::builder().thread_time(2 * second..=second)));
+    let text = panic_of(|| Sim::builder().thread_time(2 * second..=second));
     assert!(text.contains("2s..=1s"), "{text}");
 }
 
@@ -126,7 +124,7 @@ fn time_has_an_end() {
         let lp = sim.local();
         let text = panic_of(|| {
             sim.run(async move { lp.sleep(1_000 * YEAR).await })
-                .unwrap()
+                .unwrap();
         });
         assert!(text.contains("virtual time"), "{text}");
         let lp = sim.local();

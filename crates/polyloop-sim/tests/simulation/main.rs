@@ -28,8 +28,10 @@ fn within_a_minute(test: impl FnOnce() + Send + 'static) {
 }
 
 /// What `run` panics with.
-fn panic_of(run: impl FnOnce()) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(run)).expect_err("it ended without a panic");
+fn panic_of<T>(run: impl FnOnce() -> T) -> String {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(run)) else {
+        panic!("it ended without a panic");
+    };
     match payload.downcast::<String>() {
         Ok(text) => *text,
         Err(payload) => payload
