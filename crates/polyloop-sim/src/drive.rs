@@ -43,6 +43,7 @@ pub(crate) fn drive<F: Future>(lp: &SimLoop, future: F) -> F::Output {
                 if let Some(MainTurn) = run.take_turn(entry, turn)
                     && let Poll::Ready(output) = future.as_mut().poll(&mut cx)
                 {
+                    run.check_at_the_end();
                     return output;
                 }
                 run.was_busy();
@@ -258,9 +259,23 @@ impl<'a> Run<'a> {
     }
 
     fn check(&mut self) {
+        if let Some(text) = self.broken_invariant() {
+            self.fail(text);
+        }
+    }
+
+    /// The same when the run is over.
+    fn check_at_the_end(&self) {
+        if let Some(text) = self.broken_invariant() {
+            lock(&self.shared.world).failure.get_or_insert(text);
+        }
+    }
+
+    /// The report of an invariant that does not hold.
+    fn broken_invariant(&self) -> Option<String> {
         let shared = self.shared;
         if self.failed || !shared.has_checks.load(Ordering::Acquire) {
-            return;
+            return None;
         }
         let mut checks = std::mem::take(&mut *lock(&shared.checks));
         let failed = checks.iter_mut().find_map(|check| check().err());
@@ -269,11 +284,9 @@ impl<'a> Run<'a> {
             checks.append(&mut kept);
             *kept = checks;
         }
-        if let Some(why) = failed {
-            let at = shared.clock.elapsed();
-            let text = report::invariant(&lock(&shared.world), at, &why);
-            self.fail(text);
-        }
+        let why = failed?;
+        let at = shared.clock.elapsed();
+        Some(report::invariant(&lock(&shared.world), at, &why))
     }
 
     /// Makes the run end with a report of what everybody waits for.

@@ -251,3 +251,21 @@ fn whatever_goes_on_without_time_moving_is_a_spin() {
         assert!(text.contains("what `run` was given, on local"), "{text}");
     });
 }
+
+#[test]
+fn the_last_event_is_one_that_invariants_are_asked_after() {
+    within_a_minute(|| {
+        let sim = Sim::new(12);
+        let broken = Arc::new(AtomicUsize::new(0));
+        let seen = broken.clone();
+        sim.check(move || match seen.load(Ordering::SeqCst) {
+            0 => Ok(()),
+            _ => Err("it is broken"),
+        });
+        let text = panic_of(|| {
+            sim.run(async move { broken.fetch_add(1, Ordering::SeqCst) })
+                .unwrap()
+        });
+        assert!(text.contains("it is broken"), "{text}");
+    });
+}
