@@ -13,9 +13,11 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Instant, SystemTime};
 
 use crate::deferred::Deferred;
+pub use crate::event_loop::JoinedRun;
 use crate::failure::Failure;
 use crate::state::LoopState;
 
@@ -99,11 +101,22 @@ pub trait MainBackend: Backend {
     }
 }
 
+/// Makes a loop say that it runs, and makes the calls that wait for that, because the
+/// run of another one drives it: for a backend that drives several loops from one run.
+/// `None` if it runs already.
+///
+/// Each time the loop is asked to [stop](crate::Lifecycle::stop), `stopped` is woken; the
+/// backend then [winds it up](wind_up).
+pub fn join_run<B: Backend>(backend: &B, stopped: Waker) -> Option<JoinedRun> {
+    JoinedRun::join(backend, stopped)
+}
+
 /// Ends what is left on a loop, as [`run`](crate::MainLoop::run) does at its end: for
 /// a backend that drives several loops from one run.
 pub async fn wind_up<B: MainBackend>(backend: &B) {
     crate::event_loop::wind_up(backend).await;
     backend.state().revive();
+    backend.state().stop_request().asked = false;
 }
 
 /// A future that a runtime has started.

@@ -5,8 +5,8 @@ mod run;
 
 use std::future::Future;
 
-pub use run::RunError;
 pub(crate) use run::wind_up;
+pub use run::{JoinedRun, RunError};
 
 use crate::backend::{Backend, MainBackend};
 use crate::calls::Calls;

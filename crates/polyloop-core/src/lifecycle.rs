@@ -99,7 +99,7 @@ impl<B: Backend> Lifecycle for B {
         self.state().calls.halt();
         let mut request = self.state().stop_request();
         request.asked = true;
-        let waker = request.waker.take();
+        let waker = request.waker.clone();
         drop(request);
         if let Some(waker) = waker {
             waker.wake();

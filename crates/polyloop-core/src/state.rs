@@ -176,6 +176,9 @@ impl LoopState {
         self.tasks.end_all();
         self.tasks.kill_all();
         self.calls.clear();
+        let waiting = lock(&self.when_running).as_mut().map(std::mem::take);
+        // Only now is the lock gone: dropping a closure may run code of a user.
+        drop(waiting);
         for phase in ShutdownPhase::ALL {
             drop(self.shutdown_hooks.take(phase));
         }

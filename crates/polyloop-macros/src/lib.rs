@@ -85,7 +85,7 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `loops(tokio, smol)` | only these, as far as they are compiled in |
 /// | `loops(real)` | every loop but the simulated one: for tests with sockets or processes of the machine |
 /// | `sim` | short for `loops(sim)`: only the simulated loop |
-/// | `seeds = 200` | the simulated loop runs the test under the seeds 0 to 199, each in a simulation of its own; 1 unless set |
+/// | `seeds = 200` | the simulated loop runs the test under the seeds 0 to 199, each in a simulation of its own, and with each of the schedulers in turn; 1 unless set |
 /// | `trace = "path.html"` | where the simulated loop draws the run of a failing seed; any constant text, such as `concat!(env!("CARGO_TARGET_TMPDIR"), "/")` |
 /// | `crate = "path"` | where `polyloop` is, if it has another name |
 ///

@@ -5,6 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::{Link, Scheduler, Sim, SimLoop};
 
+/// In real time: longer than anybody waits, and no clock overflows.
+const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Describes a simulation and makes it.
 ///
 /// ```
@@ -57,7 +60,8 @@ impl Builder {
         }
     }
 
-    /// A run that panics does not print its seed: whoever began it tells that.
+    /// A run that panics does not print its seed, and one that can't go on prints nothing:
+    /// whoever began it tells that.
     pub(crate) fn silent(mut self) -> Self {
         self.tells_seed = false;
         self
@@ -96,8 +100,9 @@ impl Builder {
         self
     }
 
-    /// How many turns there may be without the simulation ever being idle: a million
-    /// unless set. Then it is taken to spin, and the run ends with a report.
+    /// How many turns there may be until time moves on because nothing else is to be done
+    /// at a moment: a million unless set. Then the simulation is taken to spin, and the run
+    /// ends with a report.
     ///
     /// A simulation that is busy for very long takes time: after some hundred turns each
     /// takes a microsecond of virtual time.
@@ -106,8 +111,8 @@ impl Builder {
         self
     }
 
-    /// How much virtual time one run may take: as much as it likes unless set. Then it
-    /// ends with a report.
+    /// How much virtual time one run may take. Then it ends with a report. Unless set, it
+    /// may go on until the seventieth year of the simulation.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
         self
@@ -123,7 +128,7 @@ impl Builder {
     /// How long, in real time, an idle simulation waits for a thread that is none of its
     /// own before it reports that nothing is left to happen: 100 ms unless set.
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        self.patience = patience.min(LONGEST_WAIT);
         self
     }
 
@@ -136,13 +141,18 @@ impl Builder {
     /// for something that the simulation can't see; then the two go on side by side,
     /// and virtual time passes no faster than real time until it returns.
     pub fn thread_grace(mut self, grace: Duration) -> Self {
-        self.thread_grace = grace;
+        self.thread_grace = grace.min(LONGEST_WAIT);
         self
     }
 
     /// How much virtual time passes before work on a thread is done, drawn from this
     /// range: none unless set.
+    ///
+    /// # Panics
+    /// If the range is empty.
+    #[track_caller]
     pub fn thread_time(mut self, time: RangeInclusive<Duration>) -> Self {
+        assert!(!time.is_empty(), "no time is in {time:?}");
         self.thread_time = time;
         self
     }

@@ -18,6 +18,9 @@ const PER_READING: Duration = Duration::from_micros(1);
 /// A reading takes no more than so many times that, so that a wait ends near its end.
 const SLOWEST: u32 = 100;
 
+/// No run goes further: seventy years, which the network's clock can tell apart.
+pub(crate) const END: Duration = Duration::from_secs(70 * 365 * 24 * 3600);
+
 #[derive(Debug)]
 pub(crate) struct Clock {
     /// What virtual time is counted from, so that `Instant` stays std's.

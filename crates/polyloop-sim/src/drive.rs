@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 use polyloop_core::Lifecycle;
 
-use crate::HostId;
 use crate::lock::lock;
 use crate::ready::{Entry, Mode, Turn, main_waker};
-use crate::report;
+use crate::report::{self, Stuck};
 use crate::sim::Shared;
 use crate::sim_loop::SimLoop;
+use crate::threads::News;
 use crate::trace::Event;
 use crate::world::{Due, Woken};
 
-/// Turns without being idle that take no time.
+/// Turns at one moment that take no time.
 const FREE_TURNS: u64 = 500;
 
 /// What each further turn takes: whoever is busy for ever keeps no timer from coming.
@@ -43,6 +43,7 @@ pub(crate) fn drive<F: Future>(lp: &SimLoop, future: F) -> F::Output {
                 if let Some(MainTurn) = run.take_turn(entry, turn)
                     && let Poll::Ready(output) = future.as_mut().poll(&mut cx)
                 {
+                    run.check_at_the_end();
                     return output;
                 }
                 run.was_busy();
@@ -60,7 +61,7 @@ struct MainTurn;
 struct Run<'a> {
     lp: &'a SimLoop,
     shared: &'a Shared,
-    /// Turns since the simulation was idle.
+    /// Turns since time was last moved on for want of them.
     busy: u64,
     /// The time after the last event.
     now: Duration,
@@ -71,7 +72,7 @@ struct Run<'a> {
     /// Kept for their room.
     due: Vec<Due>,
     woken: Woken,
-    returned: Vec<HostId>,
+    news: Vec<News>,
 }
 
 impl<'a> Run<'a> {
@@ -85,7 +86,7 @@ impl<'a> Run<'a> {
             for_strays: FOR_STRAYS,
             due: Vec::new(),
             woken: Woken::default(),
-            returned: Vec::new(),
+            news: Vec::new(),
         }
     }
 
@@ -101,14 +102,21 @@ impl<'a> Run<'a> {
             }
             Turn::Main => {
                 let mut world = lock(&shared.world);
-                world.current = None;
-                world.main_waits.clear();
+                world.begin_main_turn();
                 Some(MainTurn)
             }
             Turn::Blocking(work) => {
                 // The threads of a machine that crashed are gone with it.
                 if shared.ready.mode(entry.host) != Mode::Down {
                     shared.workshop.begin(entry.host, work);
+                }
+                None
+            }
+            Turn::Stop => {
+                if shared.ready.mode(entry.host) != Mode::Down
+                    && let Some(lp) = self.lp.sim().find_host(entry.host)
+                {
+                    lp.end_program();
                 }
                 None
             }
@@ -127,14 +135,14 @@ impl<'a> Run<'a> {
         let then = if moved { now } else { now + PER_TURN };
         let next = lock(&self.shared.world).next_event();
         match next {
-            Some(next) if next <= then => self.step(next.max(now)),
+            Some(next) if next <= then => self.step(next.max(now), false),
             _ => self.shared.clock.advance_to(then),
         }
         self.now = self.shared.clock.elapsed();
         if self.busy > self.shared.spin_limit {
             let turns = std::mem::take(&mut self.busy);
             let at = self.shared.clock.elapsed();
-            let text = report::spin(&lock(&self.shared.world), at, turns);
+            let text = report::spin(&lock(&self.shared.world), self.lp.id(), at, turns);
             self.fail(text);
         }
     }
@@ -142,15 +150,13 @@ impl<'a> Run<'a> {
     /// Nothing is ready: on to what happens next.
     fn was_idle(&mut self) {
         let shared = self.shared;
-        self.busy = 0;
         let strays = shared.workshop.strays();
         if strays == 0 {
             self.for_strays = FOR_STRAYS;
         }
         let now = shared.clock.elapsed();
         let next = {
-            let mut world = lock(&shared.world);
-            world.idle_times += 1;
+            let world = lock(&shared.world);
             // Faults that are drawn for ever keep nobody alive.
             let over = world.timers.is_empty() && world.network.is_idle();
             if over { None } else { world.next_event() }
@@ -162,9 +168,7 @@ impl<'a> Run<'a> {
                 shared.patience
             };
             if !shared.ready.sleep(patience) {
-                let unfinished = shared.workshop.unfinished();
-                let text = report::deadlock(&lock(&shared.world), self.lp.id(), now, unfinished);
-                self.fail(text);
+                self.report(report::deadlock, now);
             }
             return;
         };
@@ -181,21 +185,27 @@ impl<'a> Run<'a> {
         }
         let limit = lock(&shared.world).limit;
         match limit {
-            Some((end, limit)) if next > end && !self.failed => {
-                let text = report::too_late(&lock(&shared.world), limit);
-                self.fail(text);
+            Some(limit) if next > limit && !self.failed => {
+                self.report(report::too_late, limit);
             }
-            _ => self.step(next),
+            _ => {
+                let moves = next > now;
+                if moves {
+                    self.busy = 0;
+                }
+                self.step(next, moves);
+            }
         }
         self.now = shared.clock.elapsed();
     }
 
     /// Goes to a moment and does what is due there, in an order drawn from the seed.
-    fn step(&mut self, now: Duration) {
+    fn step(&mut self, now: Duration, was_idle: bool) {
         let shared = self.shared;
         shared.clock.begin_turn();
         shared.clock.advance_to(now);
         let mut world = lock(&shared.world);
+        world.idle_times += u64::from(was_idle);
         world.take_due(now, &mut self.due);
         let network_first = self.due.is_empty() || world.random.ties.bool();
         if network_first {
@@ -227,20 +237,45 @@ impl<'a> Run<'a> {
         let shared = self.shared;
         shared
             .workshop
-            .stand_still(shared.thread_grace, &mut self.returned);
-        if !self.returned.is_empty() {
+            .stand_still(shared.thread_grace, &mut self.news);
+        if !self.news.is_empty() {
             let now = shared.clock.elapsed();
             let mut world = lock(&shared.world);
-            for host in self.returned.drain(..) {
-                world.trace.note(now, Event::Thread { host, done: true });
+            for news in self.news.drain(..) {
+                let event = match news {
+                    News::Done(host) => Event::Thread { host, done: true },
+                    News::Late(host) => Event::Note {
+                        host,
+                        text: format!(
+                            "work on a thread has not returned after {:?} of real time: it goes \
+                             on beside the simulation, and another run may differ from here on",
+                            shared.thread_grace
+                        ),
+                    },
+                };
+                world.trace.note(now, event);
             }
         }
     }
 
     fn check(&mut self) {
+        if let Some(text) = self.broken_invariant() {
+            self.fail(text);
+        }
+    }
+
+    /// The same when the run is over.
+    fn check_at_the_end(&self) {
+        if let Some(text) = self.broken_invariant() {
+            lock(&self.shared.world).failure.get_or_insert(text);
+        }
+    }
+
+    /// The report of an invariant that does not hold.
+    fn broken_invariant(&self) -> Option<String> {
         let shared = self.shared;
         if self.failed || !shared.has_checks.load(Ordering::Acquire) {
-            return;
+            return None;
         }
         let mut checks = std::mem::take(&mut *lock(&shared.checks));
         let failed = checks.iter_mut().find_map(|check| check().err());
@@ -249,11 +284,21 @@ impl<'a> Run<'a> {
             checks.append(&mut kept);
             *kept = checks;
         }
-        if let Some(why) = failed {
-            let at = shared.clock.elapsed();
-            let text = report::invariant(&lock(&shared.world), at, &why);
-            self.fail(text);
-        }
+        let why = failed?;
+        let at = shared.clock.elapsed();
+        Some(report::invariant(&lock(&shared.world), at, &why))
+    }
+
+    /// Makes the run end with a report of what everybody waits for.
+    fn report(&mut self, why: fn(&Stuck<'_>) -> String, at: Duration) {
+        let text = why(&Stuck {
+            world: &lock(&self.shared.world),
+            main: self.lp.id(),
+            at,
+            blocking: self.shared.workshop.unfinished(),
+            mode: &|host| self.shared.ready.mode(host),
+        });
+        self.fail(text);
     }
 
     /// Makes the run end with `text`. The loop is wound up first, so that nothing is left.

@@ -107,7 +107,16 @@ impl Sim {
     }
 
     /// Faults at a rate, drawn from the seed, from now on.
+    ///
+    /// # Panics
+    /// If there is no time between them.
+    #[track_caller]
     pub fn draw_faults(&self, rate: FaultRate) {
+        assert!(
+            !rate.every.is_zero(),
+            "faults every {:?} leave no time for anything else",
+            rate.every
+        );
         self.with_network(|network, now| network.draw_faults(now, rate));
         self.shared.ready.nudge();
     }
@@ -122,7 +131,7 @@ impl Sim {
         let host = host.host_in(self);
         self.with_network(|network, now| network.crash(now, host, how));
         self.shared.ready.set_mode(host, Mode::Down);
-        let (state, work) = {
+        let (state, work, ending) = {
             let mut world = lock(&self.shared.world);
             let keys: Vec<_> = world
                 .timers
@@ -134,9 +143,13 @@ impl Sim {
                 .iter()
                 .filter_map(|key| world.timers.remove(key))
                 .collect();
-            (world.hosts[host.index()].state.clone(), work)
+            let host = &mut world.hosts[host.index()];
+            (host.state.clone(), work, host.ending.take())
         };
         drop(work);
+        if let Some(ending) = ending {
+            ending.cancel();
+        }
         state.kill();
     }
 
@@ -153,6 +166,8 @@ impl Sim {
             let host = &world.hosts[host.index()];
             (host.state.clone(), host.boot.clone())
         };
+        // What was asked of it while it was down is gone, too.
+        state.kill();
         state.revive();
         self.shared.ready.set_mode(host, Mode::Up);
         for program in boot {

@@ -1,6 +1,7 @@
 //! Hosts: the machines of a simulation.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use crate::lock::lock;
 use crate::{Sim, SimLoop};
@@ -88,5 +89,22 @@ impl<T: HostRef + ?Sized> HostRef for &T {
 
     fn host_in(&self, sim: &Sim) -> HostId {
         (**self).host_in(sim)
+    }
+}
+
+/// Why no host may have that name.
+pub(crate) fn unfit(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("nobody could look that up")
+    } else if name.parse::<IpAddr>().is_ok() {
+        Some("that is an address, and it is looked up as one")
+    } else if name.eq_ignore_ascii_case("localhost") {
+        Some("that is what every host calls itself")
+    } else if name.ends_with('.') {
+        Some("the dot at the end is no part of a name")
+    } else if name.contains(char::is_control) {
+        Some("it has control characters in it")
+    } else {
+        None
     }
 }

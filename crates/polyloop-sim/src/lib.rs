@@ -21,7 +21,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | `sim`, `builder`, `host`, `faults` | a simulation, as a test sees it |
-//! | `sim_loop`, `spawned`, `timer`, `tcp`, `stream`, `listener` | the loop of one host |
+//! | `sim_loop`, `hosts_run`, `spawned`, `timer`, `tcp`, `stream`, `listener` | the loop of one host |
 //! | `drive`, `world`, `clock`, `ready`, `scheduler`, `threads` | what happens, and in what order |
 //! | `network` | hosts, links and TCP, as a state machine |
 //! | [`trace`], `report` | what happened, and why it can't go on |
@@ -32,6 +32,7 @@ mod clock;
 mod drive;
 mod faults;
 mod host;
+mod hosts_run;
 mod listener;
 mod lock;
 mod network;

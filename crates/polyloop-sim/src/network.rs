@@ -46,6 +46,7 @@ use slab::Slab;
 pub(crate) use effects::Effects;
 pub use fault::{Crash, Fault, FaultKind, FaultRate};
 pub use link::Link;
+pub(crate) use link::is_share;
 
 use crate::HostId;
 use crate::trace::ConnectionId;

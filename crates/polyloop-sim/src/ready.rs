@@ -22,6 +22,8 @@ pub(crate) enum Turn {
     Main,
     /// Work for a thread of its own.
     Blocking(Box<dyn FnOnce() + Send>),
+    /// The host's loop was asked to stop.
+    Stop,
 }
 
 pub(crate) struct Entry {
@@ -124,6 +126,10 @@ impl Ready {
         }
     }
 
+    fn push_stop(&self, host: HostId) {
+        self.push(host, Turn::Stop, 0);
+    }
+
     /// Another main future is run from here on.
     pub(crate) fn forget_main(&self) {
         let mut queue = lock(&self.queue);
@@ -131,6 +137,15 @@ impl Ready {
         queue
             .waiting
             .retain(|entry| !matches!(entry.turn, Turn::Main));
+    }
+
+    /// All loops are wound up, whether they were asked to stop or not.
+    pub(crate) fn forget_stops(&self) {
+        let mut queue = lock(&self.queue);
+        let queue = &mut *queue;
+        let is_none = |entry: &Entry| !matches!(entry.turn, Turn::Stop);
+        queue.waiting.retain(is_none);
+        queue.frozen.retain(is_none);
     }
 
     /// Whose turn it is, and the number of that choice.
@@ -231,6 +246,28 @@ impl Wake for WakeMain {
             ready.push_main(self.host);
         }
     }
+}
+
+/// Wakes whoever winds a host's loop up.
+struct WakeStop {
+    ready: Weak<Ready>,
+    host: HostId,
+}
+
+impl Wake for WakeStop {
+    fn wake(self: Arc<Self>) {
+        if let Some(ready) = self.ready.upgrade() {
+            ready.push_stop(self.host);
+        }
+    }
+}
+
+/// What tells that the loop of `host` was asked to stop.
+pub(crate) fn stop_waker(ready: &Arc<Ready>, host: HostId) -> Waker {
+    Waker::from(Arc::new(WakeStop {
+        ready: Arc::downgrade(ready),
+        host,
+    }))
 }
 
 /// The waker of a main future on `host`.

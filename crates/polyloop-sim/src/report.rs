@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::HostId;
+use crate::ready::Mode;
 use crate::trace::TaskId;
 use crate::world::World;
 
@@ -51,45 +52,99 @@ fn waits(waits: &[Wait]) -> String {
     texts.join(", ")
 }
 
+/// A simulation that does not get on.
+pub(crate) struct Stuck<'a> {
+    pub(crate) world: &'a World,
+    /// The host of what is run.
+    pub(crate) main: HostId,
+    /// The virtual time.
+    pub(crate) at: Duration,
+    /// How many pieces of work have not returned from their threads.
+    pub(crate) blocking: usize,
+    /// What the tasks of a host may do.
+    pub(crate) mode: &'a dyn Fn(HostId) -> Mode,
+}
+
 /// Nothing will happen any more.
-pub(crate) fn deadlock(world: &World, main: HostId, at: Duration, blocking: usize) -> String {
+pub(crate) fn deadlock(stuck: &Stuck<'_>) -> String {
     let mut text = format!(
-        "nothing is left to happen in the simulation, and what it runs is not done; at {at:?} of \
-         virtual time these wait:\n  what `run` was given, on {}: {}\n",
-        world.name_of(main),
-        waits(&world.main_waits),
+        "nothing is left to happen in the simulation, and what it runs is not done; at {:?} of \
+         virtual time these wait:\n",
+        stuck.at
     );
-    let mut tasks: Vec<_> = world.tasks.iter().map(|(_, task)| task).collect();
-    tasks.sort_by_key(|task| task.id);
-    for task in tasks.iter().take(TASKS) {
-        let TaskId(number) = task.id;
-        let _ = writeln!(
-            text,
-            "  task {number} on {}, spawned at {}: {}",
-            world.name_of(task.host),
-            task.location,
-            waits(&task.waits),
-        );
-    }
-    if tasks.len() > TASKS {
-        let _ = writeln!(text, "  and {} tasks more", tasks.len() - TASKS);
-    }
-    if blocking > 0 {
-        let _ = writeln!(
-            text,
-            "  and {blocking} pieces of work on threads of their own, which have not returned"
-        );
-    }
-    ending(world, &mut text);
+    stuck.write_waits(&mut text);
+    ending(stuck.world, &mut text);
     text
 }
 
+/// Virtual time would go further than it may.
+pub(crate) fn too_late(stuck: &Stuck<'_>) -> String {
+    let mut text = format!(
+        "what the simulation runs is not done at {:?} of virtual time, its limit; these wait:\n",
+        stuck.at
+    );
+    stuck.write_waits(&mut text);
+    ending(stuck.world, &mut text);
+    text
+}
+
+impl Stuck<'_> {
+    /// What everybody waits for.
+    fn write_waits(&self, text: &mut String) {
+        let world = self.world;
+        let _ = writeln!(
+            text,
+            "  what `run` was given, on {}: {}",
+            world.name_of(self.main),
+            waits(&world.main_waits),
+        );
+        let mut tasks: Vec<_> = world.tasks.iter().map(|(_, task)| task).collect();
+        tasks.sort_by_key(|task| task.id);
+        for task in tasks.iter().take(TASKS) {
+            let TaskId(number) = task.id;
+            let state = match (self.mode)(task.host) {
+                Mode::Up => "",
+                Mode::Paused => ", which is paused",
+                Mode::Down => ", which has crashed",
+            };
+            let _ = writeln!(
+                text,
+                "  task {number} on {}{state}, spawned at {}: {}",
+                world.name_of(task.host),
+                task.location,
+                waits(&task.waits),
+            );
+        }
+        if tasks.len() > TASKS {
+            let _ = writeln!(text, "  and {} tasks more", tasks.len() - TASKS);
+        }
+        match self.blocking {
+            0 => {}
+            1 => text.push_str("  and work on a thread of its own, which has not returned\n"),
+            more => {
+                let _ = writeln!(
+                    text,
+                    "  and {more} pieces of work on threads of their own, which have not returned"
+                );
+            }
+        }
+    }
+}
+
 /// Tasks run and run, and the simulation is never idle.
-pub(crate) fn spin(world: &World, at: Duration, turns: u64) -> String {
+pub(crate) fn spin(world: &World, main: HostId, at: Duration, turns: u64) -> String {
     let mut text = format!(
         "the simulation spins: {turns} turns without ever being idle, up to {at:?} of virtual \
          time; those that had the most of them:\n"
     );
+    if world.main_turns.1 == world.idle_times {
+        let _ = writeln!(
+            text,
+            "  what `run` was given, on {}: {} turns",
+            world.name_of(main),
+            world.main_turns.0,
+        );
+    }
     let mut tasks: Vec<_> = world
         .tasks
         .iter()
@@ -107,15 +162,6 @@ pub(crate) fn spin(world: &World, at: Duration, turns: u64) -> String {
             task.turns,
         );
     }
-    ending(world, &mut text);
-    text
-}
-
-/// Virtual time went further than it may.
-pub(crate) fn too_late(world: &World, limit: Duration) -> String {
-    let mut text = format!(
-        "what the simulation runs is not done after {limit:?} of virtual time, its limit\n"
-    );
     ending(world, &mut text);
     text
 }

@@ -1,14 +1,16 @@
 //! [`Seeds`]: a test under many seeds, and what is known when one of them fails.
 //!
 //! `counterexample` is what a failing seed gives, and its report; `outcome` is what a
-//! test may return; `run` is one seed; `environment` is what the one who runs the tests asks for.
+//! test may return; `run` is one seed; `hush` keeps its panics; `environment` is what the one who runs the tests asks for.
 
 mod counterexample;
 mod environment;
+mod hush;
 mod outcome;
 mod run;
 
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::thread;
 
@@ -18,6 +20,7 @@ pub use outcome::Outcome;
 use crate::builder::Builder;
 use crate::{Sim, SimLoop, Trace};
 use environment::Environment;
+use hush::Hush;
 use run::Problem;
 
 /// Runs `body` under the seeds 0 to `count - 1`, each in a simulation of its own, and
@@ -151,8 +154,9 @@ impl Seeds {
     ///
     /// # Panics
     /// If the body panics or returns an error, if a simulation can't go on, or if a
-    /// variable of the environment can't be followed. The text tells the seed, how to run
-    /// exactly that one again, and the last events.
+    /// variable of the environment can't be followed. The text, which is printed too, tells
+    /// the seed, how to run exactly that one again, and the last events. The panics of
+    /// single runs are printed under `POLYLOOP_SEED` only.
     #[track_caller]
     pub fn check<B, F>(&self, mut body: B)
     where
@@ -168,6 +172,8 @@ impl Seeds {
         let draw = |seed: u64, trace: &Trace| {
             let title = name.as_deref().unwrap_or("A run under one seed");
             let path = environment::picture_file(picture?, title, seed);
+            // Whoever reads that may be in another directory than the test.
+            let path = std::path::absolute(&path).unwrap_or(path);
             let written = trace.diagram().title(title).write_to(&path);
             Some(match written {
                 Ok(()) => format!("its picture: {}", path.display()),
@@ -192,10 +198,12 @@ impl Seeds {
             self.search(count.unwrap_or(self.count), &mut body)
         };
         if let Some(found) = found {
-            match draw(found.seed, &found.trace) {
-                Some(line) => panic!("{found}\n{line}"),
-                None => panic!("{found}"),
-            }
+            let line = draw(found.seed, &found.trace);
+            let line = line.map_or_else(String::new, |line| format!("\n{line}"));
+            let report = format!("{found}{line}");
+            // A panic would add its own place and a backtrace, which lead in here.
+            eprintln!("\n{report}");
+            resume_unwind(Box::new(report));
         }
     }
 
@@ -203,6 +211,7 @@ impl Seeds {
     ///
     /// Some seeds after the first failing one are tried as well: what is given is the
     /// failing run with the fewest records, which is the easiest one to read.
+    /// Panics of single runs are not printed.
     pub fn find<B, F>(&self, mut body: B) -> Option<Counterexample>
     where
         B: FnMut(SimLoop) -> F,
@@ -219,6 +228,7 @@ impl Seeds {
         /// How many seeds are tried after the first failing one, for a shorter run.
         const LOOK_ON: u64 = 20;
 
+        let _hush = (count > 1).then(Hush::begin);
         let mut best: Option<Counterexample> = None;
         let mut failing = Vec::new();
         let mut end = count;
@@ -250,6 +260,7 @@ impl Seeds {
     fn counterexample(&self, seed: u64, error: Problem, trace: Trace) -> Counterexample {
         Counterexample {
             seed,
+            place: error.place,
             error: error.text,
             has_events: error.has_events,
             trace,
@@ -345,6 +356,16 @@ mod tests {
         });
         let error = found.unwrap().error;
         assert!(error.contains("on purpose"), "{error}");
+        let line = line!() + 3;
+        let found = Seeds::first(2).find(|lp| async move {
+            let _ = lp.spawn(async { panic!("beside") }).await;
+            assert_ne!(lp.sim().seed(), 1, "on purpose");
+            let _ = lp.spawn(async { panic!("afterwards") }).await;
+        });
+        let found = found.unwrap();
+        let place = found.place.clone().unwrap();
+        assert!(place.contains(&format!("seeds.rs:{line}:")), "{place}");
+        assert!(found.to_string().contains(&place), "{found}");
         let found = Seeds::first(1).find(|_| std::future::pending::<()>());
         let found = found.unwrap();
         let error = &found.error;

@@ -14,8 +14,10 @@ use polyloop_core::{LoopState, MainLoop, RunError};
 use crate::HostId;
 use crate::builder::Builder;
 use crate::clock::Clock;
-use crate::host::HostRef;
+use crate::host::{HostRef, unfit};
+use crate::hosts_run::HostsRun;
 use crate::lock::lock;
+use crate::network::is_share;
 use crate::ready::Ready;
 use crate::report::Wait;
 use crate::seed::seed_from_env;
@@ -63,6 +65,7 @@ pub(crate) struct Shared {
     pub(crate) has_checks: AtomicBool,
     /// Whoever runs the simulation has this.
     pub(crate) driving: Mutex<()>,
+    pub(crate) hosts_run: HostsRun,
     pub(crate) seed: u64,
     pub(crate) spin_limit: u64,
     pub(crate) time_limit: Option<Duration>,
@@ -101,6 +104,7 @@ impl Sim {
             checks: Mutex::default(),
             has_checks: AtomicBool::new(false),
             driving: Mutex::new(()),
+            hosts_run: HostsRun::default(),
             seed,
             spin_limit: builder.spin_limit,
             time_limit: builder.time_limit,
@@ -121,10 +125,19 @@ impl Sim {
     }
 
     /// The loop of the host of that name: the one there is, or a new one with addresses
-    /// of its own. From every host it is reached under its name.
+    /// of its own. From every host it is reached under its name, in upper or lower case.
+    ///
+    /// # Panics
+    /// If a name would not lead to it: one that is empty, an address, `localhost`, ends
+    /// with a dot, or has control characters in it.
+    #[track_caller]
     pub fn host(&self, name: &str) -> SimLoop {
+        if let Some(why) = unfit(name) {
+            panic!("a host can't be called {name:?}: {why}");
+        }
         let mut world = lock(&self.shared.world);
         let id = world.network.add_host(name);
+        let mut made = false;
         if id.index() == world.hosts.len() {
             let clock = self.shared.clock.clone();
             let home = Home::new(Arc::downgrade(&self.shared), id);
@@ -133,11 +146,17 @@ impl Sim {
                 state,
                 wall: (Duration::ZERO, self.shared.wall_time),
                 boot: Vec::new(),
+                ending: None,
             });
+            made = true;
         }
         let state = world.hosts[id.index()].state.clone();
         drop(world);
-        SimLoop::new_handle(state, self.clone(), id)
+        let lp = SimLoop::new_handle(state, self.clone(), id);
+        if made {
+            self.shared.hosts_run.add(&lp);
+        }
+        lp
     }
 
     /// The loop of a host that is there already.
@@ -278,8 +297,13 @@ impl Sim {
         lock(&self.shared.world).random.users.u64(range)
     }
 
-    /// True with that probability, from 0 to 1, drawn from the seed.
+    /// True with that probability, drawn from the seed.
+    ///
+    /// # Panics
+    /// If it is not from 0 to 1.
+    #[track_caller]
     pub fn chance(&self, probability: f64) -> bool {
+        is_share("probability", probability);
         lock(&self.shared.world).random.users.f64() < probability
     }
 

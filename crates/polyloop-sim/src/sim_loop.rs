@@ -10,10 +10,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_task::{Builder as TaskBuilder, Runnable};
 use polyloop_core::LoopState;
-use polyloop_core::backend::{self, Backend, MainBackend};
+use polyloop_core::backend::{Backend, MainBackend};
 use polyloop_core::{Promise as _, Spawner as _, yield_now};
 
 use crate::HostId;
+use crate::clock::END;
 use crate::drive::drive;
 use crate::lock::lock;
 use crate::ready::Mode;
@@ -26,7 +27,9 @@ use crate::world::Due;
 /// The loop of one host of a simulation.
 ///
 /// Whoever [runs](polyloop_core::MainLoop::run) it runs the whole simulation, all hosts
-/// of it, on the calling thread.
+/// of it, on the calling thread: each of them [says](polyloop_core::Lifecycle::is_running)
+/// that it runs then. One that is [stopped](polyloop_core::Lifecycle::stop) is wound up as
+/// at the end of its program, and the others go on; only the one that is run ends the run.
 #[derive(Clone)]
 pub struct SimLoop {
     state: Arc<LoopState>,
@@ -119,9 +122,14 @@ impl SimLoop {
         R: Future<Output = ()> + Send + 'static,
     {
         let state = Arc::downgrade(&self.state);
+        let location = Location::caller();
         let boot = Arc::new(move || {
-            if let Some(lp) = state.upgrade().as_ref().and_then(Self::from_state) {
-                lp.spawn(program(lp.clone())).detach();
+            let lp = state.upgrade().as_ref().and_then(Self::from_state);
+            if let Some(lp) = lp {
+                let program = program(lp.clone());
+                let next = lock(&lp.shared().world).next_task();
+                lp.spawn(program).detach();
+                lock(&lp.shared().world).locate_task(next, location);
             }
         });
         lock(&self.sim.shared.world).hosts[self.host.index()]
@@ -207,7 +215,8 @@ impl Backend for SimLoop {
     fn system_time(&self) -> SystemTime {
         let now = self.sim.elapsed();
         let (set_at, time) = lock(&self.shared().world).hosts[self.host.index()].wall;
-        time + now.saturating_sub(set_at)
+        // It stands still at the end of what it can say.
+        time.checked_add(now.saturating_sub(set_at)).unwrap_or(time)
     }
 
     async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
@@ -242,22 +251,27 @@ impl MainBackend for SimLoop {
             let mut world = lock(&shared.world);
             let now = shared.clock.elapsed();
             world.failure = None;
-            world.limit = shared.time_limit.map(|limit| (now + limit, limit));
+            world.limit = Some(shared.time_limit.map_or(END, |limit| {
+                now.checked_add(limit).map_or(END, |limit| limit.min(END))
+            }));
         }
+        let _all_run = shared.hosts_run.begin(&self.sim);
         let outcome = catch_unwind(AssertUnwindSafe(|| drive(self, future)));
         if self.sim.is_local(self.host) {
             lock(&shared.world).limit = None;
+            shared.ready.forget_stops();
             for other in self.sim.loops() {
                 if other.host != self.host {
                     // Whoever is paused or has crashed is there for this.
                     shared.ready.set_mode(other.host, Mode::Up);
-                    drive(&other, backend::wind_up(&other));
+                    drive(&other, other.end_run());
                 }
             }
         }
         let failure = self.sim.failure();
         match (outcome, failure) {
-            (_, Some(report)) => panic!("{report}"),
+            (_, Some(report)) if shared.tells_seed => panic!("{report}"),
+            (_, Some(report)) => resume_unwind(Box::new(report)),
             (Ok(output), None) => output,
             (Err(payload), None) => {
                 if shared.tells_seed {

@@ -49,6 +49,11 @@ impl<T> Spawned<T> {
     pub(crate) fn new(task: Task<T, TaskMeta>) -> Self {
         Self(Some(task.fallible()))
     }
+
+    /// Drops the future at its next turn, if it is not done.
+    pub(crate) fn cancel(mut self) {
+        drop(self.0.take());
+    }
 }
 
 impl<T> Drop for Spawned<T> {

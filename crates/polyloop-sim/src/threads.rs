@@ -6,7 +6,7 @@
 //! until it has what it waits for.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,17 +26,24 @@ type WorkId = u64;
 struct Floor {
     next: WorkId,
     /// The simulation stands still for these.
-    running: BTreeSet<WorkId>,
+    running: BTreeMap<WorkId, HostId>,
     /// These wait for the loop.
-    waiting: BTreeSet<WorkId>,
+    waiting: BTreeMap<WorkId, HostId>,
     /// Those of them that have what they waited for, and run when it is their turn.
     released: VecDeque<WorkId>,
     /// The simulation is being run, so there are turns.
     driven: bool,
     /// These took too long, and go on beside the simulation.
-    stray: BTreeSet<WorkId>,
-    /// Work that has returned and was not recorded yet.
-    done: Vec<HostId>,
+    stray: BTreeMap<WorkId, HostId>,
+    /// What was not recorded yet.
+    news: Vec<News>,
+}
+
+/// What is told of work.
+pub(crate) enum News {
+    Done(HostId),
+    /// It took too long.
+    Late(HostId),
 }
 
 pub(crate) struct Workshop {
@@ -70,7 +77,7 @@ impl Workshop {
             let mut floor = lock(&self.floor);
             floor.next += 1;
             let id = floor.next;
-            floor.running.insert(id);
+            floor.running.insert(id, host);
             self.news.store(true, Ordering::Release);
             id
         };
@@ -99,7 +106,7 @@ impl Workshop {
     }
 
     /// Stands still while work runs, for `grace` at most.
-    pub(crate) fn stand_still(&self, grace: Duration, returned: &mut Vec<HostId>) {
+    pub(crate) fn stand_still(&self, grace: Duration, news: &mut Vec<News>) {
         if !self.news.swap(false, Ordering::AcqRel) {
             return;
         }
@@ -112,7 +119,7 @@ impl Workshop {
                 None => break,
             }
         }
-        returned.append(&mut floor.done);
+        news.append(&mut floor.news);
     }
 
     fn until_nobody_runs<'a>(
@@ -128,6 +135,7 @@ impl Workshop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 let late = std::mem::take(&mut floor.running);
+                floor.news.extend(late.values().copied().map(News::Late));
                 floor.stray.extend(late);
                 break;
             }
@@ -140,8 +148,8 @@ impl Workshop {
     }
 
     fn resume(&self, floor: &mut Floor, id: WorkId) {
-        if floor.waiting.remove(&id) {
-            floor.running.insert(id);
+        if let Some(host) = floor.waiting.remove(&id) {
+            floor.running.insert(id, host);
             self.changed.notify_all();
         }
     }
@@ -221,13 +229,14 @@ impl Signal {
             return;
         };
         if !self.woken.load(Ordering::Acquire) {
-            floor.running.remove(&id);
-            if floor.stray.remove(&id) {
+            let ran = floor.running.remove(&id);
+            let strayed = floor.stray.remove(&id);
+            if strayed.is_some() {
                 workshop.ready.nudge();
             }
-            floor.waiting.insert(id);
+            floor.waiting.extend(ran.or(strayed).map(|host| (id, host)));
             workshop.changed.notify_all();
-            while floor.waiting.contains(&id) {
+            while floor.waiting.contains_key(&id) {
                 floor = workshop.wait_for_change(floor);
             }
         }
@@ -247,7 +256,7 @@ impl Wake for Signal {
             self.workshop.changed.notify_all();
             return;
         };
-        if known || !floor.waiting.contains(&id) {
+        if known || !floor.waiting.contains_key(&id) {
             return;
         }
         if floor.driven {
@@ -274,8 +283,8 @@ impl Drop for Ended {
         let mut floor = lock(&self.workshop.floor);
         floor.running.remove(&self.id);
         floor.waiting.remove(&self.id);
-        let stray = floor.stray.remove(&self.id);
-        floor.done.push(self.host);
+        let stray = floor.stray.remove(&self.id).is_some();
+        floor.news.push(News::Done(self.host));
         self.workshop.news.store(true, Ordering::Release);
         drop(floor);
         self.workshop.changed.notify_all();

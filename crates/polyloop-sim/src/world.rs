@@ -16,7 +16,7 @@ use slab::Slab;
 use crate::network::{Effects, Network};
 use crate::report::Wait;
 use crate::sim::Sim;
-use crate::spawned::TaskInfo;
+use crate::spawned::{Spawned, TaskInfo};
 use crate::trace::{Event, Recorder, TaskId, Trace};
 use crate::{HostId, Link};
 
@@ -40,6 +40,8 @@ pub(crate) struct Host {
     pub(crate) wall: (Duration, SystemTime),
     /// Runs on the host from its start, and again after each restart.
     pub(crate) boot: Vec<Boot>,
+    /// Winds the loop up, since it was asked to stop.
+    pub(crate) ending: Option<Spawned<()>>,
 }
 
 pub(crate) type Boot = Arc<dyn Fn() + Send + Sync>;
@@ -71,12 +73,15 @@ pub(crate) struct World {
     next_timer: u64,
     pub(crate) trace: Recorder,
     pub(crate) random: Randoms,
-    /// How often the simulation was idle.
+    /// The turns of what is run since the simulation was idle, which was for that many
+    /// times then.
+    pub(crate) main_turns: (u64, u64),
+    /// How often the simulation was idle, so that time moved on.
     pub(crate) idle_times: u64,
     /// Why the run has to end.
     pub(crate) failure: Option<String>,
-    /// The virtual time at which the run has to end, and the length of it.
-    pub(crate) limit: Option<(Duration, Duration)>,
+    /// The virtual time at which the run has to end.
+    pub(crate) limit: Option<Duration>,
 }
 
 impl World {
@@ -101,6 +106,7 @@ impl World {
                 seeds: root.fork(),
                 users: root.fork(),
             },
+            main_turns: (0, 0),
             idle_times: 0,
             failure: None,
             limit: None,
@@ -146,6 +152,18 @@ impl World {
         })
     }
 
+    /// What the next task will be called.
+    pub(crate) fn next_task(&self) -> TaskId {
+        TaskId(self.next_task)
+    }
+
+    /// A task was spawned for somebody else.
+    pub(crate) fn locate_task(&mut self, id: TaskId, location: &'static Location<'static>) {
+        if let Some((_, task)) = self.tasks.iter_mut().find(|(_, task)| task.id == id) {
+            task.location = location;
+        }
+    }
+
     pub(crate) fn leave_task(&mut self, now: Duration, slot: usize) {
         if let Some(TaskInfo { id, host, .. }) = self.tasks.try_remove(slot) {
             self.trace.note(now, Event::TaskEnded { host, task: id });
@@ -168,6 +186,17 @@ impl World {
             let (host, task) = (task.host, task.id);
             self.trace.note(now, Event::TaskPolled { host, task });
         }
+    }
+
+    /// The turn of what is run begins.
+    pub(crate) fn begin_main_turn(&mut self) {
+        self.current = None;
+        self.main_waits.clear();
+        let (turns, idle_times) = &mut self.main_turns;
+        if *idle_times != self.idle_times {
+            (*turns, *idle_times) = (0, self.idle_times);
+        }
+        *turns += 1;
     }
 
     /// The task that has its turn waits for something.

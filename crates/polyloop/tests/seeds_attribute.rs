@@ -6,7 +6,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use polyloop::{AnyLoop, Loop, SimLoop, Timers};
+use polyloop::sim::Scheduler;
+use polyloop::{AnyLoop, Loop, Promise, SimLoop, Spawner, Timers};
 
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
@@ -55,6 +56,21 @@ async fn fails_under_some(lp: SimLoop) -> Result<(), String> {
         13 => Err("the unlucky number".to_owned()),
         _ => Ok(()),
     }
+}
+
+#[polyloop::test(sim, seeds = 200)]
+#[ignore = "it is there to fail when asked to"]
+async fn panics_under_some(lp: SimLoop) {
+    assert_ne!(lp.sim().random_in(0..20), 13, "the unlucky number");
+}
+
+#[polyloop::test(sim, seeds = 200)]
+#[ignore = "it is there to be run under seeds that the environment asks for"]
+async fn takes_turns(lp: SimLoop) {
+    for name in ["a", "b", "c"] {
+        lp.spawn(async move { println!("turn of {name}") }).detach();
+    }
+    lp.sleep(Duration::from_millis(1)).await;
 }
 
 #[polyloop::test(sim, trace = concat!(env!("CARGO_TARGET_TMPDIR"), "/seeds/"))]
@@ -120,9 +136,47 @@ fn a_failing_seed_is_told_and_fails_again_in_the_same_way() {
     assert!(first.contains(&command), "{first}");
     let (passed, again) = ask(FAILING, &[("POLYLOOP_SEED", &seed)]);
     assert!(!passed, "{again}");
-    let events = |text: &str| between(text, "the last events:", "note: run with").to_owned();
+    let events = |text: &str| between(text, "the last events:", "the test fails").to_owned();
     assert!(events(&first).contains("drawn: 13"), "{first}");
     assert_eq!(events(&first), events(&again));
+}
+
+#[test]
+fn the_report_of_many_seeds_is_all_that_is_told() {
+    let (passed, text) = ask("panics_under_some::sim", &[("RUST_BACKTRACE", "1")]);
+    assert!(!passed, "{text}");
+    assert_eq!(text.matches("the unlucky number").count(), 1, "{text}");
+    let place = format!("\nat {}:", file!());
+    assert!(text.contains(&place), "{text}");
+    assert!(!text.contains("stack backtrace"), "{text}");
+
+    // Whoever runs one again sees it all.
+    let seed = between(&text, "panics_under_some::sim fails under seed ", ":");
+    let environment = [("POLYLOOP_SEED", seed), ("RUST_BACKTRACE", "1")];
+    let (passed, again) = ask("panics_under_some::sim", &environment);
+    assert!(!passed, "{again}");
+    assert_eq!(again.matches("the unlucky number").count(), 2, "{again}");
+    assert!(again.contains("stack backtrace"), "{again}");
+}
+
+#[test]
+fn each_scheduler_has_its_seeds() {
+    let order = |seed: u64| {
+        let (passed, text) = ask("takes_turns::sim", &[("POLYLOOP_SEED", &*seed.to_string())]);
+        assert!(passed, "{text}");
+        let turns = text.split("turn of ").skip(1);
+        turns
+            .filter_map(|rest| rest.chars().next())
+            .collect::<String>()
+    };
+    for seed in 0..10 {
+        let order = order(seed);
+        match Scheduler::by_seed(seed) {
+            Scheduler::Fifo => assert_eq!(order, "abc", "seed {seed}"),
+            Scheduler::Lifo => assert_eq!(order, "cba", "seed {seed}"),
+            _ => assert_eq!(order.len(), 3, "seed {seed}"),
+        }
+    }
 }
 
 #[test]

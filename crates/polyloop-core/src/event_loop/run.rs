@@ -4,12 +4,12 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::backend::MainBackend;
+use crate::backend::{Backend, MainBackend};
 use crate::calls::Calls as _;
 use crate::calls::after;
 use crate::context::{self, Entered};
@@ -60,15 +60,44 @@ pub enum RunError {
     },
 }
 
-/// Clears the running flag on every way out.
-struct Running<'a, B: MainBackend>(&'a B);
+/// A loop runs until this is dropped, on every way out.
+#[derive(Debug)]
+#[must_use = "the run is over when this is dropped"]
+pub struct JoinedRun(Arc<LoopState>);
 
-impl<B: MainBackend> Drop for Running<'_, B> {
+impl JoinedRun {
+    /// Begins a run, unless one is under way.
+    fn begin<B: Backend>(backend: &B) -> Option<Self> {
+        let state = backend.state();
+        let waiting = state.begin_run()?;
+        let run = Self(state.clone());
+        for call in waiting {
+            // Only a close refuses a call, and then nobody waits for it.
+            let _ = backend.call_soon(call);
+        }
+        Some(run)
+    }
+
+    pub(crate) fn join<B: Backend>(backend: &B, stopped: Waker) -> Option<Self> {
+        let run = Self::begin(backend)?;
+        run.0.stop_request().waker = Some(stopped);
+        Some(run)
+    }
+}
+
+impl Drop for JoinedRun {
     fn drop(&mut self) {
-        let state = self.0.state();
-        *state.stop_request() = StopRequest::default();
-        state.tasks.reopen();
-        state.end_run();
+        *self.0.stop_request() = StopRequest::default();
+        self.0.end_run();
+    }
+}
+
+/// The run of a thread's own.
+struct Running(JoinedRun);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.0.tasks.reopen();
     }
 }
 
@@ -85,14 +114,10 @@ pub(super) fn run<B: MainBackend, F: Future>(backend: &B, main: F) -> Result<F::
     if let Some(reason) = backend.refuses_to_block() {
         return Err(RunError::MayNotBlock { name, reason });
     }
-    let Some(waiting) = state.begin_run() else {
+    let Some(run) = JoinedRun::begin(backend) else {
         return Err(RunError::AlreadyRunning { name });
     };
-    let _running = Running(backend);
-    for call in waiting {
-        // Only a close refuses a call, and this run has made sure that there is none.
-        let _ = backend.call_soon(call);
-    }
+    let _running = Running(run);
 
     backend.block_on(async {
         // Boxed so that it can be dropped in place, as the current loop's, before
@@ -138,7 +163,7 @@ fn as_current<R>(state: &mut Option<Arc<LoopState>>, f: impl FnOnce() -> R) -> R
     f()
 }
 
-fn stop_asked<B: MainBackend>(backend: &B, waker: &std::task::Waker) -> bool {
+fn stop_asked<B: MainBackend>(backend: &B, waker: &Waker) -> bool {
     let mut request = backend.state().stop_request();
     let known = request.waker.as_ref().is_some_and(|w| w.will_wake(waker));
     if !request.asked && !known {

@@ -74,14 +74,20 @@ impl Network {
 
     /// A segment is here.
     pub(super) fn receive(&mut self, now: Nanos, packet: Packet) {
-        let Packet { to, sent, segment } = packet;
+        let to = packet.to;
         let Some(end) = self.end_mut(to) else {
-            return match segment.kind {
-                Kind::Syn => self.answer(now, to, &segment),
+            return match packet.segment.kind {
+                Kind::Syn => self.answer(now, packet),
                 Kind::Rst => {}
                 _ => self.transmit(now, to, Outbound::reset()),
             };
         };
+        let Packet {
+            sent,
+            segment,
+            put_off,
+            ..
+        } = packet;
         match (end.phase, &segment.kind) {
             (Phase::Dead, Kind::Rst) => {}
             (Phase::Dead, _) => self.transmit(now, to, Outbound::reset()),
@@ -106,10 +112,18 @@ impl Network {
             }
             (Phase::Connecting | Phase::Ended, _) | (Phase::Answering, Kind::SynAck) => {}
             (Phase::Answering, _) => {
-                end.establish(now);
-                self.established(now, to);
-                self.enqueue(to);
-                self.receive_open(now, to, sent, segment);
+                if let Some(packet) = self.enqueue(
+                    now,
+                    Packet {
+                        to,
+                        sent,
+                        segment,
+                        put_off,
+                    },
+                ) {
+                    self.established(now, to);
+                    self.receive_open(now, to, packet.sent, packet.segment);
+                }
             }
             (Phase::Open, _) => self.receive_open(now, to, sent, segment),
         }

@@ -67,8 +67,9 @@ impl Link {
     }
 }
 
+/// Setters. Those with a check panic if it does not hold.
 macro_rules! setters {
-    ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
+    ($($(#[$doc:meta])* $field:ident: $type:ty $(, $check:path)?;)*) => {
         impl Link {
             /// The defaults.
             pub fn new() -> Self {
@@ -76,7 +77,9 @@ macro_rules! setters {
             }
             $(
                 $(#[$doc])*
+                #[track_caller]
                 pub fn $field(mut self, $field: $type) -> Self {
+                    $($check(stringify!($field), $field);)?
                     self.$field = $field;
                     self
                 }
@@ -87,17 +90,53 @@ macro_rules! setters {
 
 setters! {
     /// Sets [`latency`](Self#structfield.latency).
-    latency: Duration,
+    latency: Duration;
     /// Sets [`jitter`](Self#structfield.jitter).
-    jitter: Duration,
+    jitter: Duration;
     /// Sets [`bandwidth`](Self#structfield.bandwidth).
-    bandwidth: Option<u64>,
+    ///
+    /// # Panics
+    /// If it is 0; [`partition`](crate::Sim::partition) lets nothing through.
+    bandwidth: Option<u64>, carries_something;
     /// Sets [`loss`](Self#structfield.loss).
-    loss: f64,
+    ///
+    /// # Panics
+    /// If it is not from 0 to 1.
+    loss: f64, is_share;
     /// Sets [`reorder`](Self#structfield.reorder).
-    reorder: f64,
+    ///
+    /// # Panics
+    /// If it is not from 0 to 1.
+    reorder: f64, is_share;
     /// Sets [`reset`](Self#structfield.reset).
-    reset: f64,
+    ///
+    /// # Panics
+    /// If it is not from 0 to 1.
+    reset: f64, is_share;
     /// Sets [`segment`](Self#structfield.segment).
-    segment: usize,
+    ///
+    /// # Panics
+    /// If it is 0.
+    segment: usize, is_some;
+}
+
+#[track_caller]
+pub(crate) fn is_share(name: &str, share: f64) {
+    assert!(
+        (0.0..=1.0).contains(&share),
+        "a {name} of {share}; it has to be from 0 to 1"
+    );
+}
+
+#[track_caller]
+fn carries_something(_: &str, bandwidth: Option<u64>) {
+    assert!(
+        bandwidth != Some(0),
+        "a bandwidth of 0 lets nothing through; `Sim::partition` does that"
+    );
+}
+
+#[track_caller]
+fn is_some(_: &str, bytes: usize) {
+    assert!(bytes > 0, "segments of 0 bytes carry nothing");
 }

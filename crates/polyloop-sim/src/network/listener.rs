@@ -1,7 +1,7 @@
 //! Listening sockets: which of them a connection belongs to, and the queue in which it
 //! waits to be accepted.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Poll, Waker};
@@ -14,6 +14,7 @@ use super::end::{End, Owner};
 use super::errno::Errno;
 use super::packet::{EndKey, Outbound, Packet};
 use super::ports::Binding;
+use super::queue::Due;
 use super::{ListenerId, Nanos, Network, SocketId, nanos};
 use crate::HostId;
 use crate::trace::Event;
@@ -36,8 +37,46 @@ pub(super) struct Listening {
     options: TcpOptions,
     /// The handshake is over; the program has not accepted them yet.
     ready: VecDeque<EndKey>,
-    half_open: Vec<EndKey>,
+    /// As many as like to: with its cookies a system can do that.
+    half_open: BTreeSet<EndKey>,
+    /// How many the program has accepted.
+    accepted: u64,
+    full: Option<Full>,
     pub(super) waker: Option<Waker>,
+}
+
+/// A listener has no room.
+#[derive(Clone, Copy, Debug)]
+struct Full {
+    /// What comes until then is taken up again then.
+    again: Nanos,
+    /// How many the program had accepted.
+    accepted: u64,
+}
+
+/// How long what finds no room is put off. What arrives together arrives one after the
+/// other where machines take time, and a program that accepts has its turns in between.
+const PUT_OFF: Nanos = 50_000;
+
+impl Listening {
+    fn has_room(&self) -> bool {
+        self.ready.len() <= self.backlog
+    }
+
+    /// When to look for room again; `None` if the program has made none since the last
+    /// time.
+    fn look_again(&mut self, now: Nanos, was_put_off: bool) -> Option<Nanos> {
+        let accepted = self.accepted;
+        match self.full {
+            Some(full) if now < full.again => Some(full.again),
+            Some(full) if was_put_off && full.accepted == accepted => None,
+            _ => {
+                let again = now + PUT_OFF;
+                self.full = Some(Full { again, accepted });
+                Some(again)
+            }
+        }
+    }
 }
 
 impl Network {
@@ -83,7 +122,9 @@ impl Network {
             backlog: options.backlog as usize,
             options: options.tcp.clone(),
             ready: VecDeque::new(),
-            half_open: Vec::new(),
+            half_open: BTreeSet::new(),
+            accepted: 0,
+            full: None,
             waker: None,
         });
         self.listening.entry((host, port)).or_default().push(index);
@@ -136,6 +177,7 @@ impl Network {
             return Poll::Ready(Err(errno.into()));
         }
         found.ready.pop_front();
+        found.accepted += 1;
         machine.open_descriptor();
         match self.end_mut(next) {
             Some(end) => {
@@ -233,7 +275,8 @@ impl Network {
     }
 
     /// Somebody wants to connect.
-    pub(super) fn answer(&mut self, now: Nanos, to: EndKey, syn: &Outbound) {
+    pub(super) fn answer(&mut self, now: Nanos, packet: Packet) {
+        let to = packet.to;
         let Some(connection) = self.connection_of(to.key) else {
             return;
         };
@@ -245,19 +288,13 @@ impl Network {
             return self.transmit(now, to, Outbound::reset());
         };
         let segment = self.link(host, from).segment;
+        let Some(packet) = self.find_room(now, key, packet) else {
+            return;
+        };
         let Some(listener) = self.listener_mut(key) else {
             return;
         };
-        if listener.ready.len() + listener.half_open.len() > listener.backlog {
-            // As on Linux: who finds no room is not refused, but may try again.
-            let packet = Packet {
-                to,
-                sent: now,
-                segment: syn.clone(),
-            };
-            return self.lose(now, from, host, &packet);
-        }
-        listener.half_open.push(to);
+        listener.half_open.insert(to);
         let binding = Binding::connected(local.ip(), listener.binding.reuse);
         let mut end = End::new(
             host,
@@ -269,7 +306,7 @@ impl Network {
         );
         end.mapped = local.is_ipv4() && listener.address.is_ipv6();
         end.binding = Some(binding);
-        end.outgoing.open_window(syn.edge);
+        end.outgoing.open_window(packet.segment.edge);
         self.machine_mut(host).ports.join(local.port(), binding);
         if let Some(connection) = self.connection_mut(to.key) {
             connection.ends[to.side as usize] = Some(end);
@@ -277,27 +314,49 @@ impl Network {
         self.with_end(now, to, |end, out| end.greet(now, out));
     }
 
-    /// The handshake is over: the connection may be accepted.
-    pub(super) fn enqueue(&mut self, end: EndKey) {
+    /// The handshake is over with this packet, which is given back: the connection may be
+    /// accepted. Unless there is no room; then its client alone believes so.
+    pub(super) fn enqueue(&mut self, now: Nanos, packet: Packet) -> Option<Packet> {
+        let end = packet.to;
         let Some(Owner::Backlog(key)) = self.end(end).map(|end| end.owner) else {
-            return;
+            return None;
         };
-        let Some(listener) = self
+        let packet = self.find_room(now, key, packet)?;
+        self.end_mut(end)?.establish(now);
+        if let Some(listener) = self
             .listeners
             .get_mut(key.index as usize)
             .filter(|listener| listener.serial == key.serial)
-        else {
-            return;
-        };
-        listener.half_open.retain(|waiting| *waiting != end);
-        listener.ready.push_back(end);
-        self.effects.wake(&mut listener.waker);
+        {
+            listener.half_open.remove(&end);
+            listener.ready.push_back(end);
+            self.effects.wake(&mut listener.waker);
+        }
+        Some(packet)
+    }
+
+    /// Gives the packet back if there is room for one connection more. If not, it is taken
+    /// up again when the program has had its turns, or is lost: as on Linux, nobody is
+    /// refused, but may try again.
+    fn find_room(&mut self, now: Nanos, key: ListenerKey, packet: Packet) -> Option<Packet> {
+        let listener = self.listener_mut(key)?;
+        if listener.has_room() {
+            return Some(packet);
+        }
+        if let Some(again) = listener.look_again(now, packet.put_off) {
+            let put_off = true;
+            self.queue
+                .push(again, Due::Packet(Packet { put_off, ..packet }));
+        } else if let Some((from, to)) = self.way_of(&packet) {
+            self.lose(now, from, to, &packet);
+        }
+        None
     }
 
     /// The handshake has failed.
     pub(super) fn forget_half_open(&mut self, key: ListenerKey, end: EndKey) {
         if let Some(listener) = self.listener_mut(key) {
-            listener.half_open.retain(|waiting| *waiting != end);
+            listener.half_open.remove(&end);
         }
     }
 }

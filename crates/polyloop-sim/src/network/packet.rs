@@ -120,4 +120,6 @@ pub(super) struct Packet {
     /// When it left.
     pub(super) sent: Nanos,
     pub(super) segment: Outbound,
+    /// It has arrived, and found no room at its listener.
+    pub(super) put_off: bool,
 }

@@ -6,6 +6,7 @@
 )]
 
 mod actor;
+mod backlog;
 mod basics;
 mod buffers;
 mod connecting;

@@ -83,6 +83,7 @@ impl Network {
             to,
             sent: now,
             segment,
+            put_off: false,
         };
         match fate {
             Fate::Arrives(at) => self.schedule(at, packet),
@@ -221,12 +222,7 @@ impl Network {
     /// A packet has come to the end of its way.
     pub(super) fn arrive(&mut self, now: Nanos, packet: Packet) {
         let to = packet.to;
-        let Some(connection) = self.connection_of(to.key) else {
-            return;
-        };
-        let [Some(from_host), Some(to_host)] =
-            [to.side.other(), to.side].map(|side| connection.hosts[side as usize])
-        else {
+        let Some((from_host, to_host)) = self.way_of(&packet) else {
             return;
         };
         // What happened to the way or to the host meanwhile counts too.
@@ -240,12 +236,22 @@ impl Network {
             self.machine_mut(to_host).frozen_packets.push(packet);
             return self.doubt(now, to.key);
         }
-        self.effects.record(now, || Event::Arrived {
-            connection: to.key.id,
-            from: from_host,
-            to: to_host,
-            segment: packet.segment.traced(),
-        });
+        if !packet.put_off {
+            self.effects.record(now, || Event::Arrived {
+                connection: to.key.id,
+                from: from_host,
+                to: to_host,
+                segment: packet.segment.traced(),
+            });
+        }
         self.receive(now, packet);
+    }
+
+    /// The hosts that a packet leads from and to.
+    pub(super) fn way_of(&self, packet: &Packet) -> Option<(HostId, HostId)> {
+        let to = packet.to;
+        let hosts = self.connection_of(to.key)?.hosts;
+        let [from, to] = [to.side.other(), to.side].map(|side| hosts[side as usize]);
+        from.zip(to)
     }
 }

@@ -16,6 +16,9 @@ pub struct Counterexample {
     pub seed: u64,
     /// What went wrong: the panic, the error, or why the simulation could not go on.
     pub error: String,
+    /// Where that panicked, if it did and many seeds were run: then it is printed nowhere
+    /// else.
+    pub place: Option<String>,
     /// The run.
     pub trace: Trace,
     /// How many seeds were run.
@@ -64,6 +67,9 @@ impl fmt::Display for Counterexample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name.as_deref().unwrap_or("the test");
         writeln!(f, "{name} fails under seed {}: {}", self.seed, self.error)?;
+        if let Some(place) = &self.place {
+            writeln!(f, "at {place}")?;
+        }
         match (&self.others[..], self.runs) {
             ([], 1) => {}
             ([], runs) => writeln!(f, "({runs} seeds were run, and no other one fails)")?,

@@ -7,6 +7,7 @@ use std::thread;
 
 use polyloop_core::MainLoop;
 
+use super::hush::Hush;
 use super::{Outcome, Seeds};
 use crate::trace::Event;
 use crate::{Scheduler, SimLoop, Trace};
@@ -20,6 +21,8 @@ pub(super) struct Run {
 /// What went wrong.
 pub(super) struct Problem {
     pub(super) text: String,
+    /// Where that panicked, if it did and that is known.
+    pub(super) place: Option<String>,
     /// Whether the simulation could not go on: then the text shows the events that led
     /// to it.
     pub(super) has_events: bool,
@@ -38,9 +41,10 @@ impl Seeds {
             if run.trace != again.trace {
                 let difference = difference(&run.trace, &again.trace);
                 let error = run.error.as_ref();
-                let error = error.map_or_else(String::new, |error| format!("\n{}", error.text));
+                let text = error.map_or_else(String::new, |error| format!("\n{}", error.text));
                 run.error = Some(Problem {
-                    text: format!("two runs under this seed differ: {difference}{error}"),
+                    text: format!("two runs under this seed differ: {difference}{text}"),
+                    place: error.and_then(|error| error.place.clone()),
                     has_events: false,
                 });
             }
@@ -74,7 +78,11 @@ impl Seeds {
             Err(payload) => Some(message(payload.as_ref())),
         };
         let has_events = sim.failure().is_some();
-        let error = text.map(|text| Problem { text, has_events });
+        let error = text.map(|text| Problem {
+            place: Hush::place_of(&text),
+            text,
+            has_events,
+        });
         Run {
             error,
             trace: sim.trace(),
@@ -121,7 +129,7 @@ impl Drop for End<'_> {
 }
 
 /// The text of a panic.
-fn message(payload: &(dyn Any + Send)) -> String {
+pub(super) fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("it panicked, with something else than a text")

@@ -69,10 +69,20 @@ fn a_seed_gives_the_same_trace_in_two_processes() {
     }
     let directory = tempfile::tempdir().unwrap();
     let here = everything();
-    for name in ["first", "second"] {
+    // What is around a process changes nothing.
+    let elsewhere = [
+        ("POLYLOOP_LOOP", "tokio"),
+        ("POLYLOOP_SEED", "99"),
+        ("RUST_BACKTRACE", "1"),
+        ("RUST_LOG", "trace"),
+        ("TZ", "Asia/Tokyo"),
+    ];
+    for (name, threads, environment) in [("first", "8", &[][..]), ("second", "1", &elsewhere)] {
         let file = directory.path().join(name);
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "a_seed_gives_the_same_trace_in_two_processes"])
+            .args(["--test-threads", threads])
+            .envs(environment.iter().copied())
             .env(CHILD, &file)
             .output()
             .unwrap();

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use polyloop_core::{
-    Backoff, ClientService, CloseReason, Deferred, Failure, Loop, Protocol, Resolver, Spawner,
-    Timers, Transport,
+    Backoff, Calls, ClientService, CloseReason, Deferred, Failure, Lifecycle, Loop, MainLoop,
+    Protocol, Resolver, ShutdownPhase, Spawner, Timers, Transport,
 };
 use polyloop_sim::{Crash, Link, Sim, SimLoop};
 
@@ -249,4 +249,146 @@ fn a_new_default_link_is_in_the_trace_as_any_other_change_of_the_network() {
     sim.default_link(Link::new().loss(0.5));
     let text = sim.trace().to_string();
     assert!(text.contains("*** new link between hosts"), "{text}");
+}
+
+#[test]
+fn every_host_says_that_it_runs_while_the_simulation_does() {
+    within_a_minute(|| {
+        let sim = Sim::new(2);
+        let server = sim.host("server");
+        let log = Log::default();
+        let seen = log.clone();
+        let note = move |lp: &SimLoop, place: &str| {
+            let text = format!("{place}: {}", lp.is_running());
+            seen.lock().unwrap().push(text);
+        };
+        let (program, waiting) = (note.clone(), note.clone());
+        server.on_boot(move |lp| {
+            let note = program.clone();
+            async move { note(&lp, "program") }
+        });
+        let own = server.clone();
+        server
+            .call_when_running(move || waiting(&own, "first call"))
+            .unwrap();
+        assert!(!server.is_running(), "nothing is run yet");
+
+        let stage = sim.clone();
+        sim.run(async move {
+            let later = note.clone();
+            let own = server.clone();
+            server
+                .call_later(SECOND, move || later(&own, "call"))
+                .unwrap();
+            let late = stage.host("late");
+            late.sleep(2 * SECOND).await;
+            note(&late, "made during the run");
+            assert!(server.close().is_err(), "closed while it runs");
+            let (next, own) = (note.clone(), server.clone());
+            server
+                .call_when_running(move || next(&own, "next call"))
+                .unwrap();
+            late.sleep(SECOND).await;
+        })
+        .unwrap();
+        let mut seen = std::mem::take(&mut *log.lock().unwrap());
+        seen[..2].sort();
+        assert_eq!(
+            seen,
+            [
+                "first call: true",
+                "program: true",
+                "call: true",
+                "made during the run: true",
+                "next call: true",
+            ]
+        );
+        let running = |name| sim.host(name).is_running();
+        assert!(
+            ["server", "late", "local"]
+                .into_iter()
+                .all(|name| !running(name))
+        );
+
+        panic_of(|| sim.run(std::future::pending::<()>()).unwrap());
+        assert!(!running("server"), "after a run that could not go on");
+        let alone = sim.host("late");
+        let other = sim.host("server");
+        assert!(alone.run(async move { other.is_running() }).unwrap());
+        assert!(!running("server"), "after a run of another host");
+    });
+}
+
+#[test]
+fn a_host_that_is_stopped_is_wound_up_and_the_others_go_on() {
+    within_a_minute(|| {
+        let sim = Sim::new(3);
+        let (server, client) = (sim.host("server"), sim.host("client"));
+        let log = Log::default();
+        serve(&server, &log);
+        for (phase, text) in [
+            (ShutdownPhase::Before, "before"),
+            (ShutdownPhase::After, "after"),
+        ] {
+            let notes = log.clone();
+            server.on_shutdown(phase, move || async move {
+                notes.lock().unwrap().push(text.to_owned());
+                Ok(())
+            });
+        }
+        assert!(server.stop().is_err(), "nothing is run yet");
+        let notes = log.clone();
+        sim.run(async move {
+            let lost = dial(&client, &notes).await;
+            let task = server.spawn(std::future::pending::<()>());
+            client.sleep(SECOND).await;
+            server.stop().unwrap();
+            lost.await.unwrap();
+            assert!(task.await.unwrap_err().is_cancelled());
+            client.sleep(SECOND).await;
+            let seen = std::mem::take(&mut *notes.lock().unwrap());
+            assert_eq!(seen.len(), 5, "{seen:?}");
+            assert_eq!(seen[..2], ["hello", "before"], "{seen:?}");
+            assert!(seen[2].starts_with("server: "), "{seen:?}");
+            assert_eq!(seen[3], "after");
+            let refused = client.connect("server:7", || Server(Log::default())).await;
+            assert!(refused.is_err(), "a stopped host took a connection");
+
+            // The machine is still there, and takes another program.
+            assert!(server.is_running() && client.is_running());
+            assert_eq!(server.spawn(async { 5 }).await.unwrap(), 5);
+            server.stop().unwrap();
+            client.sleep(SECOND).await;
+
+            // One that has crashed has no program to end, and starts as any other.
+            client.sim().crash(&server, Crash::Silent);
+            server.stop().unwrap();
+            client.sleep(SECOND).await;
+            client.sim().restart(&server);
+            let (resolver, called) = Deferred::new();
+            server
+                .call_later(SECOND, move || assert!(resolver.resolve(()).is_ok()))
+                .unwrap();
+            called.await.unwrap();
+            let _lost = dial(&client, &notes).await;
+            client.sleep(SECOND).await;
+            assert_eq!(notes.lock().unwrap().last().unwrap(), "hello");
+        })
+        .unwrap();
+    });
+}
+
+#[test]
+fn a_stop_at_the_end_of_a_run_is_not_one_of_the_next() {
+    within_a_minute(|| {
+        let sim = Sim::new(3);
+        let server = sim.host("server");
+        let stopped = server.clone();
+        sim.run(async move { stopped.stop().unwrap() }).unwrap();
+        let worked = sim.run(async move {
+            let lp = server.clone();
+            server.spawn(async move { lp.sleep(SECOND).await }).await
+        });
+        assert!(worked.unwrap().is_ok(), "the task was stopped");
+    });
 }

@@ -1,6 +1,8 @@
 //! What a simulation promises beside what every loop does.
 
+mod crowds;
 mod hosts;
+mod inputs;
 mod reports;
 mod threads;
 mod time;
@@ -9,6 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+
+use polyloop_core::{Failure, Protocol, Transport};
 
 /// Runs a test on a thread of its own, for a minute at most.
 fn within_a_minute(test: impl FnOnce() + Send + 'static) {
@@ -24,12 +28,23 @@ fn within_a_minute(test: impl FnOnce() + Send + 'static) {
 }
 
 /// What `run` panics with.
-fn panic_of(run: impl FnOnce()) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(run)).expect_err("it ended without a panic");
+fn panic_of<T>(run: impl FnOnce() -> T) -> String {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(run)) else {
+        panic!("it ended without a panic");
+    };
     match payload.downcast::<String>() {
         Ok(text) => *text,
         Err(payload) => payload
             .downcast_ref::<&str>()
             .map_or_else(String::new, |text| (*text).to_owned()),
+    }
+}
+
+/// Says nothing, and does not mind what it hears.
+struct Silent;
+
+impl Protocol for Silent {
+    fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {
+        Ok(())
     }
 }

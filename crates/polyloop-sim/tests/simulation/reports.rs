@@ -8,17 +8,9 @@ use std::time::Duration;
 use polyloop_core::{
     Deferred, Failure, Loop, MainLoop, Protocol, Spawner, Timers, Transport, yield_now,
 };
-use polyloop_sim::{Sim, SimLoop};
+use polyloop_sim::{Link, Sim, SimLoop};
 
-use crate::{panic_of, within_a_minute};
-
-struct Silent;
-
-impl Protocol for Silent {
-    fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {
-        Ok(())
-    }
-}
+use crate::{Silent, panic_of, within_a_minute};
 
 struct Count(Arc<AtomicUsize>);
 
@@ -116,7 +108,7 @@ fn a_run_ends_at_its_limit_of_virtual_time() {
         };
         let text = panic_of(|| sim.run(ticking).unwrap());
         assert!(
-            text.contains("not done after 60s of virtual time"),
+            text.contains("not done at 60s of virtual time, its limit"),
             "{text}"
         );
         assert_eq!(sim.elapsed(), Duration::from_secs(60));
@@ -175,5 +167,105 @@ fn notes_stand_in_the_trace() {
                 && matches!(&record.event, polyloop_sim::trace::Event::Note { text, .. } if text == "half way")
         });
         assert!(found, "{:?}", trace.records);
+    });
+}
+
+#[test]
+fn a_report_names_the_programs_of_hosts_and_whether_those_can_go_on() {
+    within_a_minute(|| {
+        let sim = Sim::new(5);
+        let this_line = line!();
+        sim.host("server").on_boot(|_| pending());
+        sim.host("idle").on_boot(|_| pending());
+        sim.pause("idle");
+        sim.restart("server");
+        let text = panic_of(|| sim.run(pending::<()>()).unwrap());
+        let program = |host: &str, line| format!("on {host}, spawned at {}:{line}:", file!());
+        let (server, idle) = (
+            program("server", this_line + 1),
+            program("idle, which is paused", this_line + 2),
+        );
+        assert!(text.contains(&server), "{server} is not in:\n{text}");
+        assert!(text.contains(&idle), "{idle} is not in:\n{text}");
+    });
+}
+
+/// Answers for ever.
+struct Parrot;
+
+impl Protocol for Parrot {
+    fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        transport.write(b"hello")?;
+        Ok(())
+    }
+
+    fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
+        transport.write(data)?;
+        Ok(())
+    }
+}
+
+#[test]
+fn whatever_goes_on_without_time_moving_is_a_spin() {
+    within_a_minute(|| {
+        let instant = Link::new().latency(Duration::ZERO).jitter(Duration::ZERO);
+        let builder = Sim::builder().seed(3).spin_limit(20_000).link(instant);
+
+        let sim = builder.clone().build();
+        let (server, client) = (sim.host("server"), sim.host("client"));
+        let text = panic_of(|| {
+            sim.run(async move {
+                let _server = server.serve("0.0.0.0:7", || Parrot).await.unwrap();
+                let _connection = client.connect("server:7", || Parrot).await.unwrap();
+                pending::<()>().await;
+            })
+            .unwrap();
+        });
+        assert!(text.contains("the simulation spins"), "{text}");
+        assert!(text.contains("on server, spawned at"), "{text}");
+        assert!(text.contains("on client, spawned at"), "{text}");
+
+        let sim = builder.clone().build();
+        let lp = sim.local();
+        let text = panic_of(|| {
+            sim.run(async move {
+                loop {
+                    lp.sleep(Duration::ZERO).await;
+                }
+            })
+            .unwrap();
+        });
+        assert!(text.contains("what `run` was given, on local"), "{text}");
+
+        let sim = builder.build();
+        let lp = sim.local();
+        let text = panic_of(|| {
+            sim.run(async move {
+                let begun = lp.now();
+                loop {
+                    lp.sleep_until(begun).await;
+                }
+            })
+            .unwrap();
+        });
+        assert!(text.contains("what `run` was given, on local"), "{text}");
+    });
+}
+
+#[test]
+fn the_last_event_is_one_that_invariants_are_asked_after() {
+    within_a_minute(|| {
+        let sim = Sim::new(12);
+        let broken = Arc::new(AtomicUsize::new(0));
+        let seen = broken.clone();
+        sim.check(move || match seen.load(Ordering::SeqCst) {
+            0 => Ok(()),
+            _ => Err("it is broken"),
+        });
+        let text = panic_of(|| {
+            sim.run(async move { broken.fetch_add(1, Ordering::SeqCst) })
+                .unwrap()
+        });
+        assert!(text.contains("it is broken"), "{text}");
     });
 }

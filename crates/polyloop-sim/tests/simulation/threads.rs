@@ -57,6 +57,30 @@ fn work_on_a_thread_takes_its_simulated_time() {
 }
 
 #[test]
+fn work_that_takes_too_long_is_told_of() {
+    within_a_minute(|| {
+        let grace = Duration::from_millis(20);
+        let sim = Sim::builder().seed(1).thread_grace(grace).build();
+        let lp = sim.host("slow");
+        let (sender, receiver) = mpsc::channel::<()>();
+        let waiting = lp.run_in_thread(move || receiver.recv().is_err());
+        let main = sim.local();
+        sim.run(async move {
+            main.sleep(Duration::from_millis(1)).await;
+            drop(sender);
+            assert!(waiting.await.unwrap());
+        })
+        .unwrap();
+        let text = sim.trace().to_string();
+        assert!(text.contains("slow"), "{text}");
+        assert!(
+            text.contains("has not returned after 20ms of real time"),
+            "{text}"
+        );
+    });
+}
+
+#[test]
 fn a_thread_that_calls_back_has_its_place_in_the_order() {
     within_a_minute(|| {
         let sim = Sim::new(8);

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use polyloop_core::{ListenOptions, TcpOptions};
+use polyloop_core::TcpOptions;
 
 use super::rig::{Rig, counter, fails, ready};
 use crate::Fault;
@@ -142,32 +142,6 @@ fn a_connect_that_is_given_up_leaves_nothing() {
     }
     rig.settle();
     assert!(rig.is_clean());
-}
-
-#[test]
-fn more_than_the_backlog_has_to_try_again() {
-    let mut rig = Rig::new(6);
-    let (client, server) = rig.pair();
-    let options = ListenOptions::new().backlog(2);
-    let listener = rig.listen_with(server, "0.0.0.0:80", &options).unwrap();
-    let sockets: Vec<_> = (0..5)
-        .map(|_| rig.dial(client, "10.0.0.2:80").unwrap())
-        .collect();
-    rig.pass(Duration::from_millis(900));
-    let connected = |rig: &mut Rig| {
-        sockets
-            .iter()
-            .filter(|socket| rig.connected(**socket).is_ready())
-            .count()
-    };
-    // As on Linux, one more than was asked for.
-    assert_eq!(connected(&mut rig), 3);
-    for _ in 0..3 {
-        ready(rig.accept(listener)).unwrap();
-    }
-    assert!(rig.accept(listener).is_pending());
-    rig.settle();
-    assert_eq!(connected(&mut rig), 5);
 }
 
 #[test]

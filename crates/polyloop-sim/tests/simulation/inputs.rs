@@ -1,0 +1,139 @@
+//! What makes no sense, or is far too large.
+
+use std::time::{Duration, SystemTime};
+
+use polyloop_core::{Loop, Threads, Timers};
+use polyloop_sim::{FaultKind, FaultRate, Link, Sim};
+
+use crate::{Silent, panic_of, within_a_minute};
+
+const YEAR: Duration = Duration::from_secs(31_536_000);
+
+#[test]
+fn a_share_is_a_number_from_0_to_1() {
+    for wrong in [f64::NAN, -0.1, 1.1, f64::INFINITY] {
+        let links: [fn(f64) -> Link; 3] = [
+            |share| Link::new().loss(share),
+            |share| Link::new().reorder(share),
+            |share| Link::new().reset(share),
+        ];
+        for link in links {
+            let text = panic_of(|| link(wrong));
+            assert!(text.contains(&wrong.to_string()), "{text}");
+            assert!(text.contains("from 0 to 1"), "{text}");
+        }
+        let text = panic_of(|| Sim::new(1).chance(wrong));
+        assert!(text.contains("from 0 to 1"), "{text}");
+    }
+}
+
+#[test]
+fn a_link_carries_something() {
+    let text = panic_of(|| Link::new().bandwidth(Some(0)));
+    assert!(text.contains("bandwidth of 0"), "{text}");
+    let text = panic_of(|| Link::new().segment(0));
+    assert!(text.contains("segments of 0 bytes"), "{text}");
+}
+
+#[test]
+fn drawn_faults_have_time_between_them() {
+    let sim = Sim::new(1);
+    let rate = FaultRate::new(FaultKind::Reset, Duration::ZERO, Duration::ZERO);
+    let text = panic_of(|| sim.draw_faults(rate));
+    assert!(text.contains("every 0ns"), "{text}");
+}
+
+#[test]
+fn a_host_has_a_name_that_leads_to_it() {
+    let sim = Sim::new(1);
+    for name in [
+        "",
+        "localhost",
+        "LocalHost",
+        "10.0.0.7",
+        "::1",
+        "a.",
+        "a\nb",
+    ] {
+        let text = panic_of(|| sim.host(name));
+        assert!(text.contains(&format!("{name:?}")), "{text}");
+    }
+    for name in ["db-1.example.org", "two words", "<b>", "ü☃"] {
+        assert_eq!(sim.host(name).host_name(), name);
+    }
+}
+
+#[test]
+fn a_link_may_take_longer_than_anybody_waits() {
+    within_a_minute(|| {
+        for link in [
+            Link::new().latency(Duration::MAX),
+            Link::new().jitter(Duration::MAX),
+            Link::new().bandwidth(Some(1)),
+            Link::new().loss(1.0),
+        ] {
+            let sim = Sim::builder().seed(1).link(link.clone()).build();
+            let (server, client) = (sim.host("server"), sim.host("client"));
+            sim.run(async move {
+                let _server = server.serve("0.0.0.0:7", || Silent).await.unwrap();
+                let failed = client.connect("server:7", || Silent).await;
+                let text = failed.unwrap_err().to_string();
+                assert!(text.contains("30s"), "{text}, with {link:?}");
+            })
+            .unwrap();
+        }
+    });
+}
+
+#[test]
+fn waits_and_clocks_may_be_as_large_as_they_come() {
+    within_a_minute(|| {
+        let far = SystemTime::UNIX_EPOCH + Duration::from_secs(i64::MAX as u64);
+        let sim = Sim::builder()
+            .seed(1)
+            .patience(Duration::MAX)
+            .thread_grace(Duration::MAX)
+            .wall_time(far)
+            .build();
+        let lp = sim.local();
+        sim.run(async move {
+            assert_eq!(lp.run_in_thread(|| 5).await.unwrap(), 5);
+            lp.sleep(Duration::from_secs(1)).await;
+            assert!(lp.wall_time() >= far);
+        })
+        .unwrap();
+    });
+    let second = Duration::from_secs(1);
+    let text = panic_of(|| Sim::builder().thread_time(2 * second..=second));
+    assert!(text.contains("2s..=1s"), "{text}");
+}
+
+#[test]
+fn time_has_an_end() {
+    within_a_minute(|| {
+        let sim = Sim::builder().seed(1).time_limit(Duration::MAX).build();
+        let lp = sim.local();
+        let (server, client) = (sim.host("server"), sim.host("client"));
+        // Shortly before the end there is still a network.
+        sim.run(async move {
+            lp.sleep(60 * YEAR).await;
+            let _server = server.serve("0.0.0.0:7", || Silent).await.unwrap();
+            client.connect("server:7", || Silent).await.unwrap();
+        })
+        .unwrap();
+        let lp = sim.local();
+        let text = panic_of(|| {
+            sim.run(async move { lp.sleep(1_000 * YEAR).await })
+                .unwrap();
+        });
+        assert!(text.contains("virtual time"), "{text}");
+        let lp = sim.local();
+        sim.run(async move { lp.sleep(Duration::from_secs(1)).await })
+            .unwrap();
+        // What is planned for later than that does not happen, and keeps nobody from it.
+        sim.at(Duration::MAX, |_| ());
+        let lp = sim.local();
+        sim.run(async move { lp.sleep(Duration::from_secs(1)).await })
+            .unwrap();
+    });
+}
