@@ -5,6 +5,8 @@
 //! its [kind](FailureKind) why the promise failed, and keeps the original error
 //! for [`downcast_ref`](Failure::downcast_ref).
 
+mod conversions;
+
 use std::any::Any;
 use std::backtrace::Backtrace;
 use std::borrow::Cow;
@@ -47,6 +49,10 @@ impl Display for FailureKind {
 /// `Display` is one line, `TypeName: text` (ERR-01); the alternate form `{:#}`
 /// appends the chain of sources. Formatting never fails and never panics, even
 /// where the wrapped error's own formatting does (ERR-02).
+///
+/// `?` makes one of a text, of a boxed error, of polyloop's own errors and of the usual
+/// ones of std. Of any other error, `.map_err(Failure::new)?` does; a blanket conversion
+/// is not possible for a type that is an error itself.
 ///
 /// ```
 /// use polyloop_core::{Failure, FailureKind};
@@ -255,37 +261,6 @@ impl fmt::Debug for Failure {
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source.as_deref().map(|error| error as _)
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    #[track_caller]
-    fn from(error: std::io::Error) -> Self {
-        Self::new(error)
-    }
-}
-
-impl From<&'static str> for Failure {
-    #[track_caller]
-    fn from(text: &'static str) -> Self {
-        Self::message(text)
-    }
-}
-
-impl From<String> for Failure {
-    #[track_caller]
-    fn from(text: String) -> Self {
-        Self::message(text)
-    }
-}
-
-impl From<Box<dyn Error + Send + Sync>> for Failure {
-    #[track_caller]
-    fn from(error: Box<dyn Error + Send + Sync>) -> Self {
-        match error.downcast::<Self>() {
-            Ok(same) => *same,
-            Err(error) => Self::build(FailureKind::Error, "Error".into(), "".into(), Some(error)),
-        }
     }
 }
 
