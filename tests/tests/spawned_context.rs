@@ -72,6 +72,7 @@ fn assert_place(failure: &Failure, line: u32) {
     assert_eq!((place.file(), place.line()), (file!(), line), "{failure}");
 }
 
+#[expect(clippy::unused_async, reason = "a future is what is wanted")]
 async fn panics() {
     panic!("on purpose");
 }
