@@ -47,7 +47,7 @@ impl Display for FailureKind {
 /// A failed result: its kind, its message, and the error it came from.
 ///
 /// `Display` is one line, `TypeName: text` (ERR-01); the alternate form `{:#}`
-/// appends the chain of sources. Formatting never fails and never panics, even
+/// appends the chain of sources, as far as the texts before don't say it. Formatting never fails and never panics, even
 /// where the wrapped error's own formatting does (ERR-02).
 ///
 /// `?` makes one of a text, of a boxed error, of polyloop's own errors and of the usual
@@ -236,11 +236,17 @@ impl Failure {
 
 impl Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.name, one_line(&self.text()))?;
+        let mut shown = one_line(self.text());
+        write!(f, "{}: {shown}", self.0.name)?;
         if f.alternate() {
             let mut next = self.0.source.as_ref().and_then(|error| error.source());
             while let Some(error) = next {
-                write!(f, ": {}", one_line(&text_of(error)))?;
+                let text = one_line(text_of(error).into());
+                // Many an error ends with the text of its source.
+                if !shown.ends_with(&*text) {
+                    write!(f, ": {text}")?;
+                }
+                shown = text;
                 next = error.source();
             }
         }
@@ -281,16 +287,12 @@ fn text_of(error: &(dyn Error + 'static)) -> String {
     .unwrap_or_else(|| "an error whose text could not be formatted".to_owned())
 }
 
-fn one_line(text: &str) -> Cow<'_, str> {
+fn one_line(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.contains('\n') {
-        Cow::Owned(
-            text.split('\n')
-                .map(str::trim)
-                .collect::<Vec<_>>()
-                .join(" "),
-        )
+        let lines: Vec<_> = text.split('\n').map(str::trim).collect();
+        Cow::Owned(lines.join(" "))
     } else {
-        Cow::Borrowed(text)
+        text
     }
 }
 
@@ -338,6 +340,29 @@ mod tests {
         let io = std::io::Error::other("x".parse::<u8>().unwrap_err());
         let text = format!("{:#}", Failure::new(io));
         assert!(text.contains("invalid digit"), "{text}");
+    }
+
+    #[test]
+    fn the_alternate_form_says_nothing_twice() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("can't read the {what}: {source}")]
+        struct Quoting<E: Error + 'static> {
+            what: &'static str,
+            source: E,
+        }
+        let digit = "x".parse::<u8>().unwrap_err();
+        let inner = Quoting {
+            what: "number",
+            source: digit,
+        };
+        let outer = Quoting {
+            what: "line",
+            source: inner,
+        };
+        assert_eq!(
+            format!("{:#}", Failure::new(outer)),
+            "Quoting: can't read the line: can't read the number: invalid digit found in string"
+        );
     }
 
     #[test]
