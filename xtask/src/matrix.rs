@@ -30,20 +30,8 @@ fn arguments(options: &Options) -> Result<Vec<String>, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::{Options, arguments};
-
-    #[derive(Parser)]
-    struct Program {
-        #[command(flatten)]
-        options: Options,
-    }
-
-    fn parse(arguments: &[String]) -> Options {
-        let program = ["matrix".to_owned()];
-        Program::parse_from(program.iter().chain(arguments)).options
-    }
+    use crate::passing::parsed;
 
     #[test]
     fn what_is_passed_on_is_what_was_given() {
@@ -55,7 +43,7 @@ mod tests {
             json: Some("/a b/matrix.json".into()),
             html: Some("/matrix.html".into()),
         };
-        assert_eq!(parse(&arguments(&given).unwrap()), given);
+        assert_eq!(parsed::<Options>(&arguments(&given).unwrap()), given);
         assert!(arguments(&Options::default()).unwrap().is_empty());
     }
 }

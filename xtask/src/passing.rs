@@ -46,6 +46,19 @@ impl Passed {
     }
 }
 
+/// What a program makes of the options that were passed on to it.
+#[cfg(test)]
+pub(crate) fn parsed<O: clap::Args>(arguments: &[String]) -> O {
+    #[derive(clap::Parser)]
+    struct Program<O: clap::Args> {
+        #[command(flatten)]
+        options: O,
+    }
+
+    let program = ["program".to_owned()];
+    <Program<O> as clap::Parser>::parse_from(program.iter().chain(arguments)).options
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

@@ -27,20 +27,8 @@ fn arguments(options: &Options) -> Result<Vec<String>, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::{Options, arguments};
-
-    #[derive(Parser)]
-    struct Program {
-        #[command(flatten)]
-        options: Options,
-    }
-
-    fn parse(arguments: &[String]) -> Options {
-        let program = ["sim-demo".to_owned()];
-        Program::parse_from(program.iter().chain(arguments)).options
-    }
+    use crate::passing::parsed;
 
     #[test]
     fn what_is_passed_on_is_what_was_given() {
@@ -49,8 +37,8 @@ mod tests {
             out: Some("/a b/run.html".into()),
             events: true,
         };
-        assert_eq!(parse(&arguments(&given).unwrap()), given);
-        let none = parse(&[]);
-        assert_eq!(parse(&arguments(&none).unwrap()), none);
+        assert_eq!(parsed::<Options>(&arguments(&given).unwrap()), given);
+        let none: Options = parsed(&[]);
+        assert_eq!(parsed::<Options>(&arguments(&none).unwrap()), none);
     }
 }

@@ -69,6 +69,9 @@ fn every_id_has_a_check_or_a_reason_or_is_listed_as_missing() {
         *counts.entry(kind).or_insert(0) += 1;
     }
     println!("{counts:?}\nnot yet: {}", missing.join(" "));
+    let readme = include_str!("../../../README.md");
+    let claim = format!("{} behaviours are checked", counts["checks"]);
+    assert!(readme.contains(&claim), "the readme does not say: {claim}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ use crate::promise::Promise;
 /// std::thread::spawn(move || resolver.resolve(4));
 /// assert_eq!(block_on(text).unwrap(), "16");
 /// ```
-#[must_use = "a deferred does nothing unless awaited or chained"]
+#[must_use = "nobody learns its outcome unless it is awaited or chained"]
 pub struct Deferred<T> {
     /// Empty once the outcome was taken.
     cell: Option<Arc<Cell<T>>>,

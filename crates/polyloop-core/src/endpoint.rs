@@ -162,6 +162,11 @@ impl From<SocketAddr> for Endpoint {
 
 /// What can be given where an [`Endpoint`] is wanted: an endpoint, a text, a
 /// socket address, or a host and a port.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name an endpoint",
+    label = "expected a text, a socket address, an `Endpoint`, or a host and a port",
+    note = "such as \"localhost:80\", or (\"localhost\", 80)"
+)]
 pub trait IntoEndpoint {
     /// The endpoint, or what is wrong with the text.
     fn into_endpoint(self) -> Result<Endpoint, EndpointError>;
@@ -206,6 +211,18 @@ impl IntoEndpoint for SocketAddr {
 impl IntoEndpoint for (&str, u16) {
     fn into_endpoint(self) -> Result<Endpoint, EndpointError> {
         Ok(Endpoint::tcp(self.0, self.1))
+    }
+}
+
+impl IntoEndpoint for (String, u16) {
+    fn into_endpoint(self) -> Result<Endpoint, EndpointError> {
+        Ok(Endpoint::tcp(self.0, self.1))
+    }
+}
+
+impl IntoEndpoint for (IpAddr, u16) {
+    fn into_endpoint(self) -> Result<Endpoint, EndpointError> {
+        SocketAddr::from(self).into_endpoint()
     }
 }
 

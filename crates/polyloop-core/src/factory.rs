@@ -27,6 +27,13 @@ use crate::protocol::Protocol;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not make protocols",
+    label = "expected a factory, such as a closure that returns a protocol",
+    note = "a factory makes a protocol for each connection: for a type `P` that is a \
+            protocol, write `|| P`",
+    note = "it is `Send` and `'static`: what a closure uses is moved into it"
+)]
 pub trait ProtocolFactory: Send + 'static {
     /// What it makes.
     type Protocol: Protocol;

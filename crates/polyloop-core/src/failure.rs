@@ -5,6 +5,8 @@
 //! its [kind](FailureKind) why the promise failed, and keeps the original error
 //! for [`downcast_ref`](Failure::downcast_ref).
 
+mod conversions;
+
 use std::any::Any;
 use std::backtrace::Backtrace;
 use std::borrow::Cow;
@@ -45,8 +47,12 @@ impl Display for FailureKind {
 /// A failed result: its kind, its message, and the error it came from.
 ///
 /// `Display` is one line, `TypeName: text` (ERR-01); the alternate form `{:#}`
-/// appends the chain of sources. Formatting never fails and never panics, even
+/// appends the chain of sources, as far as the texts before don't say it. Formatting never fails and never panics, even
 /// where the wrapped error's own formatting does (ERR-02).
+///
+/// `?` makes one of a text, of a boxed error, of polyloop's own errors and of the usual
+/// ones of std. Of any other error, `.map_err(Failure::new)?` does; a blanket conversion
+/// is not possible for a type that is an error itself.
 ///
 /// ```
 /// use polyloop_core::{Failure, FailureKind};
@@ -230,11 +236,17 @@ impl Failure {
 
 impl Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.name, one_line(&self.text()))?;
+        let mut shown = one_line(self.text());
+        write!(f, "{}: {shown}", self.0.name)?;
         if f.alternate() {
             let mut next = self.0.source.as_ref().and_then(|error| error.source());
             while let Some(error) = next {
-                write!(f, ": {}", one_line(&text_of(error)))?;
+                let text = one_line(text_of(error).into());
+                // Many an error ends with the text of its source.
+                if !shown.ends_with(&*text) {
+                    write!(f, ": {text}")?;
+                }
+                shown = text;
                 next = error.source();
             }
         }
@@ -258,37 +270,6 @@ impl Error for Failure {
     }
 }
 
-impl From<std::io::Error> for Failure {
-    #[track_caller]
-    fn from(error: std::io::Error) -> Self {
-        Self::new(error)
-    }
-}
-
-impl From<&'static str> for Failure {
-    #[track_caller]
-    fn from(text: &'static str) -> Self {
-        Self::message(text)
-    }
-}
-
-impl From<String> for Failure {
-    #[track_caller]
-    fn from(text: String) -> Self {
-        Self::message(text)
-    }
-}
-
-impl From<Box<dyn Error + Send + Sync>> for Failure {
-    #[track_caller]
-    fn from(error: Box<dyn Error + Send + Sync>) -> Self {
-        match error.downcast::<Self>() {
-            Ok(same) => *same,
-            Err(error) => Self::build(FailureKind::Error, "Error".into(), "".into(), Some(error)),
-        }
-    }
-}
-
 /// Runs code of a user; its panic becomes a failure like any other.
 pub(crate) fn catch<R>(f: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
     catch_unwind(AssertUnwindSafe(f))
@@ -306,16 +287,12 @@ fn text_of(error: &(dyn Error + 'static)) -> String {
     .unwrap_or_else(|| "an error whose text could not be formatted".to_owned())
 }
 
-fn one_line(text: &str) -> Cow<'_, str> {
+fn one_line(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.contains('\n') {
-        Cow::Owned(
-            text.split('\n')
-                .map(str::trim)
-                .collect::<Vec<_>>()
-                .join(" "),
-        )
+        let lines: Vec<_> = text.split('\n').map(str::trim).collect();
+        Cow::Owned(lines.join(" "))
     } else {
-        Cow::Borrowed(text)
+        text
     }
 }
 
@@ -363,6 +340,29 @@ mod tests {
         let io = std::io::Error::other("x".parse::<u8>().unwrap_err());
         let text = format!("{:#}", Failure::new(io));
         assert!(text.contains("invalid digit"), "{text}");
+    }
+
+    #[test]
+    fn the_alternate_form_says_nothing_twice() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("can't read the {what}: {source}")]
+        struct Quoting<E: Error + 'static> {
+            what: &'static str,
+            source: E,
+        }
+        let digit = "x".parse::<u8>().unwrap_err();
+        let inner = Quoting {
+            what: "number",
+            source: digit,
+        };
+        let outer = Quoting {
+            what: "line",
+            source: inner,
+        };
+        assert_eq!(
+            format!("{:#}", Failure::new(outer)),
+            "Quoting: can't read the line: can't read the number: invalid digit found in string"
+        );
     }
 
     #[test]

@@ -6,6 +6,23 @@
 //! its links run in the task that awaits or spawns it, cost no allocation, and
 //! never run inside the call that settles or attaches (PROM-02, PROM-03).
 
+/// What a promise answers by asking its `source`, the one before it in a chain.
+macro_rules! by_source {
+    () => {
+        fn cancel(&self, reason: &str) -> bool {
+            self.source.cancel(reason)
+        }
+
+        fn is_done(&self) -> bool {
+            self.source.is_done()
+        }
+
+        fn ignore_failure(&self) {
+            self.source.ignore_failure();
+        }
+    };
+}
+
 mod as_promise;
 mod from_future;
 mod links;

@@ -34,6 +34,10 @@ use crate::transport::Transport;
 /// // It is an object type as well, for programs that mix protocols.
 /// let _: Box<dyn Protocol> = Box::<Counter>::default();
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a protocol",
+    note = "implement `Protocol` for it; `data_received` is all that it needs"
+)]
 pub trait Protocol: Send + 'static {
     /// The connection stands.
     fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {

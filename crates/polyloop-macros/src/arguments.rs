@@ -27,12 +27,7 @@ impl Parse for MainArguments {
             pinned: None,
             polyloop: parse_quote!(::polyloop),
         };
-        let expected = || {
-            format!(
-                "expected one loop ({}) or `crate = \"path\"`",
-                loops::words()
-            )
-        };
+        let expected = || format!("expected one loop ({}) or `crate = path`", loops::words());
         each_argument(input, &expected(), |word, input| {
             if word == "crate" {
                 arguments.polyloop = path(word, input)?;
@@ -70,7 +65,7 @@ pub(crate) struct TestArguments {
 impl Parse for TestArguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         const EXPECTED: &str = "expected `timeout = seconds`, `loops(name, …)`, `sim`, \
-             `seeds = number`, `trace = \"path\"` or `crate = \"path\"`";
+             `seeds = number`, `trace = \"path\"` or `crate = path`";
         let mut arguments = Self {
             timeout: DEFAULT_TIMEOUT,
             loops: loops::KNOWN.iter().collect(),
@@ -134,15 +129,23 @@ fn each_argument(
     mut one: impl FnMut(&Ident, ParseStream<'_>) -> Result<()>,
 ) -> Result<()> {
     while !input.is_empty() {
-        let word = input
-            .call(Ident::parse_any)
-            .map_err(|error| Error::new(error.span(), expected))?;
+        let word = word(input).map_err(|error| Error::new(error.span(), expected))?;
         one(&word, input)?;
         if !input.is_empty() {
             input.parse::<Token![,]>()?;
         }
     }
     Ok(())
+}
+
+/// A word, which may be written as a feature is: `async-std` is `async_std`.
+fn word(input: ParseStream<'_>) -> Result<Ident> {
+    let mut word = input.call(Ident::parse_any)?;
+    while input.parse::<Option<Token![-]>>()?.is_some() {
+        let rest = input.call(Ident::parse_any)?;
+        word = Ident::new(&format!("{word}_{rest}"), word.span());
+    }
+    Ok(word)
 }
 
 /// The `=` after an argument's name.
@@ -156,14 +159,17 @@ fn equals(word: &Ident, input: ParseStream<'_>) -> Result<()> {
 
 fn path(word: &Ident, input: ParseStream<'_>) -> Result<Path> {
     equals(word, input)?;
-    let text: LitStr = input.parse()?;
-    text.parse_with(Path::parse_mod_style)
+    if input.peek(LitStr) {
+        let text: LitStr = input.parse()?;
+        return text.parse_with(Path::parse_mod_style);
+    }
+    Path::parse_mod_style(input)
 }
 
 fn chosen(word: &Ident, input: ParseStream<'_>) -> Result<Vec<&'static KnownLoop>> {
     let list;
     parenthesized!(list in input);
-    let words: Punctuated<Ident, Token![,]> = list.parse_terminated(Ident::parse_any, Token![,])?;
+    let words: Punctuated<Ident, Token![,]> = list.parse_terminated(self::word, Token![,])?;
     if words.is_empty() {
         return Err(Error::new_spanned(
             word,
@@ -320,9 +326,20 @@ mod tests {
 
     #[test]
     fn polyloop_may_be_elsewhere() {
-        let arguments: MainArguments = syn::parse_str("smol, crate = \"my::lp\"").unwrap();
-        assert_eq!(arguments.pinned.unwrap().1.word, "smol");
-        let path = &arguments.polyloop;
-        assert_eq!(path.to_token_stream().to_string(), "my :: lp");
+        for text in ["smol, crate = \"my::lp\"", "smol, crate = my::lp"] {
+            let arguments: MainArguments = syn::parse_str(text).unwrap();
+            assert_eq!(arguments.pinned.unwrap().1.word, "smol");
+            let path = &arguments.polyloop;
+            assert_eq!(path.to_token_stream().to_string(), "my :: lp");
+        }
+    }
+
+    #[test]
+    fn a_loop_may_be_written_as_its_feature_is() {
+        let main: MainArguments = syn::parse_str("async-std").unwrap();
+        assert_eq!(main.pinned.unwrap().1.word, "async_std");
+        let test: TestArguments = syn::parse_str("loops(async-std, sim)").unwrap();
+        assert_eq!(test.loops[0].word, "async_std");
+        assert!(syn::parse_str::<MainArguments>("async-").is_err());
     }
 }

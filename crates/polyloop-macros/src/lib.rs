@@ -38,7 +38,7 @@ use syn::parse_macro_input;
 /// | `#[polyloop::main]` | the one that `POLYLOOP_LOOP` names, else the default one |
 /// | `#[polyloop::main(tokio)]` | `TokioLoop`, always |
 /// | `#[polyloop::main(smol)]` | `SmolLoop`, always |
-/// | `#[polyloop::main(async_std)]` | `AsyncStdLoop`, always |
+/// | `#[polyloop::main(async-std)]` | `AsyncStdLoop`, always |
 /// | `#[polyloop::main(sim)]` | `SimLoop`, always: the program in a simulation |
 ///
 /// A pinned loop is not overridden by `POLYLOOP_LOOP`, and the function may take it
@@ -47,7 +47,8 @@ use syn::parse_macro_input;
 /// If no loop can be had, or it can't be run, the reason is printed to standard
 /// error and the exit code is 1.
 ///
-/// `crate = "path"` says where `polyloop` is, if it has another name.
+/// `crate = pl` says where `polyloop` is, if it has another name: in Cargo.toml, such as
+/// `pl = { package = "polyloop", … }`, or behind a crate that re-exports it.
 #[proc_macro_attribute]
 pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let function = parse_macro_input!(item as syn::ItemFn);
@@ -73,8 +74,8 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// the features of `polyloop` are on, whichever crate switched them on. The function
 /// takes the loop through one type parameter, as `impl Loop`, as `&L`, as an `AnyLoop`,
 /// or not at all; a test for one loop only, such as `#[polyloop::test(sim)]`, also by
-/// its own type, and if that loop is not compiled in it is ignored, in sight. It returns
-/// nothing, or a `Result` whose error is `Debug`.
+/// its own type. It returns nothing, or a `Result<(), E>` whose error is `Debug`. Where
+/// none of its loops is compiled in, one ignored test is there to say so.
 ///
 /// A test fails when its body panics, when it returns an error, and when its
 /// deadline passes: also when the body hangs in code that never awaits.
@@ -87,7 +88,7 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `sim` | short for `loops(sim)`: only the simulated loop |
 /// | `seeds = 200` | the simulated loop runs the test under the seeds 0 to 199, each in a simulation of its own, and with each of the schedulers in turn; 1 unless set |
 /// | `trace = "path.html"` | where the simulated loop draws the run of a failing seed; any constant text, such as `concat!(env!("CARGO_TARGET_TMPDIR"), "/")` |
-/// | `crate = "path"` | where `polyloop` is, if it has another name |
+/// | `crate = pl` | where `polyloop` is, if it has another name |
 ///
 /// Under the simulated loop, a failure tells the seed, how to run exactly that one
 /// again, and the last events before it. The environment is asked, too:

@@ -61,6 +61,11 @@ pub(crate) fn find(word: &Ident) -> Option<&'static KnownLoop> {
     KNOWN.iter().find(|known| word == known.word)
 }
 
+/// The loop that a type is called after.
+pub(crate) fn of_type(name: &Ident) -> Option<&'static KnownLoop> {
+    KNOWN.iter().find(|known| name == known.type_name)
+}
+
 /// For error messages.
 pub(crate) fn words() -> String {
     let words: Vec<String> = KNOWN

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{ItemFn, Result, Visibility};
+use syn::{Error, ItemFn, Result, Visibility};
 
 use crate::arguments::MainArguments;
 use crate::signature;
@@ -10,6 +10,7 @@ use crate::sorting::{Sorted, sort};
 
 pub(crate) fn expand(arguments: &MainArguments, mut function: ItemFn) -> Result<TokenStream> {
     signature::check("main", &function)?;
+    check_type(arguments, &function)?;
     let Sorted {
         conditions,
         lints,
@@ -55,6 +56,23 @@ pub(crate) fn expand(arguments: &MainArguments, mut function: ItemFn) -> Result<
             { #missing }
         }
     })
+}
+
+/// Checks that a program which takes a loop by its own type is pinned to that one.
+fn check_type(arguments: &MainArguments, function: &ItemFn) -> Result<()> {
+    let Some((ty, named)) = signature::named_loop(function) else {
+        return Ok(());
+    };
+    let word = named.word;
+    let text = match &arguments.pinned {
+        Some((_, pinned)) if pinned.word == word => return Ok(()),
+        Some((_, pinned)) => format!("this program is pinned to `{}`", pinned.word),
+        None => "`POLYLOOP_LOOP` may choose another loop".to_owned(),
+    };
+    Err(Error::new_spanned(
+        ty,
+        format!("{text}; take `impl Loop`, or say `#[polyloop::main({word})]`"),
+    ))
 }
 
 /// The error, and an empty function that spares the reader a second error, about

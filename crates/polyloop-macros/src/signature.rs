@@ -49,42 +49,23 @@ pub(crate) fn check(attribute: &str, function: &ItemFn) -> Result<()> {
     Ok(())
 }
 
-/// Checks that a function which takes a loop by its own type is called with that one
-/// only: the compiler would say no more than that the other loops can't be made into it.
-pub(crate) fn check_type(function: &ItemFn, loops: &[&KnownLoop]) -> Result<()> {
+/// The loop that a function takes by its own type, and that type.
+///
+/// It must be called with that loop only; the compiler would say no more than that the
+/// others can't be made into it.
+pub(crate) fn named_loop(function: &ItemFn) -> Option<(&Type, &'static KnownLoop)> {
     let Some(FnArg::Typed(argument)) = function.sig.inputs.first() else {
-        return Ok(());
+        return None;
     };
     let mut ty = &*argument.ty;
     while let Type::Reference(reference) = ty {
         ty = &reference.elem;
     }
     let Type::Path(path) = ty else {
-        return Ok(());
+        return None;
     };
-    let named = path.path.segments.last();
-    let known = named.and_then(|named| {
-        loops::KNOWN
-            .iter()
-            .find(|known| named.ident == known.type_name)
-    });
-    match known {
-        Some(known) if loops.iter().any(|other| other.word != known.word) => {
-            let only = if known.is_simulated() {
-                "sim".to_owned()
-            } else {
-                format!("loops({})", known.word)
-            };
-            Err(Error::new_spanned(
-                ty,
-                format!(
-                    "the test is made for other loops, too; take `impl Loop`, or say \
-                     `#[polyloop::test({only})]`"
-                ),
-            ))
-        }
-        _ => Ok(()),
-    }
+    let known = loops::of_type(&path.path.segments.last()?.ident)?;
+    Some((ty, known))
 }
 
 /// A closure that takes a loop and calls `path`, which names `function`, with it

@@ -9,6 +9,7 @@ use polyloop_core::{
     CloseReason, Connection, Deferred, Failure, Flow, ListenOptions, Loop, MainLoop, Protocol,
     Resolver, Transport,
 };
+use polyloop_examples::echo::Echo;
 use polyloop_examples::kv::KvServer;
 
 #[derive(Parser)]
@@ -70,23 +71,6 @@ fn say(line: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()
-}
-
-/// Echoes, and reads no more than it can send.
-struct Echo;
-
-impl Protocol for Echo {
-    fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
-        if transport.write(data)? == Flow::Pause {
-            transport.pause_reading();
-        }
-        Ok(())
-    }
-
-    fn resume_writing(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
-        transport.resume_reading();
-        Ok(())
-    }
 }
 
 const TOTAL: u64 = 1 << 30;

@@ -84,17 +84,7 @@ where
 {
     type Value = U;
 
-    fn cancel(&self, reason: &str) -> bool {
-        self.source.cancel(reason)
-    }
-
-    fn is_done(&self) -> bool {
-        self.source.is_done()
-    }
-
-    fn ignore_failure(&self) {
-        self.source.ignore_failure();
-    }
+    by_source!();
 }
 
 impl<P, F> Future for OrElse<P, F>
@@ -124,17 +114,7 @@ where
 {
     type Value = P::Value;
 
-    fn cancel(&self, reason: &str) -> bool {
-        self.source.cancel(reason)
-    }
-
-    fn is_done(&self) -> bool {
-        self.source.is_done()
-    }
-
-    fn ignore_failure(&self) {
-        self.source.ignore_failure();
-    }
+    by_source!();
 }
 
 impl<P, F, U> Future for Finally<P, F>
@@ -164,17 +144,7 @@ where
 {
     type Value = U;
 
-    fn cancel(&self, reason: &str) -> bool {
-        self.source.cancel(reason)
-    }
-
-    fn is_done(&self) -> bool {
-        self.source.is_done()
-    }
-
-    fn ignore_failure(&self) {
-        self.source.ignore_failure();
-    }
+    by_source!();
 }
 
 impl<P, F> Future for OnDone<P, F>
@@ -206,17 +176,7 @@ where
 {
     type Value = P::Value;
 
-    fn cancel(&self, reason: &str) -> bool {
-        self.source.cancel(reason)
-    }
-
-    fn is_done(&self) -> bool {
-        self.source.is_done()
-    }
-
-    fn ignore_failure(&self) {
-        self.source.ignore_failure();
-    }
+    by_source!();
 }
 
 pin_project! {

@@ -82,17 +82,7 @@ impl<P: Promise, B: Backend> Future for Timeout<P, B> {
 impl<P: Promise, B: Backend> Promise for Timeout<P, B> {
     type Value = P::Value;
 
-    fn cancel(&self, reason: &str) -> bool {
-        self.source.cancel(reason)
-    }
-
-    fn is_done(&self) -> bool {
-        self.source.is_done()
-    }
-
-    fn ignore_failure(&self) {
-        self.source.ignore_failure();
-    }
+    by_source!();
 }
 
 impl<P: std::fmt::Debug, B: Backend> std::fmt::Debug for Timeout<P, B> {

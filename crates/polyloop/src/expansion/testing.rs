@@ -13,6 +13,10 @@ use polyloop_core::MainLoop;
 use crate::ChooseError;
 
 /// What a test may return.
+#[diagnostic::on_unimplemented(
+    message = "a test can't return `{Self}`",
+    note = "a test under `#[polyloop::test]` returns nothing, or `Result<(), E>` where `E` is `Debug`"
+)]
 pub trait TestOutcome {
     /// The text to fail with, if it failed.
     fn failed(self) -> Option<String>;

@@ -74,7 +74,7 @@ fn run(options: &Options) -> Result<Matrix, String> {
         output.write(&html::write(&matrix))?;
     }
     if !options.counts {
-        print!("{}", tables::sections(&matrix));
+        print!("{}", tables::sections(&matrix, tables::width()));
     }
     if options.reasons {
         print!(
@@ -82,7 +82,7 @@ fn run(options: &Options) -> Result<Matrix, String> {
             tables::reasons(&matrix)
         );
     }
-    println!("\n{}", tables::counts(&matrix));
+    println!("\n{}", tables::counts(&matrix, tables::width()));
     let failing = matrix.failing().count();
     println!(
         "{} on {} in {took:.1} s, {failing} failing",

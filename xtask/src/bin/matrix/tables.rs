@@ -11,11 +11,17 @@ use crate::matrix::{Matrix, Row, Section};
 /// Wide enough for a sentence beside the loops, where the terminal doesn't say.
 const WIDTH: u16 = 120;
 
+/// As wide as `COLUMNS` says.
+pub(crate) fn width() -> u16 {
+    let columns = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    columns.unwrap_or(WIDTH)
+}
+
 /// One table per section with a row per behaviour.
-pub(crate) fn sections(matrix: &Matrix) -> String {
+pub(crate) fn sections(matrix: &Matrix, width: u16) -> String {
     let mut text = String::new();
     for section in matrix.sections() {
-        let mut table = table();
+        let mut table = table(width);
         let title = [section.name.to_owned(), "behaviour".to_owned()];
         table.set_header(title.iter().chain(&matrix.loops));
         for row in section.rows {
@@ -29,8 +35,8 @@ pub(crate) fn sections(matrix: &Matrix) -> String {
 }
 
 /// The counts of each section and of all.
-pub(crate) fn counts(matrix: &Matrix) -> Table {
-    let mut table = table();
+pub(crate) fn counts(matrix: &Matrix, width: u16) -> Table {
+    let mut table = table(width);
     let title = ["section".to_owned(), "IDs".to_owned()];
     table.set_header(title.iter().chain(&matrix.loops));
     for section in matrix.sections().chain([matrix.whole()]) {
@@ -99,19 +105,18 @@ fn indented(seen: &str) -> String {
     seen.replace('\n', "\n        ")
 }
 
-fn table() -> Table {
-    let columns = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+fn table(width: u16) -> Table {
     let mut table = Table::new();
     table
         .load_preset(presets::UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(columns.unwrap_or(WIDTH));
+        .set_width(width);
     table
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{counts, failures, reasons, sections};
+    use super::{WIDTH, counts, failures, reasons, sections};
     use crate::matrix::tests::sample;
 
     #[test]
@@ -134,11 +139,11 @@ mod tests {
 
     #[test]
     fn every_row_and_every_count_is_there() {
-        let rows = sections(&sample());
+        let rows = sections(&sample(), WIDTH);
         for row in &sample().rows {
             assert!(rows.contains(&row.text), "{rows}");
         }
-        let counts = counts(&sample()).to_string();
+        let counts = counts(&sample(), WIDTH).to_string();
         assert!(counts.contains("1 fail, 1 pass, 1 n/a"), "{counts}");
         assert!(counts.contains("1 not yet"), "{counts}");
     }

@@ -1,0 +1,2 @@
+#[polyloop::main(sim)]
+async fn main(lp: &polyloop::AsyncStdLoop) {}

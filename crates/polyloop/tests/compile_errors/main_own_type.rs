@@ -1,0 +1,2 @@
+#[polyloop::main]
+async fn main(lp: polyloop::TokioLoop) {}
