@@ -2,6 +2,7 @@
 //! future runs, keeps the span it was spawned in, catches panics, and obeys
 //! cancellation.
 
+use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
@@ -16,7 +17,6 @@ use super::catch_cancel;
 use super::table::{Cancel, TaskId};
 use crate::context::Entered;
 use crate::failure::Failure;
-use crate::lifecycle::LoopClosed;
 use crate::state::LoopState;
 
 pin_project! {
@@ -35,9 +35,9 @@ pin_project! {
     }
 }
 
-/// Ends the task in the loop's books, on every way out.
-struct Guard {
-    /// Empty only while it is the current loop of the polling thread.
+/// Keeps the task in its loop's books, and ends it there on every way out.
+pub(crate) struct Guard {
+    /// While the future is polled, the loop that is current outside of it.
     state: Option<Arc<LoopState>>,
     id: TaskId,
     /// The waker that the table holds a clone of.
@@ -65,24 +65,67 @@ impl KnownWaker {
 }
 
 impl Guard {
+    #[track_caller]
+    pub(crate) fn new(state: &Arc<LoopState>) -> Self {
+        Self {
+            id: state.tasks.begin(),
+            state: Some(state.clone()),
+            known: None,
+            location: Location::caller(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        self.id
+    }
+
     /// The task has ended. Gives its loop back the first time.
+    #[inline]
     fn end(&mut self) -> Option<Arc<LoopState>> {
         let state = self.state.take()?;
-        if self.known.is_some() || state.tasks.may_be_cancelled(self.id) {
+        if self.known.is_some() {
             state.tasks.forget(self.id);
         }
         state.tasks.end();
         Some(state)
     }
+
+    #[cold]
+    fn report_torn(&self, payload: &(dyn Any + Send)) {
+        if let Some(state) = &self.state {
+            let context = format!("dropping the task spawned at {} panicked", self.location);
+            state.report(&context, &Failure::panicked(payload));
+        }
+    }
+
+    #[inline]
+    fn is_known_by(&self, waker: &Waker) -> bool {
+        self.known.as_ref().is_some_and(|known| known.is(waker))
+    }
+
+    /// Notes that the future waits, and how to wake it. False if it is to look again.
+    fn suspend(&mut self, told_to_end: bool, waker: &Waker) -> bool {
+        self.known = Some(KnownWaker::of(waker));
+        self.state.as_ref().is_none_or(|state| {
+            state
+                .tasks
+                .suspend(self.id, told_to_end, waker, self.location)
+        })
+    }
 }
 
 impl Drop for Guard {
+    #[inline]
     fn drop(&mut self) {
-        self.end();
+        if let Some(state) = self.end() {
+            // There will be no outcome.
+            state.tasks.close(self.id);
+        }
     }
 }
 
 /// The span that a task is spawned in, if there is one.
+#[inline]
 fn current_span() -> Option<Box<Span>> {
     // Without a subscriber that listens, one number says so.
     if LevelFilter::current() == LevelFilter::OFF {
@@ -93,25 +136,14 @@ fn current_span() -> Option<Box<Span>> {
 }
 
 impl<F: Future> Supervised<F> {
-    #[track_caller]
-    pub(crate) fn new(state: &Arc<LoopState>, future: F) -> Result<Self, LoopClosed> {
-        state.check_open()?;
-        Ok(Self {
+    pub(crate) fn new(guard: Guard, future: F) -> Self {
+        Self {
             future: Some(future),
             span: current_span(),
             catching: false,
             told_to_end: false,
-            guard: Guard {
-                id: state.tasks.begin(),
-                state: Some(state.clone()),
-                known: None,
-                location: Location::caller(),
-            },
-        })
-    }
-
-    pub(crate) fn id(&self) -> TaskId {
-        self.guard.id
+            guard,
+        }
     }
 }
 
@@ -121,122 +153,192 @@ impl<F: Future> Future for Supervised<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let Some(state) = this.guard.state.as_ref() else {
-                // Only a poll after completion, or one on a thread that is being
-                // torn down, comes here.
+            let Some(state) = &this.guard.state else {
+                // Only a poll after completion comes here.
                 return Poll::Pending;
             };
             let cancel = state.tasks.take_cancel(this.guard.id, this.told_to_end);
-
-            let entered = Entered::new(&mut this.guard.state);
-            let in_span = this.span.as_ref().map(|span| span.enter());
-            let step = match cancel {
-                Some(Cancel::Kill) => Step::Cancelled("the loop ended".to_owned()),
-                Some(Cancel::Ask(reason)) if !*this.catching => Step::Cancelled(reason),
-                Some(Cancel::Ask(reason)) => {
-                    step(this.future.as_mut(), cx, Some(reason), this.catching)
+            let turn = {
+                let _entered = Entered::new(&mut this.guard.state);
+                let _in_span = this.span.as_ref().map(|span| span.enter());
+                match cancel {
+                    None => turn(this.future.as_mut(), cx, this.catching),
+                    Some(cancel) => last_turn(this.future.as_mut(), cx, this.catching, cancel),
                 }
-                None => step(this.future.as_mut(), cx, None, this.catching),
             };
-            // The future goes before its outcome is seen, in its own span and loop.
-            let dropped = if matches!(step, Step::Pending) {
-                Ok(())
-            } else {
-                catch_unwind(AssertUnwindSafe(|| this.future.set(None)))
-            };
-            drop((in_span, entered));
-
-            let location = this.guard.location;
-            if let (Err(payload), Some(state)) = (&dropped, &this.guard.state) {
-                state.report(
-                    &format!("dropping the task spawned at {location} panicked"),
-                    &Failure::panicked(payload.as_ref()),
-                );
-            }
-            let result = match step {
-                Step::Ready(value) => Ok(value),
-                Step::Panicked(failure) => Err(failure.at(location)),
-                Step::Cancelled(reason) => Err(Failure::cancelled(reason).at(location)),
-                Step::Pending => {
-                    if this
-                        .guard
-                        .known
-                        .as_ref()
-                        .is_some_and(|known| known.is(cx.waker()))
+            let result = match turn {
+                Turn::Pending => {
+                    if this.guard.is_known_by(cx.waker())
+                        || this.guard.suspend(*this.told_to_end, cx.waker())
                     {
-                        return Poll::Pending;
-                    }
-                    this.guard.known = Some(KnownWaker::of(cx.waker()));
-                    let asleep = this.guard.state.as_ref().is_none_or(|state| {
-                        state
-                            .tasks
-                            .suspend(this.guard.id, *this.told_to_end, cx.waker(), location)
-                    });
-                    if asleep {
                         return Poll::Pending;
                     }
                     continue;
                 }
+                Turn::Ready(value) => Ok(value),
+                Turn::Failed(failure) => Err(failure),
+                Turn::Torn(result, payload) => {
+                    this.guard.report_torn(payload.as_ref());
+                    result
+                }
             };
-            return Poll::Ready(Outcome {
-                result: Some(result),
-                id: this.guard.id,
-                state: this.guard.end(),
-                location,
-            });
+            let Some(state) = this.guard.end() else {
+                return Poll::Pending;
+            };
+            return Poll::Ready(Outcome::new(result, state, this.guard));
         }
     }
 }
 
-enum Step<T> {
+/// What a turn of the future came to. It has been dropped unless it is pending.
+enum Turn<T> {
     Ready(T),
     Pending,
-    Panicked(Failure),
-    Cancelled(String),
+    Failed(Failure),
+    /// Dropping it panicked.
+    Torn(Result<T, Failure>, Panic),
 }
 
-fn step<F: Future>(
-    future: Pin<&mut Option<F>>,
+type Panic = Box<dyn Any + Send>;
+
+fn turn<F: Future>(
+    mut future: Pin<&mut Option<F>>,
     cx: &mut Context<'_>,
-    cancel: Option<String>,
     catching: &mut bool,
-) -> Step<F::Output> {
-    let Some(future) = future.as_pin_mut() else {
-        return Step::Pending;
-    };
-    // Neither scope is left by a panic.
-    let poll = || catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
+) -> Turn<F::Output> {
+    let mut value = None;
     let polled;
-    let mut untaken = None;
-    match cancel {
-        None => (polled, *catching) = catch_cancel::scope(poll),
-        Some(reason) => {
-            (polled, *catching, untaken) = catch_cancel::scope_of_cancelled(reason, poll);
-        }
+    // The scope is not left by a panic.
+    (polled, *catching) = catch_cancel::scope(|| poll(future.as_mut(), cx, &mut value));
+    match (polled, value) {
+        (Ok(()), Some(value)) => Turn::Ready(value),
+        (Ok(()), None) => Turn::Pending,
+        (Err(payload), value) => panicked(future, value, payload),
     }
-    match (polled, untaken) {
-        (Ok(Poll::Ready(value)), _) => Step::Ready(value),
-        (Ok(Poll::Pending), None) => Step::Pending,
-        (Ok(Poll::Pending), Some(reason)) => Step::Cancelled(reason),
-        (Err(payload), _) => Step::Panicked(Failure::panicked(payload.as_ref())),
+}
+
+/// The same for a task that was cancelled.
+#[cold]
+fn last_turn<F: Future>(
+    mut future: Pin<&mut Option<F>>,
+    cx: &mut Context<'_>,
+    catching: &mut bool,
+    cancel: Cancel,
+) -> Turn<F::Output> {
+    let mut value = None;
+    let (polled, untaken) = match cancel {
+        Cancel::Ask(reason) if *catching => {
+            let (polled, untaken);
+            (polled, *catching, untaken) =
+                catch_cancel::scope_of_cancelled(reason, || poll(future.as_mut(), cx, &mut value));
+            (polled, untaken)
+        }
+        cancel => (Ok(()), Some(cancel.into_reason())),
+    };
+    match (polled, value, untaken) {
+        (Ok(()), Some(value), _) => Turn::Ready(value),
+        (Ok(()), None, None) => Turn::Pending,
+        (Ok(()), None, Some(reason)) => failed(future, Failure::cancelled(reason)),
+        (Err(payload), value, _) => panicked(future, value, payload),
+    }
+}
+
+/// Polls the future and, if it is ready, drops it: it goes before its outcome is seen,
+/// in its own span and loop.
+fn poll<F: Future>(
+    mut future: Pin<&mut Option<F>>,
+    cx: &mut Context<'_>,
+    value: &mut Option<F::Output>,
+) -> Result<(), Panic> {
+    catch_unwind(AssertUnwindSafe(|| {
+        let Some(running) = future.as_mut().as_pin_mut() else {
+            return;
+        };
+        if let Poll::Ready(ready) = running.poll(cx) {
+            *value = Some(ready);
+            future.set(None);
+        }
+    }))
+}
+
+/// With a value, it was dropping the future that panicked.
+#[cold]
+fn panicked<F: Future>(
+    future: Pin<&mut Option<F>>,
+    value: Option<F::Output>,
+    payload: Panic,
+) -> Turn<F::Output> {
+    match value {
+        Some(value) => Turn::Torn(Ok(value), payload),
+        None => failed(future, Failure::panicked(payload.as_ref())),
+    }
+}
+
+fn failed<F: Future>(mut future: Pin<&mut Option<F>>, failure: Failure) -> Turn<F::Output> {
+    match catch_unwind(AssertUnwindSafe(|| future.set(None))) {
+        Ok(()) => Turn::Failed(failure),
+        Err(payload) => Turn::Torn(Err(failure), payload),
     }
 }
 
 /// What a task ended with, on its way to whoever awaits it. A failure that
 /// nobody takes is reported when it is dropped; a cancelled one is not
 /// (PROM-23, PROM-32).
-pub struct Outcome<T> {
-    result: Option<Result<T, Failure>>,
-    state: Option<Arc<LoopState>>,
+pub struct Outcome<T>(End<T>);
+
+enum End<T> {
+    Done { value: T, _books: Books },
+    Failed(Box<Unheard>),
+}
+
+/// Where the handle may have left notes for the task.
+struct Books {
+    state: Arc<LoopState>,
     id: TaskId,
+}
+
+/// A failure that nobody has taken yet.
+struct Unheard {
+    failure: Option<Failure>,
     location: &'static Location<'static>,
+    books: Books,
 }
 
 impl<T> Outcome<T> {
-    pub(crate) fn into_result(mut self) -> Result<T, Failure> {
-        self.result
+    fn new(result: Result<T, Failure>, state: Arc<LoopState>, guard: &Guard) -> Self {
+        let books = Books {
+            state,
+            id: guard.id,
+        };
+        let location = guard.location;
+        Self(match result {
+            Ok(value) => End::Done {
+                value,
+                _books: books,
+            },
+            Err(failure) => End::Failed(Box::new(Unheard {
+                failure: Some(failure.at(location)),
+                location,
+                books,
+            })),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn into_result(self) -> Result<T, Failure> {
+        match self.0 {
+            End::Done { value, .. } => Ok(value),
+            End::Failed(mut unheard) => Err(unheard.hear()),
+        }
+    }
+}
+
+impl Unheard {
+    #[cold]
+    fn hear(&mut self) -> Failure {
+        self.failure
             .take()
-            .unwrap_or_else(|| Err(Failure::cancelled("the outcome was taken before")))
+            .unwrap_or_else(|| Failure::cancelled("the outcome was taken before"))
     }
 }
 
@@ -246,31 +348,37 @@ impl<T> std::fmt::Debug for Outcome<T> {
     }
 }
 
-impl<T> Drop for Outcome<T> {
+impl Drop for Books {
+    #[inline]
     fn drop(&mut self) {
-        let Some(state) = &self.state else {
+        self.state.tasks.close(self.id);
+    }
+}
+
+impl Drop for Unheard {
+    fn drop(&mut self) {
+        let Some(failure) = &self.failure else {
             return;
         };
-        let ignored = state.tasks.is_failure_ignored(self.id);
-        if let Some(Err(failure)) = &self.result
-            && !failure.is_cancelled()
-        {
-            if ignored {
-                tracing::debug!(
-                    target: "polyloop",
-                    %failure,
-                    "the task spawned at {} failed; it was said that nobody minds",
-                    self.location
-                );
-                return;
-            }
-            state.report(
-                &format!(
-                    "the task spawned at {} failed and nobody awaited it",
-                    self.location
-                ),
-                failure,
-            );
+        let Books { state, id } = &self.books;
+        if failure.is_cancelled() {
+            return;
         }
+        if state.tasks.is_failure_ignored(*id) {
+            tracing::debug!(
+                target: "polyloop",
+                %failure,
+                "the task spawned at {} failed; it was said that nobody minds",
+                self.location
+            );
+            return;
+        }
+        state.report(
+            &format!(
+                "the task spawned at {} failed and nobody awaited it",
+                self.location
+            ),
+            failure,
+        );
     }
 }
