@@ -131,6 +131,11 @@ fn current_span() -> Option<Box<Span>> {
     if LevelFilter::current() == LevelFilter::OFF {
         return None;
     }
+    look_for_span()
+}
+
+#[cold]
+fn look_for_span() -> Option<Box<Span>> {
     let span = Span::current();
     (!span.is_none()).then(|| Box::new(span))
 }
