@@ -21,7 +21,7 @@ pub use supervised::Outcome;
 use crate::backend::{Backend, StartedTask};
 use crate::failure::Failure;
 use crate::promise::Promise;
-use crate::state::LoopState;
+use crate::state::{LoopId, LoopState};
 use supervised::{Guard, Supervised};
 use table::TaskId;
 
@@ -44,7 +44,7 @@ enum Started<B: Backend, T: Send + 'static> {
 
 struct Running<B: Backend, T: Send + 'static> {
     task: B::Started<Outcome<T>>,
-    state: Arc<LoopState>,
+    on: LoopId,
     id: TaskId,
     /// The outcome was given.
     taken: bool,
@@ -89,7 +89,7 @@ where
     let id = guard.id();
     Task(Started::Running(Running {
         task: backend.start(Supervised::new(guard, future)),
-        state: state.clone(),
+        on: state.id,
         id,
         taken: false,
     }))
@@ -129,12 +129,14 @@ impl<B: Backend, T: Send + 'static> Promise for Task<B, T> {
         let Started::Running(running) = &self.0 else {
             return false;
         };
-        let Running {
-            task, state, id, ..
-        } = running;
+        let Running { task, on, id, .. } = running;
         if running.taken || task.is_finished() {
             return false;
         }
+        // A loop that has gone has no tasks.
+        let Some(state) = on.find() else {
+            return false;
+        };
         let left_a_note = state.tasks.cancel(*id, reason);
         // The task may have finished before the note was left; then nobody reads it.
         !(left_a_note && task.is_finished() && state.tasks.retract(*id))
@@ -151,7 +153,9 @@ impl<B: Backend, T: Send + 'static> Promise for Task<B, T> {
         match &self.0 {
             // The outcome looks for this when it is dropped.
             Started::Running(running) if !running.taken => {
-                running.state.tasks.ignore_failure(running.id);
+                if let Some(state) = running.on.find() {
+                    state.tasks.ignore_failure(running.id);
+                }
             }
             Started::Running(_) => {}
             Started::Refused(refused) => refused.ignored.store(true, Ordering::Relaxed),
