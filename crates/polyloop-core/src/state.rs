@@ -26,7 +26,7 @@ pub(crate) const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 /// The runtime-free half of a loop. A backend creates one per loop, keeps it in
 /// an [`Arc`] in every handle, and never looks inside.
 pub struct LoopState {
-    pub(crate) id: LoopId,
+    id: LoopId,
     name: &'static str,
     /// What the backend needs to make another handle of itself, and what has to
     /// live as long as the loop does.
@@ -98,6 +98,11 @@ impl LoopState {
         self.clock
             .as_ref()
             .map_or_else(Instant::now, |clock| clock())
+    }
+
+    /// What [finds](LoopId::find) this again.
+    pub(crate) fn id(&self) -> LoopId {
+        self.id
     }
 
     /// The loop's name.

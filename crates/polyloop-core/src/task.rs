@@ -35,25 +35,25 @@ use table::TaskId;
 /// | it panicked and nobody awaits it | the loop's error hook is told, once |
 /// | the loop ends first | the promise fails with [`Cancelled`](crate::FailureKind::Cancelled) |
 #[must_use = "a task runs on when its handle is dropped; say so with `detach()`, or tie the two together with `cancel_on_drop()`"]
-pub struct Task<B: Backend, T: Send + 'static>(Started<B, T>);
-
-enum Started<B: Backend, T: Send + 'static> {
-    Running(Running<B, T>),
-    Refused(Refused),
-}
-
-struct Running<B: Backend, T: Send + 'static> {
-    task: B::Started<Outcome<T>>,
-    on: LoopId,
-    id: TaskId,
+pub struct Task<B: Backend, T: Send + 'static> {
+    started: Started<B, T>,
     /// The outcome was given.
     taken: bool,
+}
+
+enum Started<B: Backend, T: Send + 'static> {
+    Running {
+        task: B::Started<Outcome<T>>,
+        on: LoopId,
+        id: TaskId,
+    },
+    Refused(Box<Refused>),
 }
 
 /// A task that its loop did not take.
 struct Refused {
     state: Arc<LoopState>,
-    /// Says why.
+    /// Says why, until somebody takes it.
     failure: Option<Failure>,
     ignored: AtomicBool,
 }
@@ -79,58 +79,69 @@ where
 {
     let state = backend.state();
     if let Err(closed) = state.check_open() {
-        return Task(Started::Refused(Refused {
-            state: state.clone(),
-            failure: Some(Failure::new(closed)),
-            ignored: AtomicBool::new(false),
-        }));
+        return Task::refused(state, Failure::new(closed));
     }
     let guard = Guard::new(state);
     let id = guard.id();
-    Task(Started::Running(Running {
+    let started = Started::Running {
         task: backend.start(Supervised::new(guard, future)),
-        on: state.id,
+        on: state.id(),
         id,
+    };
+    Task {
+        started,
         taken: false,
-    }))
+    }
+}
+
+impl<B: Backend, T: Send + 'static> Task<B, T> {
+    #[cold]
+    fn refused(state: &Arc<LoopState>, failure: Failure) -> Self {
+        let refused = Refused {
+            state: state.clone(),
+            failure: Some(failure),
+            ignored: AtomicBool::new(false),
+        };
+        Self {
+            started: Started::Refused(Box::new(refused)),
+            taken: false,
+        }
+    }
 }
 
 impl<B: Backend, T: Send + 'static> Future for Task<B, T> {
     type Output = Result<T, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
-            Started::Running(running) if !running.taken => {
-                let outcome = ready!(Pin::new(&mut running.task).poll(cx));
-                running.taken = true;
-                Poll::Ready(match outcome {
-                    Some(outcome) => outcome.into_result(),
-                    // The runtime dropped the future without finishing it.
-                    None => Err(Failure::cancelled("the loop's runtime was shut down")),
-                })
-            }
-            Started::Running(_) => Poll::Ready(Err(polled_again())),
-            Started::Refused(refused) => {
-                Poll::Ready(Err(refused.failure.take().unwrap_or_else(polled_again)))
-            }
+        if self.taken {
+            return Poll::Ready(Err(Failure::message(
+                "a task was polled again after it had given its outcome",
+            )));
         }
+        let result = match &mut self.started {
+            Started::Running { task, .. } => match ready!(Pin::new(task).poll(cx)) {
+                Some(outcome) => outcome.into_result(),
+                // The runtime dropped the future without finishing it.
+                None => Err(Failure::cancelled("the loop's runtime was shut down")),
+            },
+            Started::Refused(refused) => Err(refused
+                .failure
+                .take()
+                .unwrap_or_else(|| Failure::cancelled("the loop is closed"))),
+        };
+        self.taken = true;
+        Poll::Ready(result)
     }
-}
-
-#[cold]
-fn polled_again() -> Failure {
-    Failure::message("a task was polled again after it had given its outcome")
 }
 
 impl<B: Backend, T: Send + 'static> Promise for Task<B, T> {
     type Value = T;
 
     fn cancel(&self, reason: &str) -> bool {
-        let Started::Running(running) = &self.0 else {
+        let Started::Running { task, on, id } = &self.started else {
             return false;
         };
-        let Running { task, on, id, .. } = running;
-        if running.taken || task.is_finished() {
+        if self.taken || task.is_finished() {
             return false;
         }
         // A loop that has gone has no tasks.
@@ -143,21 +154,22 @@ impl<B: Backend, T: Send + 'static> Promise for Task<B, T> {
     }
 
     fn is_done(&self) -> bool {
-        match &self.0 {
-            Started::Running(running) => !running.taken && running.task.is_finished(),
-            Started::Refused(refused) => refused.failure.is_some(),
+        match &self.started {
+            _ if self.taken => false,
+            Started::Running { task, .. } => task.is_finished(),
+            Started::Refused(_) => true,
         }
     }
 
     fn ignore_failure(&self) {
-        match &self.0 {
+        match &self.started {
+            _ if self.taken => {}
             // The outcome looks for this when it is dropped.
-            Started::Running(running) if !running.taken => {
-                if let Some(state) = running.on.find() {
-                    state.tasks.ignore_failure(running.id);
+            Started::Running { on, id, .. } => {
+                if let Some(state) = on.find() {
+                    state.tasks.ignore_failure(*id);
                 }
             }
-            Started::Running(_) => {}
             Started::Refused(refused) => refused.ignored.store(true, Ordering::Relaxed),
         }
     }
@@ -208,8 +220,8 @@ impl<P: Promise> Drop for CancelOnDrop<P> {
 
 impl<B: Backend, T: Send + 'static> std::fmt::Debug for Task<B, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let id = match &self.0 {
-            Started::Running(running) => Some(running.id),
+        let id = match &self.started {
+            Started::Running { id, .. } => Some(id),
             Started::Refused(_) => None,
         };
         f.debug_struct("Task")

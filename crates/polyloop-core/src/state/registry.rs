@@ -36,3 +36,20 @@ pub(super) fn enter(state: &Arc<LoopState>) {
 pub(super) fn leave(id: LoopId) {
     lock(&LOOPS).remove(&id);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_is_found_as_long_as_somebody_holds_it() {
+        let state = LoopState::new("first", ());
+        let other = LoopState::new("second", ());
+        let id = state.id();
+        assert!(id.find().is_some_and(|found| Arc::ptr_eq(&found, &state)));
+        drop(state);
+        assert!(id.find().is_none());
+        assert!(!lock(&LOOPS).contains_key(&id), "it left something behind");
+        assert!(other.id().find().is_some());
+    }
+}

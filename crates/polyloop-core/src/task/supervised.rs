@@ -16,6 +16,7 @@ use tracing::level_filters::LevelFilter;
 use super::catch_cancel;
 use super::table::{Cancel, TaskId};
 use crate::context::Entered;
+use crate::error_hook::report_here;
 use crate::failure::Failure;
 use crate::state::LoopState;
 
@@ -83,19 +84,9 @@ impl Guard {
     #[inline]
     fn end(&mut self) -> Option<Arc<LoopState>> {
         let state = self.state.take()?;
-        if self.known.is_some() {
-            state.tasks.forget(self.id);
-        }
+        state.tasks.forget(self.id, self.known.is_some());
         state.tasks.end();
         Some(state)
-    }
-
-    #[cold]
-    fn report_torn(&self, payload: &(dyn Any + Send)) {
-        if let Some(state) = &self.state {
-            let context = format!("dropping the task spawned at {} panicked", self.location);
-            state.report(&context, &Failure::panicked(payload));
-        }
     }
 
     #[inline]
@@ -163,29 +154,24 @@ impl<F: Future> Future for Supervised<F> {
                 return Poll::Pending;
             };
             let cancel = state.tasks.take_cancel(this.guard.id, this.told_to_end);
-            let turn = {
-                let _entered = Entered::new(&mut this.guard.state);
-                let _in_span = this.span.as_ref().map(|span| span.enter());
-                match cancel {
-                    None => turn(this.future.as_mut(), cx, this.catching),
-                    Some(cancel) => last_turn(this.future.as_mut(), cx, this.catching, cancel),
-                }
+            let turn = Turn {
+                future: this.future.as_mut(),
+                catching: this.catching,
+                location: this.guard.location,
             };
-            let result = match turn {
-                Turn::Pending => {
-                    if this.guard.is_known_by(cx.waker())
-                        || this.guard.suspend(*this.told_to_end, cx.waker())
-                    {
-                        return Poll::Pending;
-                    }
-                    continue;
+            let span = this.span.as_deref();
+            // Two ways, so that the usual one carries nothing of the other.
+            let step = match cancel {
+                None => within(&mut this.guard.state, span, || turn.take(cx)),
+                Some(cancel) => within(&mut this.guard.state, span, || turn.take_last(cx, cancel)),
+            };
+            let Poll::Ready(result) = step else {
+                if this.guard.is_known_by(cx.waker())
+                    || this.guard.suspend(*this.told_to_end, cx.waker())
+                {
+                    return Poll::Pending;
                 }
-                Turn::Ready(value) => Ok(value),
-                Turn::Failed(failure) => Err(failure),
-                Turn::Torn(result, payload) => {
-                    this.guard.report_torn(payload.as_ref());
-                    result
-                }
+                continue;
             };
             let Some(state) = this.guard.end() else {
                 return Poll::Pending;
@@ -195,61 +181,84 @@ impl<F: Future> Future for Supervised<F> {
     }
 }
 
-/// What a turn of the future came to. It has been dropped unless it is pending.
-enum Turn<T> {
-    Ready(T),
-    Pending,
-    Failed(Failure),
-    /// Dropping it panicked.
-    Torn(Result<T, Failure>, Panic),
+/// Runs what belongs to the future in its loop and its span.
+fn within<R>(
+    state: &mut Option<Arc<LoopState>>,
+    span: Option<&Span>,
+    run: impl FnOnce() -> R,
+) -> R {
+    let _entered = Entered::new(state);
+    let _in_span = span.map(Span::enter);
+    run()
 }
 
+/// What one turn of a future needs. After it, the future has been dropped unless it is
+/// pending: it goes before its outcome is seen.
+struct Turn<'a, F> {
+    future: Pin<&'a mut Option<F>>,
+    catching: &'a mut bool,
+    location: &'static Location<'static>,
+}
+
+type Step<T> = Poll<Result<T, Failure>>;
 type Panic = Box<dyn Any + Send>;
 
-fn turn<F: Future>(
-    mut future: Pin<&mut Option<F>>,
-    cx: &mut Context<'_>,
-    catching: &mut bool,
-) -> Turn<F::Output> {
-    let mut value = None;
-    let polled;
-    // The scope is not left by a panic.
-    (polled, *catching) = catch_cancel::scope(|| poll(future.as_mut(), cx, &mut value));
-    match (polled, value) {
-        (Ok(()), Some(value)) => Turn::Ready(value),
-        (Ok(()), None) => Turn::Pending,
-        (Err(payload), value) => panicked(future, value, payload),
-    }
-}
-
-/// The same for a task that was cancelled.
-#[cold]
-fn last_turn<F: Future>(
-    mut future: Pin<&mut Option<F>>,
-    cx: &mut Context<'_>,
-    catching: &mut bool,
-    cancel: Cancel,
-) -> Turn<F::Output> {
-    let mut value = None;
-    let (polled, untaken) = match cancel {
-        Cancel::Ask(reason) if *catching => {
-            let (polled, untaken);
-            (polled, *catching, untaken) =
-                catch_cancel::scope_of_cancelled(reason, || poll(future.as_mut(), cx, &mut value));
-            (polled, untaken)
+impl<F: Future> Turn<'_, F> {
+    fn take(mut self, cx: &mut Context<'_>) -> Step<F::Output> {
+        let mut value = None;
+        let polled;
+        // The scope is not left by a panic.
+        (polled, *self.catching) =
+            catch_cancel::scope(|| poll(self.future.as_mut(), cx, &mut value));
+        match (polled, value) {
+            (Ok(()), None) => Poll::Pending,
+            (Ok(()), Some(value)) => Poll::Ready(Ok(value)),
+            (Err(payload), value) => Poll::Ready(self.panicked(value, payload)),
         }
-        cancel => (Ok(()), Some(cancel.into_reason())),
-    };
-    match (polled, value, untaken) {
-        (Ok(()), Some(value), _) => Turn::Ready(value),
-        (Ok(()), None, None) => Turn::Pending,
-        (Ok(()), None, Some(reason)) => failed(future, Failure::cancelled(reason)),
-        (Err(payload), value, _) => panicked(future, value, payload),
+    }
+
+    /// The same for a task that was cancelled.
+    #[cold]
+    fn take_last(mut self, cx: &mut Context<'_>, cancel: Cancel) -> Step<F::Output> {
+        let reason = match cancel {
+            Cancel::Ask(reason) if *self.catching => reason,
+            cancel => {
+                return Poll::Ready(self.failed(Failure::cancelled(cancel.into_reason())));
+            }
+        };
+        let mut value = None;
+        let (polled, untaken);
+        (polled, *self.catching, untaken) =
+            catch_cancel::scope_of_cancelled(reason, || poll(self.future.as_mut(), cx, &mut value));
+        match (polled, value, untaken) {
+            (Ok(()), None, None) => Poll::Pending,
+            (Ok(()), None, Some(reason)) => Poll::Ready(self.failed(Failure::cancelled(reason))),
+            (Ok(()), Some(value), _) => Poll::Ready(Ok(value)),
+            (Err(payload), value, _) => Poll::Ready(self.panicked(value, payload)),
+        }
+    }
+
+    /// With a value, it was dropping the future that panicked.
+    #[cold]
+    fn panicked(self, value: Option<F::Output>, payload: Panic) -> Result<F::Output, Failure> {
+        let failure = Failure::panicked(payload.as_ref());
+        let Some(value) = value else {
+            return self.failed(failure);
+        };
+        report_torn(self.location, &failure);
+        Ok(value)
+    }
+
+    #[cold]
+    fn failed(mut self, failure: Failure) -> Result<F::Output, Failure> {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.future.set(None))) {
+            report_torn(self.location, &Failure::panicked(payload.as_ref()));
+        }
+        Err(failure)
     }
 }
 
-/// Polls the future and, if it is ready, drops it: it goes before its outcome is seen,
-/// in its own span and loop.
+/// Polls the future and, if it is ready, drops it.
 fn poll<F: Future>(
     mut future: Pin<&mut Option<F>>,
     cx: &mut Context<'_>,
@@ -266,24 +275,9 @@ fn poll<F: Future>(
     }))
 }
 
-/// With a value, it was dropping the future that panicked.
-#[cold]
-fn panicked<F: Future>(
-    future: Pin<&mut Option<F>>,
-    value: Option<F::Output>,
-    payload: Panic,
-) -> Turn<F::Output> {
-    match value {
-        Some(value) => Turn::Torn(Ok(value), payload),
-        None => failed(future, Failure::panicked(payload.as_ref())),
-    }
-}
-
-fn failed<F: Future>(mut future: Pin<&mut Option<F>>, failure: Failure) -> Turn<F::Output> {
-    match catch_unwind(AssertUnwindSafe(|| future.set(None))) {
-        Ok(()) => Turn::Failed(failure),
-        Err(payload) => Turn::Torn(Err(failure), payload),
-    }
+fn report_torn(location: &Location<'_>, failure: &Failure) {
+    let context = format!("dropping the task spawned at {location} panicked");
+    report_here(&context, failure);
 }
 
 /// What a task ended with, on its way to whoever awaits it. A failure that

@@ -167,16 +167,28 @@ impl TaskTable {
         sleeps
     }
 
-    /// Removes a task that ends.
-    pub(crate) fn forget(&self, id: TaskId) {
+    /// Removes a task that ends, if it was `suspended` or may have been cancelled.
+    #[inline]
+    pub(crate) fn forget(&self, id: TaskId, suspended: bool) {
+        if suspended || self.has_cancels() {
+            self.remove(id);
+        }
+    }
+
+    fn remove(&self, id: TaskId) {
         let mut shard = self.shard(id);
         let known = shard.suspended.remove(&id);
         self.take_note(&mut shard, id);
+        // Dropping a waker may run code of others.
         drop(shard);
         drop(known);
     }
 
     fn take_note(&self, shard: &mut Shard, id: TaskId) -> Option<String> {
+        // Most often there is none, and nothing to be hashed for.
+        if shard.cancels.is_empty() {
+            return None;
+        }
         let reason = shard.cancels.remove(&id)?;
         self.cancels.fetch_sub(1, Ordering::Relaxed);
         Some(reason)
@@ -204,7 +216,7 @@ impl TaskTable {
         ignored
     }
 
-    /// Forgets what a handle noted for a task that is over.
+    /// Forgets what a handle noted for a task that is over: perhaps after it ended.
     #[inline]
     pub(crate) fn close(&self, id: TaskId) {
         if self.ignored_count.load(Ordering::Acquire) > 0 || self.has_cancels() {
@@ -218,7 +230,7 @@ impl TaskTable {
         self.retract(id);
     }
 
-    /// Whether some task may have a cancel that nobody but the task will remove.
+    /// Whether some task may have a cancel that it has not read.
     #[inline]
     fn has_cancels(&self) -> bool {
         self.cancels.load(Ordering::Acquire) > 0
@@ -319,5 +331,39 @@ impl TaskTable {
             .collect();
         found.sort_by_key(|(id, _)| *id);
         found.into_iter().map(|(_, location)| location).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cancel_that_comes_after_the_end_of_its_task_is_forgotten_with_the_outcome() {
+        let table = TaskTable::new();
+        let (late, other) = (table.begin(), table.begin());
+        table.forget(late, false);
+        table.end();
+        assert!(table.cancel(late, "too late"));
+        assert!(table.has_cancels());
+        table.close(other);
+        assert!(table.has_cancels(), "it was not that one's");
+        table.close(late);
+        assert!(!table.has_cancels());
+        assert!(!table.retract(late));
+    }
+
+    #[test]
+    fn a_cancel_that_came_before_the_first_suspension_keeps_the_task_awake() {
+        let table = TaskTable::new();
+        let (task, mut told) = (table.begin(), false);
+        assert!(table.take_cancel(task, &mut told).is_none());
+        assert!(table.cancel(task, "early"));
+        let sleeps = table.suspend(task, told, Waker::noop(), Location::caller());
+        assert!(!sleeps);
+        let cancel = table.take_cancel(task, &mut told);
+        assert_eq!(cancel.map(Cancel::into_reason).as_deref(), Some("early"));
+        assert!(table.suspend(task, told, Waker::noop(), Location::caller()));
+        assert!(!table.cancel(task, "again"), "it was suspended");
     }
 }
