@@ -112,6 +112,7 @@ impl<B: Backend, T: Send + 'static> Task<B, T> {
 impl<B: Backend, T: Send + 'static> Future for Task<B, T> {
     type Output = Result<T, Failure>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.taken {
             return Poll::Ready(Err(Failure::message(

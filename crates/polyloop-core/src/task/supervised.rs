@@ -327,14 +327,14 @@ impl<T> Outcome<T> {
     pub(crate) fn into_result(self) -> Result<T, Failure> {
         match self.0 {
             End::Done { value, .. } => Ok(value),
-            End::Failed(mut unheard) => Err(unheard.hear()),
+            End::Failed(unheard) => Err((*unheard).hear()),
         }
     }
 }
 
 impl Unheard {
     #[cold]
-    fn hear(&mut self) -> Failure {
+    fn hear(mut self) -> Failure {
         self.failure
             .take()
             .unwrap_or_else(|| Failure::cancelled("the outcome was taken before"))
