@@ -82,7 +82,7 @@ impl Backend for AsyncStdLoop {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Spawned::start(future)
+        Spawned::new(async_std::task::spawn(future))
     }
 
     fn start_blocking<F>(&self, work: F)

@@ -2,75 +2,38 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use async_std::task::JoinHandle;
-use pin_project_lite::pin_project;
 use polyloop_core::backend::StartedTask;
 
 /// async-std's [`JoinHandle`], with the one thing it does not tell: whether its task
-/// has finished. So the output is kept beside it, where it can be looked at.
+/// has finished. Polling it tells, so whoever asks finds the output, and leaves it here.
 #[derive(Debug)]
-pub struct Spawned<T> {
-    handle: JoinHandle<()>,
-    output: Arc<Mutex<Output<T>>>,
-}
+pub struct Spawned<T>(Mutex<Join<T>>);
 
 #[derive(Debug)]
-enum Output<T> {
-    Pending,
-    Ready(T),
+enum Join<T> {
+    Waiting {
+        handle: JoinHandle<T>,
+        /// Whoever awaits it. The handle wakes the last one that polled, so whoever
+        /// only asks polls in the waiter's name.
+        waiter: Option<Waker>,
+    },
+    Found(T),
     Taken,
 }
 
-impl<T: Send + 'static> Spawned<T> {
-    pub(crate) fn start<F>(future: F) -> Self
-    where
-        F: Future<Output = T> + Send + 'static,
-    {
-        let output = Arc::new(Mutex::new(Output::Pending));
-        let slot = output.clone();
-        let handle = async_std::task::spawn(Keeping {
-            future,
-            output: slot,
-        });
-        Self { handle, output }
-    }
-}
-
-pin_project! {
-    /// Puts a future's output where it can be looked at. An async block would hold the
-    /// future twice: once before it awaits it, and once while it does.
-    struct Keeping<F: Future> {
-        #[pin]
-        future: F,
-        output: Arc<Mutex<Output<F::Output>>>,
-    }
-}
-
-impl<F: Future> Future for Keeping<F> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        let value = ready!(this.future.poll(cx));
-        let mut output = this.output.lock().unwrap_or_else(PoisonError::into_inner);
-        *output = Output::Ready(value);
-        Poll::Ready(())
-    }
-}
+// An output is only ever moved.
+impl<T> Unpin for Spawned<T> {}
 
 impl<T> Spawned<T> {
-    fn take(&self) -> Option<T> {
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *output, Output::Taken) {
-            Output::Ready(value) => Some(value),
-            old => {
-                *output = old;
-                None
-            }
-        }
+    pub(crate) fn new(handle: JoinHandle<T>) -> Self {
+        Self(Mutex::new(Join::Waiting {
+            handle,
+            waiter: None,
+        }))
     }
 }
 
@@ -78,17 +41,39 @@ impl<T: Send> Future for Spawned<T> {
     type Output = Option<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        // The output is there a moment before the handle says so (PROM-37).
-        if let Some(value) = self.take() {
-            return Poll::Ready(Some(value));
+        let join = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Join::Waiting { handle, waiter } = join {
+            let Poll::Ready(output) = Pin::new(handle).poll(cx) else {
+                match waiter {
+                    Some(waiter) => waiter.clone_from(cx.waker()),
+                    None => *waiter = Some(cx.waker().clone()),
+                }
+                return Poll::Pending;
+            };
+            *join = Join::Taken;
+            return Poll::Ready(Some(output));
         }
-        Pin::new(&mut self.handle).poll(cx).map(|()| self.take())
+        match std::mem::replace(join, Join::Taken) {
+            Join::Found(output) => Poll::Ready(Some(output)),
+            Join::Waiting { .. } | Join::Taken => Poll::Ready(None),
+        }
     }
 }
 
 impl<T: Send> StartedTask<T> for Spawned<T> {
     fn is_finished(&self) -> bool {
-        let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        !matches!(*output, Output::Pending)
+        let mut join = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Join::Waiting { handle, waiter } = &mut *join else {
+            return true;
+        };
+        let waker = waiter.as_ref().unwrap_or(Waker::noop());
+        let Poll::Ready(output) = Pin::new(handle).poll(&mut Context::from_waker(waker)) else {
+            return false;
+        };
+        let waited = std::mem::replace(&mut *join, Join::Found(output));
+        // Dropping a waker may run code of others.
+        drop(join);
+        drop(waited);
+        true
     }
 }

@@ -4,13 +4,18 @@
 //! that thread. Nothing in core depends on it for correctness: it serves the
 //! facade's free functions, the refusal of a nested `run`, and error reports.
 
-use std::cell::RefCell;
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use crate::state::LoopState;
 
 thread_local! {
-    static CURRENT: RefCell<Option<Arc<LoopState>>> = const { RefCell::new(None) };
+    /// Whoever puts a loop here takes it away before it returns, so there is nothing to
+    /// drop when the thread ends. A slot without a destructor is reached at once, and
+    /// for as long as the thread runs code.
+    static CURRENT: ManuallyDrop<Cell<Option<Arc<LoopState>>>> =
+        const { ManuallyDrop::new(Cell::new(None)) };
 }
 
 /// The state of the loop that is running code on this thread, if any.
@@ -20,45 +25,44 @@ thread_local! {
 /// assert!(polyloop_core::context::current_state().is_none());
 /// ```
 pub fn current_state() -> Option<Arc<LoopState>> {
-    CURRENT
-        .try_with(|current| current.borrow().clone())
-        .ok()
-        .flatten()
+    CURRENT.with(|current| {
+        let state = current.take();
+        let found = state.clone();
+        current.set(state);
+        found
+    })
 }
 
 /// Whether a loop is running code on this thread.
 pub fn is_entered() -> bool {
-    CURRENT
-        .try_with(|current| current.borrow().is_some())
-        .unwrap_or(false)
+    CURRENT.with(|current| {
+        let state = current.take();
+        let entered = state.is_some();
+        current.set(state);
+        entered
+    })
 }
 
-/// Makes `state` current until the guard is dropped, on every way out.
+/// Makes a loop current until the guard is dropped, on every way out.
 ///
-/// The `Arc` is moved in and out of the thread's slot instead of cloned: this
-/// happens once per poll, and two atomic operations would show.
-pub(crate) struct Entered<'a> {
-    state: &'a mut Option<Arc<LoopState>>,
-    outer: Option<Arc<LoopState>>,
-}
+/// The `Arc` changes places with the one in the thread's slot instead of being cloned:
+/// this happens once per poll, and two atomic operations would show.
+pub(crate) struct Entered<'a>(&'a mut Option<Arc<LoopState>>);
 
 impl<'a> Entered<'a> {
     /// Takes the `Arc` out of `state` for the time of the guard.
     pub(crate) fn new(state: &'a mut Option<Arc<LoopState>>) -> Self {
-        let outer = CURRENT
-            .try_with(|current| current.replace(state.take()))
-            .ok()
-            .flatten();
-        Self { state, outer }
+        exchange(state);
+        Self(state)
     }
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        let outer = self.outer.take();
-        // A thread whose locals are already gone took nothing in `new` either.
-        if let Ok(state) = CURRENT.try_with(|current| current.replace(outer)) {
-            *self.state = state;
-        }
+        exchange(self.0);
     }
+}
+
+fn exchange(state: &mut Option<Arc<LoopState>>) {
+    CURRENT.with(|current| *state = current.replace(state.take()));
 }

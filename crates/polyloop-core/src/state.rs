@@ -3,6 +3,8 @@
 //! Every handle of a loop, and every task on it, shares one. The loop lives as
 //! long as somebody holds it or work is left on it.
 
+mod registry;
+
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +18,7 @@ use crate::failure::Failure;
 use crate::lifecycle::{LoopClosed, ShutdownHooks, ShutdownPhase};
 use crate::lock::lock;
 use crate::task::table::TaskTable;
+pub(crate) use registry::LoopId;
 
 /// How long the end of a run waits for tasks that do not end.
 pub(crate) const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
@@ -23,6 +26,7 @@ pub(crate) const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 /// The runtime-free half of a loop. A backend creates one per loop, keeps it in
 /// an [`Arc`] in every handle, and never looks inside.
 pub struct LoopState {
+    id: LoopId,
     name: &'static str,
     /// What the backend needs to make another handle of itself, and what has to
     /// live as long as the loop does.
@@ -70,7 +74,8 @@ impl LoopState {
         backend: Box<dyn Any + Send + Sync>,
         clock: Option<Clock>,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let state = Arc::new(Self {
+            id: LoopId::new(),
             name,
             backend,
             clock,
@@ -83,7 +88,9 @@ impl LoopState {
             closed: AtomicBool::new(false),
             shutdown_limit: Mutex::new(SHUTDOWN_LIMIT),
             stop: Mutex::new(StopRequest::default()),
-        })
+        });
+        registry::enter(&state);
+        state
     }
 
     /// The loop's monotonic clock.
@@ -91,6 +98,11 @@ impl LoopState {
         self.clock
             .as_ref()
             .map_or_else(Instant::now, |clock| clock())
+    }
+
+    /// What [finds](LoopId::find) this again.
+    pub(crate) fn id(&self) -> LoopId {
+        self.id
     }
 
     /// The loop's name.
@@ -201,6 +213,7 @@ impl Drop for LoopState {
     fn drop(&mut self) {
         // Its driver holds the queue alone; this lets it go.
         self.calls.close();
+        registry::leave(self.id);
     }
 }
 

@@ -21,7 +21,8 @@ pub use supervised::Outcome;
 use crate::backend::{Backend, StartedTask};
 use crate::failure::Failure;
 use crate::promise::Promise;
-use crate::state::LoopState;
+use crate::state::{LoopId, LoopState};
+use supervised::{Guard, Supervised};
 use table::TaskId;
 
 /// The promise for a spawned future's output.
@@ -36,18 +37,36 @@ use table::TaskId;
 #[must_use = "a task runs on when its handle is dropped; say so with `detach()`, or tie the two together with `cancel_on_drop()`"]
 pub struct Task<B: Backend, T: Send + 'static> {
     started: Started<B, T>,
-    state: Arc<LoopState>,
-    id: TaskId,
-    /// A cancel was noted for a task that had no entry in the table yet; of a task
-    /// that was refused, that nobody minds.
-    noted: AtomicBool,
+    /// The outcome was given.
+    taken: bool,
 }
 
 enum Started<B: Backend, T: Send + 'static> {
-    Running(B::Started<Outcome<T>>),
-    /// The loop refused it; the failure says why.
-    Refused(Option<Failure>),
-    Taken,
+    Running {
+        task: B::Started<Outcome<T>>,
+        on: LoopId,
+        id: TaskId,
+    },
+    Refused(Box<Refused>),
+}
+
+/// A task that its loop did not take.
+struct Refused {
+    state: Arc<LoopState>,
+    /// Says why, until somebody takes it.
+    failure: Option<Failure>,
+    ignored: AtomicBool,
+}
+
+impl Drop for Refused {
+    fn drop(&mut self) {
+        if let Some(failure) = &self.failure
+            && !self.ignored.load(Ordering::Relaxed)
+        {
+            self.state
+                .report("a task was not started and nobody awaited it", failure);
+        }
+    }
 }
 
 /// Starts `future` on the backend as a supervised task.
@@ -58,40 +77,60 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let state = backend.state().clone();
-    let (started, id) = match supervised::Supervised::new(&state, future) {
-        Ok(supervised) => {
-            let id = supervised.id();
-            (Started::Running(backend.start(supervised)), id)
-        }
-        Err(closed) => (Started::Refused(Some(Failure::new(closed))), TaskId::NONE),
+    let state = backend.state();
+    if let Err(closed) = state.check_open() {
+        return Task::refused(state, Failure::new(closed));
+    }
+    let guard = Guard::new(state);
+    let id = guard.id();
+    let started = Started::Running {
+        task: backend.start(Supervised::new(guard, future)),
+        on: state.id(),
+        id,
     };
     Task {
         started,
-        state,
-        id,
-        noted: AtomicBool::new(false),
+        taken: false,
+    }
+}
+
+impl<B: Backend, T: Send + 'static> Task<B, T> {
+    #[cold]
+    fn refused(state: &Arc<LoopState>, failure: Failure) -> Self {
+        let refused = Refused {
+            state: state.clone(),
+            failure: Some(failure),
+            ignored: AtomicBool::new(false),
+        };
+        Self {
+            started: Started::Refused(Box::new(refused)),
+            taken: false,
+        }
     }
 }
 
 impl<B: Backend, T: Send + 'static> Future for Task<B, T> {
     type Output = Result<T, Failure>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.taken {
+            return Poll::Ready(Err(Failure::message(
+                "a task was polled again after it had given its outcome",
+            )));
+        }
         let result = match &mut self.started {
-            Started::Running(running) => match ready!(Pin::new(running).poll(cx)) {
+            Started::Running { task, .. } => match ready!(Pin::new(task).poll(cx)) {
                 Some(outcome) => outcome.into_result(),
                 // The runtime dropped the future without finishing it.
                 None => Err(Failure::cancelled("the loop's runtime was shut down")),
             },
-            Started::Refused(failure) => Err(failure
+            Started::Refused(refused) => Err(refused
+                .failure
                 .take()
                 .unwrap_or_else(|| Failure::cancelled("the loop is closed"))),
-            Started::Taken => Err(Failure::message(
-                "a task was polled again after it had given its outcome",
-            )),
         };
-        self.started = Started::Taken;
+        self.taken = true;
         Poll::Ready(result)
     }
 }
@@ -100,51 +139,39 @@ impl<B: Backend, T: Send + 'static> Promise for Task<B, T> {
     type Value = T;
 
     fn cancel(&self, reason: &str) -> bool {
-        let Started::Running(running) = &self.started else {
+        let Started::Running { task, on, id } = &self.started else {
             return false;
         };
-        if running.is_finished() {
+        if self.taken || task.is_finished() {
             return false;
         }
-        if !self.state.tasks.cancel(self.id, reason) {
-            return true;
-        }
-        self.noted.store(true, Ordering::Relaxed);
+        // A loop that has gone has no tasks.
+        let Some(state) = on.find() else {
+            return false;
+        };
+        let left_a_note = state.tasks.cancel(*id, reason);
         // The task may have finished before the note was left; then nobody reads it.
-        !(running.is_finished() && self.state.tasks.retract(self.id))
+        !(left_a_note && task.is_finished() && state.tasks.retract(*id))
     }
 
     fn is_done(&self) -> bool {
         match &self.started {
-            Started::Running(running) => running.is_finished(),
-            Started::Refused(failure) => failure.is_some(),
-            Started::Taken => false,
+            _ if self.taken => false,
+            Started::Running { task, .. } => task.is_finished(),
+            Started::Refused(_) => true,
         }
     }
 
     fn ignore_failure(&self) {
         match &self.started {
+            _ if self.taken => {}
             // The outcome looks for this when it is dropped.
-            Started::Running(_) => self.state.tasks.ignore_failure(self.id),
-            Started::Refused(_) => self.noted.store(true, Ordering::Relaxed),
-            Started::Taken => {}
-        }
-    }
-}
-
-impl<B: Backend, T: Send + 'static> Drop for Task<B, T> {
-    fn drop(&mut self) {
-        if let Started::Refused(Some(failure)) = &self.started
-            && !self.noted.load(Ordering::Relaxed)
-        {
-            self.state
-                .report("a task was not started and nobody awaited it", failure);
-        }
-        // A cancel noted for a task that finished without ever being suspended has
-        // nobody else to clear it.
-        let running = matches!(&self.started, Started::Running(task) if !task.is_finished());
-        if self.noted.load(Ordering::Relaxed) && !running {
-            self.state.tasks.retract(self.id);
+            Started::Running { on, id, .. } => {
+                if let Some(state) = on.find() {
+                    state.tasks.ignore_failure(*id);
+                }
+            }
+            Started::Refused(refused) => refused.ignored.store(true, Ordering::Relaxed),
         }
     }
 }
@@ -194,8 +221,12 @@ impl<P: Promise> Drop for CancelOnDrop<P> {
 
 impl<B: Backend, T: Send + 'static> std::fmt::Debug for Task<B, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let id = match &self.started {
+            Started::Running { id, .. } => Some(id),
+            Started::Refused(_) => None,
+        };
         f.debug_struct("Task")
-            .field("id", &self.id)
+            .field("id", &id)
             .field("done", &self.is_done())
             .finish_non_exhaustive()
     }

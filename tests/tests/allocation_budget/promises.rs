@@ -32,10 +32,7 @@ async fn spawning<L: Loop>(lp: &L, raw: &impl Raw, sheet: &mut Sheet) {
         black_box(lp.spawn(async move { n }).await.unwrap());
     })
     .await;
-    // async-std's handle does not tell whether its task has finished, so the output is
-    // kept beside it.
-    let beside = u64::from(lp.name() == "async-std");
-    sheet.enter("spawn and join", RawPlus(beside), counted, reference);
+    sheet.enter("spawn and join", RawPlus(0), counted, reference);
 
     // A task that is suspended is entered in the loop's table, which holds no
     // allocation per task.
@@ -44,7 +41,7 @@ async fn spawning<L: Loop>(lp: &L, raw: &impl Raw, sheet: &mut Sheet) {
         lp.spawn(polyloop_core::yield_now()).await.unwrap();
     })
     .await;
-    sheet.enter("spawn, yield and join", RawPlus(beside), counted, reference);
+    sheet.enter("spawn, yield and join", RawPlus(0), counted, reference);
 }
 
 async fn sleeping<L: Loop>(lp: &L, raw: &impl Raw, sheet: &mut Sheet) {

@@ -1,7 +1,8 @@
 //! PROM: failures nobody took, many waiters, done, and adapting to futures.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 
 use polyloop_core::{Deferred, Failure, MainLoop, Promise, as_promise, from_future};
 
@@ -122,8 +123,33 @@ pub fn prom_37<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             poll_once(&mut task).is_ready(),
             "a task was done, but had no outcome"
         );
-        Ok(())
+        asked_between_polls(&lp).await
     })
+}
+
+/// Whoever asks takes nothing from whoever waits: neither the wake-up nor the outcome.
+async fn asked_between_polls<L: MainLoop>(lp: &L) -> Verdict {
+    let (resolver, opened) = Deferred::new();
+    let task = Arc::new(Mutex::new(lp.spawn(opened)));
+    let polled = Flag::new();
+    let waiter = lp.spawn({
+        let (task, polled) = (task.clone(), polled.clone());
+        poll_fn(move |cx| {
+            let poll = Pin::new(&mut *task.lock().unwrap()).poll(cx);
+            polled.set();
+            poll
+        })
+    });
+    until(lp, "the waiter waits", || polled.is_set()).await?;
+    ensure!(!task.lock().unwrap().is_done(), "done while it waits");
+    ensure!(resolver.resolve(5).is_ok(), "nobody waits");
+    until(lp, "the task is done or taken", || {
+        task.lock().unwrap().is_done() || waiter.is_done()
+    })
+    .await?;
+    until(lp, "the waiter hears of it", || waiter.is_done()).await?;
+    ensure_eq!(waiter.await???, 5, "what the waiter got");
+    Ok(())
 }
 
 /// `as_promise`, and the first link of a chain on a resolved promise.

@@ -2,6 +2,7 @@
 //! future runs, keeps the span it was spawned in, catches panics, and obeys
 //! cancellation.
 
+use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
@@ -15,8 +16,8 @@ use tracing::level_filters::LevelFilter;
 use super::catch_cancel;
 use super::table::{Cancel, TaskId};
 use crate::context::Entered;
+use crate::error_hook::report_here;
 use crate::failure::Failure;
-use crate::lifecycle::LoopClosed;
 use crate::state::LoopState;
 
 pin_project! {
@@ -35,9 +36,9 @@ pin_project! {
     }
 }
 
-/// Ends the task in the loop's books, on every way out.
-struct Guard {
-    /// Empty only while it is the current loop of the polling thread.
+/// Keeps the task in its loop's books, and ends it there on every way out.
+pub(crate) struct Guard {
+    /// While the future is polled, the loop that is current outside of it.
     state: Option<Arc<LoopState>>,
     id: TaskId,
     /// The waker that the table holds a clone of.
@@ -65,53 +66,80 @@ impl KnownWaker {
 }
 
 impl Guard {
+    #[track_caller]
+    pub(crate) fn new(state: &Arc<LoopState>) -> Self {
+        Self {
+            id: state.tasks.begin(),
+            state: Some(state.clone()),
+            known: None,
+            location: Location::caller(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        self.id
+    }
+
     /// The task has ended. Gives its loop back the first time.
+    #[inline]
     fn end(&mut self) -> Option<Arc<LoopState>> {
         let state = self.state.take()?;
-        if self.known.is_some() || state.tasks.may_be_cancelled(self.id) {
-            state.tasks.forget(self.id);
-        }
+        state.tasks.forget(self.id, self.known.is_some());
         state.tasks.end();
         Some(state)
+    }
+
+    #[inline]
+    fn is_known_by(&self, waker: &Waker) -> bool {
+        self.known.as_ref().is_some_and(|known| known.is(waker))
+    }
+
+    /// Notes that the future waits, and how to wake it. False if it is to look again.
+    fn suspend(&mut self, told_to_end: bool, waker: &Waker) -> bool {
+        self.known = Some(KnownWaker::of(waker));
+        self.state.as_ref().is_none_or(|state| {
+            state
+                .tasks
+                .suspend(self.id, told_to_end, waker, self.location)
+        })
     }
 }
 
 impl Drop for Guard {
+    #[inline]
     fn drop(&mut self) {
-        self.end();
+        if let Some(state) = self.end() {
+            // There will be no outcome.
+            state.tasks.close(self.id);
+        }
     }
 }
 
 /// The span that a task is spawned in, if there is one.
+#[inline]
 fn current_span() -> Option<Box<Span>> {
     // Without a subscriber that listens, one number says so.
     if LevelFilter::current() == LevelFilter::OFF {
         return None;
     }
+    look_for_span()
+}
+
+#[cold]
+fn look_for_span() -> Option<Box<Span>> {
     let span = Span::current();
     (!span.is_none()).then(|| Box::new(span))
 }
 
 impl<F: Future> Supervised<F> {
-    #[track_caller]
-    pub(crate) fn new(state: &Arc<LoopState>, future: F) -> Result<Self, LoopClosed> {
-        state.check_open()?;
-        Ok(Self {
+    pub(crate) fn new(guard: Guard, future: F) -> Self {
+        Self {
             future: Some(future),
             span: current_span(),
             catching: false,
             told_to_end: false,
-            guard: Guard {
-                id: state.tasks.begin(),
-                state: Some(state.clone()),
-                known: None,
-                location: Location::caller(),
-            },
-        })
-    }
-
-    pub(crate) fn id(&self) -> TaskId {
-        self.guard.id
+            guard,
+        }
     }
 }
 
@@ -121,122 +149,195 @@ impl<F: Future> Future for Supervised<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let Some(state) = this.guard.state.as_ref() else {
-                // Only a poll after completion, or one on a thread that is being
-                // torn down, comes here.
+            let Some(state) = &this.guard.state else {
+                // Only a poll after completion comes here.
                 return Poll::Pending;
             };
             let cancel = state.tasks.take_cancel(this.guard.id, this.told_to_end);
-
-            let entered = Entered::new(&mut this.guard.state);
-            let in_span = this.span.as_ref().map(|span| span.enter());
+            let turn = Turn {
+                future: this.future.as_mut(),
+                catching: this.catching,
+                location: this.guard.location,
+            };
+            let span = this.span.as_deref();
+            // Two ways, so that the usual one carries nothing of the other.
             let step = match cancel {
-                Some(Cancel::Kill) => Step::Cancelled("the loop ended".to_owned()),
-                Some(Cancel::Ask(reason)) if !*this.catching => Step::Cancelled(reason),
-                Some(Cancel::Ask(reason)) => {
-                    step(this.future.as_mut(), cx, Some(reason), this.catching)
+                None => within(&mut this.guard.state, span, || turn.take(cx)),
+                Some(cancel) => within(&mut this.guard.state, span, || turn.take_last(cx, cancel)),
+            };
+            let Poll::Ready(result) = step else {
+                if this.guard.is_known_by(cx.waker())
+                    || this.guard.suspend(*this.told_to_end, cx.waker())
+                {
+                    return Poll::Pending;
                 }
-                None => step(this.future.as_mut(), cx, None, this.catching),
+                continue;
             };
-            // The future goes before its outcome is seen, in its own span and loop.
-            let dropped = if matches!(step, Step::Pending) {
-                Ok(())
-            } else {
-                catch_unwind(AssertUnwindSafe(|| this.future.set(None)))
+            let Some(state) = this.guard.end() else {
+                return Poll::Pending;
             };
-            drop((in_span, entered));
+            return Poll::Ready(Outcome::new(result, state, this.guard));
+        }
+    }
+}
 
-            let location = this.guard.location;
-            if let (Err(payload), Some(state)) = (&dropped, &this.guard.state) {
-                state.report(
-                    &format!("dropping the task spawned at {location} panicked"),
-                    &Failure::panicked(payload.as_ref()),
-                );
+/// Runs what belongs to the future in its loop and its span.
+fn within<R>(
+    state: &mut Option<Arc<LoopState>>,
+    span: Option<&Span>,
+    run: impl FnOnce() -> R,
+) -> R {
+    let _entered = Entered::new(state);
+    let _in_span = span.map(Span::enter);
+    run()
+}
+
+/// What one turn of a future needs. After it, the future has been dropped unless it is
+/// pending: it goes before its outcome is seen.
+struct Turn<'a, F> {
+    future: Pin<&'a mut Option<F>>,
+    catching: &'a mut bool,
+    location: &'static Location<'static>,
+}
+
+type Step<T> = Poll<Result<T, Failure>>;
+type Panic = Box<dyn Any + Send>;
+
+impl<F: Future> Turn<'_, F> {
+    fn take(mut self, cx: &mut Context<'_>) -> Step<F::Output> {
+        let mut value = None;
+        let polled;
+        // The scope is not left by a panic.
+        (polled, *self.catching) =
+            catch_cancel::scope(|| poll(self.future.as_mut(), cx, &mut value));
+        match (polled, value) {
+            (Ok(()), None) => Poll::Pending,
+            (Ok(()), Some(value)) => Poll::Ready(Ok(value)),
+            (Err(payload), value) => Poll::Ready(self.panicked(value, payload)),
+        }
+    }
+
+    /// The same for a task that was cancelled.
+    #[cold]
+    fn take_last(mut self, cx: &mut Context<'_>, cancel: Cancel) -> Step<F::Output> {
+        let reason = match cancel {
+            Cancel::Ask(reason) if *self.catching => reason,
+            cancel => {
+                return Poll::Ready(self.failed(Failure::cancelled(cancel.into_reason())));
             }
-            let result = match step {
-                Step::Ready(value) => Ok(value),
-                Step::Panicked(failure) => Err(failure.at(location)),
-                Step::Cancelled(reason) => Err(Failure::cancelled(reason).at(location)),
-                Step::Pending => {
-                    if this
-                        .guard
-                        .known
-                        .as_ref()
-                        .is_some_and(|known| known.is(cx.waker()))
-                    {
-                        return Poll::Pending;
-                    }
-                    this.guard.known = Some(KnownWaker::of(cx.waker()));
-                    let asleep = this.guard.state.as_ref().is_none_or(|state| {
-                        state
-                            .tasks
-                            .suspend(this.guard.id, *this.told_to_end, cx.waker(), location)
-                    });
-                    if asleep {
-                        return Poll::Pending;
-                    }
-                    continue;
-                }
-            };
-            return Poll::Ready(Outcome {
-                result: Some(result),
-                id: this.guard.id,
-                state: this.guard.end(),
-                location,
-            });
+        };
+        let mut value = None;
+        let (polled, untaken);
+        (polled, *self.catching, untaken) =
+            catch_cancel::scope_of_cancelled(reason, || poll(self.future.as_mut(), cx, &mut value));
+        match (polled, value, untaken) {
+            (Ok(()), None, None) => Poll::Pending,
+            (Ok(()), None, Some(reason)) => Poll::Ready(self.failed(Failure::cancelled(reason))),
+            (Ok(()), Some(value), _) => Poll::Ready(Ok(value)),
+            (Err(payload), value, _) => Poll::Ready(self.panicked(value, payload)),
         }
+    }
+
+    /// With a value, it was dropping the future that panicked.
+    #[cold]
+    fn panicked(self, value: Option<F::Output>, payload: Panic) -> Result<F::Output, Failure> {
+        let failure = Failure::panicked(payload.as_ref());
+        let Some(value) = value else {
+            return self.failed(failure);
+        };
+        report_torn(self.location, &failure);
+        Ok(value)
+    }
+
+    #[cold]
+    fn failed(mut self, failure: Failure) -> Result<F::Output, Failure> {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.future.set(None))) {
+            report_torn(self.location, &Failure::panicked(payload.as_ref()));
+        }
+        Err(failure)
     }
 }
 
-enum Step<T> {
-    Ready(T),
-    Pending,
-    Panicked(Failure),
-    Cancelled(String),
-}
-
-fn step<F: Future>(
-    future: Pin<&mut Option<F>>,
+/// Polls the future and, if it is ready, drops it.
+fn poll<F: Future>(
+    mut future: Pin<&mut Option<F>>,
     cx: &mut Context<'_>,
-    cancel: Option<String>,
-    catching: &mut bool,
-) -> Step<F::Output> {
-    let Some(future) = future.as_pin_mut() else {
-        return Step::Pending;
-    };
-    // Neither scope is left by a panic.
-    let poll = || catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
-    let polled;
-    let mut untaken = None;
-    match cancel {
-        None => (polled, *catching) = catch_cancel::scope(poll),
-        Some(reason) => {
-            (polled, *catching, untaken) = catch_cancel::scope_of_cancelled(reason, poll);
+    value: &mut Option<F::Output>,
+) -> Result<(), Panic> {
+    catch_unwind(AssertUnwindSafe(|| {
+        let Some(running) = future.as_mut().as_pin_mut() else {
+            return;
+        };
+        if let Poll::Ready(ready) = running.poll(cx) {
+            *value = Some(ready);
+            future.set(None);
         }
-    }
-    match (polled, untaken) {
-        (Ok(Poll::Ready(value)), _) => Step::Ready(value),
-        (Ok(Poll::Pending), None) => Step::Pending,
-        (Ok(Poll::Pending), Some(reason)) => Step::Cancelled(reason),
-        (Err(payload), _) => Step::Panicked(Failure::panicked(payload.as_ref())),
-    }
+    }))
+}
+
+fn report_torn(location: &Location<'_>, failure: &Failure) {
+    let context = format!("dropping the task spawned at {location} panicked");
+    report_here(&context, failure);
 }
 
 /// What a task ended with, on its way to whoever awaits it. A failure that
 /// nobody takes is reported when it is dropped; a cancelled one is not
 /// (PROM-23, PROM-32).
-pub struct Outcome<T> {
-    result: Option<Result<T, Failure>>,
-    state: Option<Arc<LoopState>>,
+pub struct Outcome<T>(End<T>);
+
+enum End<T> {
+    Done { value: T, _books: Books },
+    Failed(Box<Unheard>),
+}
+
+/// Where the handle may have left notes for the task.
+struct Books {
+    state: Arc<LoopState>,
     id: TaskId,
+}
+
+/// A failure that nobody has taken yet.
+struct Unheard {
+    failure: Option<Failure>,
     location: &'static Location<'static>,
+    books: Books,
 }
 
 impl<T> Outcome<T> {
-    pub(crate) fn into_result(mut self) -> Result<T, Failure> {
-        self.result
+    fn new(result: Result<T, Failure>, state: Arc<LoopState>, guard: &Guard) -> Self {
+        let books = Books {
+            state,
+            id: guard.id,
+        };
+        let location = guard.location;
+        Self(match result {
+            Ok(value) => End::Done {
+                value,
+                _books: books,
+            },
+            Err(failure) => End::Failed(Box::new(Unheard {
+                failure: Some(failure.at(location)),
+                location,
+                books,
+            })),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn into_result(self) -> Result<T, Failure> {
+        match self.0 {
+            End::Done { value, .. } => Ok(value),
+            End::Failed(unheard) => Err((*unheard).hear()),
+        }
+    }
+}
+
+impl Unheard {
+    #[cold]
+    fn hear(mut self) -> Failure {
+        self.failure
             .take()
-            .unwrap_or_else(|| Err(Failure::cancelled("the outcome was taken before")))
+            .unwrap_or_else(|| Failure::cancelled("the outcome was taken before"))
     }
 }
 
@@ -246,31 +347,37 @@ impl<T> std::fmt::Debug for Outcome<T> {
     }
 }
 
-impl<T> Drop for Outcome<T> {
+impl Drop for Books {
+    #[inline]
     fn drop(&mut self) {
-        let Some(state) = &self.state else {
+        self.state.tasks.close(self.id);
+    }
+}
+
+impl Drop for Unheard {
+    fn drop(&mut self) {
+        let Some(failure) = &self.failure else {
             return;
         };
-        let ignored = state.tasks.is_failure_ignored(self.id);
-        if let Some(Err(failure)) = &self.result
-            && !failure.is_cancelled()
-        {
-            if ignored {
-                tracing::debug!(
-                    target: "polyloop",
-                    %failure,
-                    "the task spawned at {} failed; it was said that nobody minds",
-                    self.location
-                );
-                return;
-            }
-            state.report(
-                &format!(
-                    "the task spawned at {} failed and nobody awaited it",
-                    self.location
-                ),
-                failure,
-            );
+        let Books { state, id } = &self.books;
+        if failure.is_cancelled() {
+            return;
         }
+        if state.tasks.is_failure_ignored(*id) {
+            tracing::debug!(
+                target: "polyloop",
+                %failure,
+                "the task spawned at {} failed; it was said that nobody minds",
+                self.location
+            );
+            return;
+        }
+        state.report(
+            &format!(
+                "the task spawned at {} failed and nobody awaited it",
+                self.location
+            ),
+            failure,
+        );
     }
 }

@@ -5,21 +5,20 @@
 //! its first poll touches no lock. A handle and its task share nothing but the
 //! task's number, which keeps `spawn` at the runtime's own single allocation.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 use std::panic::Location;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
 
 use crate::lock::lock;
 
-/// Numbers grow with time; zero is no task.
+/// Numbers grow with time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TaskId(u64);
 
-impl TaskId {
-    pub(crate) const NONE: Self = Self(0);
-}
+impl TaskId {}
 
 /// Why a task is to end.
 pub(crate) enum Cancel {
@@ -29,18 +28,30 @@ pub(crate) enum Cancel {
     Kill,
 }
 
+impl Cancel {
+    pub(crate) fn into_reason(self) -> String {
+        match self {
+            Self::Ask(reason) => reason,
+            Self::Kill => LOOP_ENDED.to_owned(),
+        }
+    }
+}
+
+const LOOP_ENDED: &str = "the loop ended";
+
 /// More shards than cores would be idle; fewer would be waited for.
 const SHARDS: usize = 8;
 
 pub(crate) struct TaskTable {
-    next: AtomicU64,
+    counts: Counts,
     /// Every task below this number is to end.
     ending: AtomicU64,
     /// Every task below this number is dropped, whatever it waits for.
     killed: AtomicU64,
-    /// Tasks that have been dropped. The rest of those numbered are alive.
-    ended: AtomicU64,
-    shards: [Shard; SHARDS],
+    /// How many cancels have not been picked up. A poll looks at this number instead
+    /// of taking a lock.
+    cancels: AtomicUsize,
+    shards: [Mutex<Shard>; SHARDS],
     /// Tasks whose failure nobody minds, and how many they are: the end of a task
     /// looks at the number instead of taking the lock.
     ignored: Mutex<HashSet<TaskId>>,
@@ -49,29 +60,39 @@ pub(crate) struct TaskTable {
     idle: Mutex<Option<Waker>>,
 }
 
-#[derive(Default)]
-struct Shard {
-    /// How many entries carry a cancel that has not been picked up. A poll looks
-    /// at this number instead of taking the lock.
-    cancels: AtomicUsize,
-    entries: Mutex<HashMap<TaskId, Entry>>,
+/// Written by every task, while the rest of the table is mostly read: on a line of
+/// their own they hold no poll up.
+#[repr(align(128))]
+struct Counts {
+    next: AtomicU64,
+    /// Tasks that have been dropped. The rest of those numbered are alive.
+    ended: AtomicU64,
 }
 
+/// Two maps, because there are many suspended tasks and seldom a cancel.
 #[derive(Default)]
-struct Entry {
-    waker: Option<Waker>,
-    location: Option<&'static Location<'static>>,
-    cancel: Option<String>,
+struct Shard {
+    suspended: HashMap<TaskId, Suspended>,
+    /// Why tasks are to end that have not been told yet.
+    cancels: HashMap<TaskId, String>,
+}
+
+struct Suspended {
+    waker: Waker,
+    location: &'static Location<'static>,
 }
 
 impl TaskTable {
     pub(crate) fn new() -> Self {
         Self {
-            next: AtomicU64::new(1),
+            counts: Counts {
+                next: AtomicU64::new(1),
+                ended: AtomicU64::new(0),
+            },
             ending: AtomicU64::new(0),
             killed: AtomicU64::new(0),
-            ended: AtomicU64::new(0),
-            shards: std::array::from_fn(|_| Shard::default()),
+            cancels: AtomicUsize::new(0),
+            shards: std::array::from_fn(|_| Mutex::default()),
             ignored: Mutex::default(),
             ignored_count: AtomicUsize::new(0),
             idle: Mutex::new(None),
@@ -79,30 +100,37 @@ impl TaskTable {
     }
 
     /// Numbers a new task, and thereby counts it.
+    #[inline]
     pub(crate) fn begin(&self) -> TaskId {
-        TaskId(self.next.fetch_add(1, Ordering::SeqCst))
+        TaskId(self.counts.next.fetch_add(1, Ordering::SeqCst))
     }
 
     /// Uncounts a task whose future has been dropped.
+    #[inline]
     pub(crate) fn end(&self) {
         // What the future's destructors did happens before `run` returns.
-        let ended = self.ended.fetch_add(1, Ordering::SeqCst) + 1;
+        let ended = self.counts.ended.fetch_add(1, Ordering::SeqCst) + 1;
         if ended == self.begun() {
-            let waker = lock(&self.idle).take();
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+            self.wake_idle();
+        }
+    }
+
+    #[cold]
+    fn wake_idle(&self) {
+        let waker = lock(&self.idle).take();
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 
     fn begun(&self) -> u64 {
-        self.next.load(Ordering::SeqCst) - 1
+        self.counts.next.load(Ordering::SeqCst) - 1
     }
 
     /// How many tasks are alive.
     pub(crate) fn alive(&self) -> u64 {
         // In this order it is never less than there are.
-        let ended = self.ended.load(Ordering::SeqCst);
+        let ended = self.counts.ended.load(Ordering::SeqCst);
         self.begun() - ended
     }
 
@@ -112,8 +140,8 @@ impl TaskTable {
         self.alive() == 0
     }
 
-    fn shard(&self, id: TaskId) -> &Shard {
-        &self.shards[usize::try_from(id.0 % SHARDS as u64).unwrap_or(0)]
+    fn shard(&self, id: TaskId) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[usize::try_from(id.0 % SHARDS as u64).unwrap_or(0)])
     }
 
     /// Notes that the task is suspended, and how to wake it. False if it has been
@@ -125,37 +153,50 @@ impl TaskTable {
         waker: &Waker,
         location: &'static Location<'static>,
     ) -> bool {
-        let shard = self.shard(id);
-        let mut entries = lock(&shard.entries);
-        let entry = entries.entry(id).or_default();
-        entry.waker = Some(waker.clone());
-        entry.location = Some(location);
+        let waker = waker.clone();
+        let mut shard = self.shard(id);
+        let known = shard.suspended.insert(id, Suspended { waker, location });
         // The limits are raised before the shards are walked, so a task that
         // comes too late for the walk sees them here.
-        entry.cancel.is_none()
+        let sleeps = !shard.cancels.contains_key(&id)
             && (told_to_end || id.0 >= self.ending.load(Ordering::SeqCst))
-            && id.0 >= self.killed.load(Ordering::SeqCst)
+            && id.0 >= self.killed.load(Ordering::SeqCst);
+        // Dropping a waker may run code of others.
+        drop(shard);
+        drop(known);
+        sleeps
     }
 
-    /// Removes a task that ends.
-    pub(crate) fn forget(&self, id: TaskId) {
-        let shard = self.shard(id);
-        let removed = lock(&shard.entries).remove(&id);
-        if removed.is_some_and(|entry| entry.cancel.is_some()) {
-            shard.cancels.fetch_sub(1, Ordering::Relaxed);
+    /// Removes a task that ends, if it was `suspended` or may have been cancelled.
+    #[inline]
+    pub(crate) fn forget(&self, id: TaskId, suspended: bool) {
+        if suspended || self.has_cancels() {
+            self.remove(id);
         }
+    }
+
+    fn remove(&self, id: TaskId) {
+        let mut shard = self.shard(id);
+        let known = shard.suspended.remove(&id);
+        self.take_note(&mut shard, id);
+        // Dropping a waker may run code of others.
+        drop(shard);
+        drop(known);
+    }
+
+    fn take_note(&self, shard: &mut Shard, id: TaskId) -> Option<String> {
+        // Most often there is none, and nothing to be hashed for.
+        if shard.cancels.is_empty() {
+            return None;
+        }
+        let reason = shard.cancels.remove(&id)?;
+        self.cancels.fetch_sub(1, Ordering::Relaxed);
+        Some(reason)
     }
 
     /// Takes back a cancel that its task has not read. False if it has.
     pub(crate) fn retract(&self, id: TaskId) -> bool {
-        let shard = self.shard(id);
-        let mut entries = lock(&shard.entries);
-        let unread = entries.get(&id).is_some_and(|entry| entry.cancel.is_some());
-        if unread {
-            entries.remove(&id);
-            shard.cancels.fetch_sub(1, Ordering::Relaxed);
-        }
-        unread
+        self.take_note(&mut self.shard(id), id).is_some()
     }
 
     /// Notes that nobody minds what the task fails with. Its handle says so, and is
@@ -168,9 +209,6 @@ impl TaskTable {
 
     /// Whether that was noted. Forgets it: the task is over.
     pub(crate) fn is_failure_ignored(&self, id: TaskId) -> bool {
-        if self.ignored_count.load(Ordering::Acquire) == 0 {
-            return false;
-        }
         let ignored = lock(&self.ignored).remove(&id);
         if ignored {
             self.ignored_count.fetch_sub(1, Ordering::Relaxed);
@@ -178,48 +216,69 @@ impl TaskTable {
         ignored
     }
 
-    /// Whether the task may have an entry that nobody but the task will remove.
-    pub(crate) fn may_be_cancelled(&self, id: TaskId) -> bool {
-        self.shard(id).cancels.load(Ordering::Acquire) > 0
+    /// Forgets what a handle noted for a task that is over: perhaps after it ended.
+    #[inline]
+    pub(crate) fn close(&self, id: TaskId) {
+        if self.ignored_count.load(Ordering::Acquire) > 0 || self.has_cancels() {
+            self.forget_notes(id);
+        }
+    }
+
+    #[cold]
+    fn forget_notes(&self, id: TaskId) {
+        self.is_failure_ignored(id);
+        self.retract(id);
+    }
+
+    /// Whether some task may have a cancel that it has not read.
+    #[inline]
+    fn has_cancels(&self) -> bool {
+        self.cancels.load(Ordering::Acquire) > 0
     }
 
     /// Takes the cancel that is waiting for this task. The end of the loop is told
     /// to each task once; `told_to_end` remembers it.
+    #[inline]
     pub(crate) fn take_cancel(&self, id: TaskId, told_to_end: &mut bool) -> Option<Cancel> {
+        if id.0 >= self.ending.load(Ordering::Acquire) && !self.has_cancels() {
+            return None;
+        }
+        self.look_for_cancel(id, told_to_end)
+    }
+
+    #[cold]
+    fn look_for_cancel(&self, id: TaskId, told_to_end: &mut bool) -> Option<Cancel> {
         if id.0 < self.ending.load(Ordering::Acquire) {
             if id.0 < self.killed.load(Ordering::Acquire) {
                 return Some(Cancel::Kill);
             }
             if !std::mem::replace(told_to_end, true) {
-                return Some(Cancel::Ask("the loop ended".to_owned()));
+                return Some(Cancel::Ask(LOOP_ENDED.to_owned()));
             }
         }
-        let shard = self.shard(id);
-        if shard.cancels.load(Ordering::Acquire) == 0 {
+        if !self.has_cancels() {
             return None;
         }
-        let reason = lock(&shard.entries).get_mut(&id)?.cancel.take()?;
-        shard.cancels.fetch_sub(1, Ordering::Relaxed);
-        Some(Cancel::Ask(reason))
+        self.take_note(&mut self.shard(id), id).map(Cancel::Ask)
     }
 
-    /// Asks one task to end. True if it had no entry yet, so that the request was
+    /// Asks one task to end. True if it was not suspended, so that the request was
     /// left for it to find.
     pub(crate) fn cancel(&self, id: TaskId, reason: &str) -> bool {
-        let shard = self.shard(id);
-        let mut entries = lock(&shard.entries);
-        let fresh = !entries.contains_key(&id);
-        let entry = entries.entry(id).or_default();
-        if entry.cancel.is_none() {
-            entry.cancel = Some(reason.to_owned());
-            shard.cancels.fetch_add(1, Ordering::Release);
+        let mut shard = self.shard(id);
+        if let Entry::Vacant(note) = shard.cancels.entry(id) {
+            note.insert(reason.to_owned());
+            self.cancels.fetch_add(1, Ordering::Release);
         }
-        let waker = entry.waker.clone();
-        drop(entries);
-        if let Some(waker) = waker {
-            waker.wake();
+        let waker = shard.suspended.get(&id).map(|task| task.waker.clone());
+        drop(shard);
+        match waker {
+            Some(waker) => {
+                waker.wake();
+                false
+            }
+            None => true,
         }
-        fresh
     }
 
     /// Asks every task to end, those too that are spawned while it lasts.
@@ -237,16 +296,17 @@ impl TaskTable {
     /// Lets tasks be spawned again after [`end_all`](Self::end_all). Those of
     /// before still end.
     pub(crate) fn reopen(&self) {
-        let next = self.next.load(Ordering::SeqCst);
+        let next = self.counts.next.load(Ordering::SeqCst);
         self.ending.store(next, Ordering::SeqCst);
         self.killed.store(next, Ordering::SeqCst);
     }
 
     fn wake_all(&self) {
         for shard in &self.shards {
-            let mut wakers: Vec<(TaskId, Waker)> = lock(&shard.entries)
+            let mut wakers: Vec<(TaskId, Waker)> = lock(shard)
+                .suspended
                 .iter()
-                .filter_map(|(id, entry)| Some((*id, entry.waker.clone()?)))
+                .map(|(id, task)| (*id, task.waker.clone()))
                 .collect();
             // The order of a hash map differs from run to run.
             wakers.sort_unstable_by_key(|(id, _)| *id);
@@ -262,13 +322,48 @@ impl TaskTable {
             .shards
             .iter()
             .flat_map(|shard| {
-                lock(&shard.entries)
+                lock(shard)
+                    .suspended
                     .iter()
-                    .filter_map(|(id, entry)| Some((*id, entry.location?)))
+                    .map(|(id, task)| (*id, task.location))
                     .collect::<Vec<_>>()
             })
             .collect();
         found.sort_by_key(|(id, _)| *id);
         found.into_iter().map(|(_, location)| location).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cancel_that_comes_after_the_end_of_its_task_is_forgotten_with_the_outcome() {
+        let table = TaskTable::new();
+        let (late, other) = (table.begin(), table.begin());
+        table.forget(late, false);
+        table.end();
+        assert!(table.cancel(late, "too late"));
+        assert!(table.has_cancels());
+        table.close(other);
+        assert!(table.has_cancels(), "it was not that one's");
+        table.close(late);
+        assert!(!table.has_cancels());
+        assert!(!table.retract(late));
+    }
+
+    #[test]
+    fn a_cancel_that_came_before_the_first_suspension_keeps_the_task_awake() {
+        let table = TaskTable::new();
+        let (task, mut told) = (table.begin(), false);
+        assert!(table.take_cancel(task, &mut told).is_none());
+        assert!(table.cancel(task, "early"));
+        let sleeps = table.suspend(task, told, Waker::noop(), Location::caller());
+        assert!(!sleeps);
+        let cancel = table.take_cancel(task, &mut told);
+        assert_eq!(cancel.map(Cancel::into_reason).as_deref(), Some("early"));
+        assert!(table.suspend(task, told, Waker::noop(), Location::caller()));
+        assert!(!table.cancel(task, "again"), "it was suspended");
     }
 }
