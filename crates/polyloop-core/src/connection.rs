@@ -8,7 +8,9 @@
 pub(crate) mod driver;
 mod io;
 mod mailbox;
-mod scratch;
+mod rare;
+mod read_buffer;
+mod write_buffer;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,12 +1,16 @@
 //! The mailbox of a connection: what the world outside asks of it, and what it
 //! lets the world know.
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
+mod rest;
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
 
 use bytes::Bytes;
+
+use rest::{KEPT, Rest, Waiter};
 
 use super::ConnectionLost;
 use crate::deferred::{Deferred, Resolver};
@@ -30,118 +34,108 @@ pub(super) enum Message<P> {
     Protocol(ProtocolCall<P>),
 }
 
-/// A longer list of messages is freed once they are read: a connection that waits
-/// holds next to nothing.
-const KEPT: usize = 4;
-
+/// Every connection has one as long as it lives, and most are asked nothing: so it is
+/// as small as it can be, and the rest is made when something is posted.
 pub(crate) struct Mailbox<P> {
-    /// Messages wait. The driver looks at this instead of taking the lock.
-    pending: AtomicBool,
+    /// Some of the bits below.
+    state: AtomicU8,
+    /// What of it fits: the rest knows an IPv6 peer.
+    peer: SocketAddrV4,
     inner: Mutex<Inner<P>>,
-    peer: SocketAddr,
-    /// Asked of the system when somebody first wants it, and at the latest before
-    /// the socket goes.
-    local: OnceLock<SocketAddr>,
 }
+
+/// Messages wait. The driver looks at this instead of taking the lock.
+const MAIL: u8 = 1;
+/// The write buffer is over its high mark. This and the next two change under the lock.
+const PAUSED: u8 = 2;
+/// A close was asked for here or by the protocol.
+const CLOSING: u8 = 4;
+const LOST: u8 = 8;
+/// The rest knows the peer.
+const LONG_PEER: u8 = 16;
 
 struct Inner<P> {
-    messages: Vec<Message<P>>,
-    /// Bytes in `messages`, and in those that the driver has taken and not yet written:
-    /// whoever asks meanwhile must not be told that there is room.
-    queued: usize,
-    /// The latter alone.
-    taken: usize,
-    /// The write buffer is over its high mark.
-    paused: bool,
-    high: usize,
-    /// A close was asked for here or by the protocol.
-    closing: bool,
-    lost: Option<CloseReason>,
     driver: Option<Waker>,
-    waiters: Vec<Waiter>,
-}
-
-/// Somebody outside who waits. One list for both kinds: most connections have neither.
-enum Waiter {
-    /// For room in the write buffer.
-    Ready(Resolver<()>),
-    /// For the end.
-    Closed(Resolver<CloseReason>),
-}
-
-impl Waiter {
-    fn has_gone(&self) -> bool {
-        match self {
-            Self::Ready(resolver) => resolver.is_abandoned(),
-            Self::Closed(resolver) => resolver.is_abandoned(),
-        }
-    }
+    rest: Option<Box<Rest<P>>>,
 }
 
 impl<P> Inner<P> {
-    /// Those who wait for room, who are to be told once the lock is gone.
-    fn take_ready(&mut self) -> Vec<Resolver<()>> {
-        let waits = |waiter: &Waiter| matches!(waiter, Waiter::Ready(_));
-        // Most often nobody does, and then nothing is moved.
-        if !self.waiters.iter().any(waits) {
-            return Vec::new();
-        }
-        let (ready, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiters)
-            .into_iter()
-            .partition(waits);
-        self.waiters = others;
-        ready
-            .into_iter()
-            .filter_map(|waiter| match waiter {
-                Waiter::Ready(resolver) => Some(resolver),
-                Waiter::Closed(_) => None,
-            })
-            .collect()
+    fn rest(&mut self) -> &mut Rest<P> {
+        self.rest.get_or_insert_default()
     }
 
-    fn wait(&mut self, waiter: Waiter) {
-        // Those who stopped waiting must not pile up.
-        self.waiters.retain(|waiter| !waiter.has_gone());
-        self.waiters.push(waiter);
+    fn is_over_high(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| rest.is_over_high())
+    }
+
+    fn take_ready(&mut self) -> Vec<Resolver<()>> {
+        self.rest
+            .as_mut()
+            .map(|rest| rest.take_ready())
+            .unwrap_or_default()
+    }
+}
+
+fn tell(ready: Vec<Resolver<()>>) {
+    for resolver in ready {
+        let _ = resolver.resolve(());
     }
 }
 
 impl<P: Protocol> Mailbox<P> {
     pub(crate) fn new(peer: SocketAddr, high: usize) -> Self {
+        let mut rest = Rest::default();
+        let (short, state) = match peer {
+            SocketAddr::V4(short) => (short, 0),
+            SocketAddr::V6(_) => {
+                rest.peer = Some(peer);
+                (
+                    SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, peer.port()),
+                    LONG_PEER,
+                )
+            }
+        };
+        rest.high = high;
+        let is_needed = state != 0 || high != Rest::<P>::default().high;
         Self {
-            pending: AtomicBool::new(false),
+            state: AtomicU8::new(state),
+            peer: short,
             inner: Mutex::new(Inner {
-                messages: Vec::new(),
-                queued: 0,
-                taken: 0,
-                paused: false,
-                high,
-                closing: false,
-                lost: None,
                 driver: None,
-                waiters: Vec::new(),
+                rest: is_needed.then(|| Box::new(rest)),
             }),
-            peer,
-            local: OnceLock::new(),
         }
+    }
+
+    fn is(&self, bits: u8) -> bool {
+        self.state.load(Ordering::Acquire) & bits != 0
+    }
+
+    fn set(&self, bits: u8) {
+        self.state.fetch_or(bits, Ordering::Release);
+    }
+
+    /// Whether they were set.
+    fn clear(&self, bits: u8) -> bool {
+        self.state.fetch_and(!bits, Ordering::AcqRel) & bits != 0
     }
 
     pub(super) fn post(&self, message: Message<P>) {
         let mut inner = lock(&self.inner);
-        if inner.lost.is_some() {
+        if self.is(LOST) {
             drop(inner);
             refuse(message);
             return;
         }
         if matches!(message, Message::Close | Message::Abort) {
-            inner.closing = true;
+            self.set(CLOSING);
         }
-        inner.messages.push(message);
+        inner.rest().messages.push(message);
         self.notify(inner);
     }
 
-    fn notify(&self, inner: std::sync::MutexGuard<'_, Inner<P>>) {
-        self.pending.store(true, Ordering::Release);
+    fn notify(&self, inner: MutexGuard<'_, Inner<P>>) {
+        self.set(MAIL);
         let driver = inner.driver.clone();
         drop(inner);
         if let Some(driver) = driver {
@@ -152,15 +146,16 @@ impl<P: Protocol> Mailbox<P> {
     /// Takes what was posted. Nothing is locked if there is nothing. One message alone
     /// leaves the list where it is, for the next.
     pub(super) fn take(&self) -> (Option<Message<P>>, Vec<Message<P>>) {
-        if !self.pending.swap(false, Ordering::Acquire) {
+        if !self.clear(MAIL) {
             return (None, Vec::new());
         }
         let mut inner = lock(&self.inner);
-        inner.taken = inner.queued;
-        if inner.messages.len() == 1 {
-            return (inner.messages.pop(), Vec::new());
+        let rest = inner.rest();
+        rest.taken = rest.queued;
+        if rest.messages.len() == 1 {
+            return (rest.messages.pop(), Vec::new());
         }
-        (None, std::mem::take(&mut inner.messages))
+        (None, std::mem::take(&mut rest.messages))
     }
 
     /// Notes how to wake the driver, for good.
@@ -169,18 +164,18 @@ impl<P: Protocol> Mailbox<P> {
     }
 
     pub(super) fn has_mail(&self) -> bool {
-        self.pending.load(Ordering::Acquire)
+        self.is(MAIL)
     }
 
     pub(super) fn set_paused(&self, paused: bool) {
         let mut inner = lock(&self.inner);
-        inner.paused = paused;
-        if !paused {
+        if paused {
+            self.set(PAUSED);
+        } else {
+            self.clear(PAUSED);
             let ready = inner.take_ready();
             drop(inner);
-            for resolver in ready {
-                let _ = resolver.resolve(());
-            }
+            tell(ready);
         }
     }
 
@@ -188,51 +183,70 @@ impl<P: Protocol> Mailbox<P> {
     /// that it came in is used again.
     pub(super) fn wrote(&self, list: Vec<Message<P>>) {
         let mut inner = lock(&self.inner);
-        inner.queued -= std::mem::take(&mut inner.taken);
-        if inner.messages.capacity() == 0 && list.capacity() <= KEPT {
-            inner.messages = list;
+        let rest = inner.rest();
+        rest.queued -= std::mem::take(&mut rest.taken);
+        if rest.messages.capacity() == 0 && list.capacity() <= KEPT {
+            rest.messages = list;
         }
-        if inner.paused || inner.queued > inner.high {
+        if self.is(PAUSED) || rest.is_over_high() {
             return;
         }
-        let ready = inner.take_ready();
+        let ready = rest.take_ready();
         drop(inner);
-        for resolver in ready {
-            let _ = resolver.resolve(());
-        }
+        tell(ready);
     }
 
     pub(super) fn peer(&self) -> SocketAddr {
-        self.peer
+        let long = if self.is(LONG_PEER) {
+            self.known(|rest| rest.peer)
+        } else {
+            None
+        };
+        long.unwrap_or(self.peer.into())
     }
 
     pub(super) fn set_high(&self, high: usize) {
-        lock(&self.inner).high = high;
+        lock(&self.inner).rest().high = high;
     }
 
     pub(super) fn set_closing(&self) {
-        lock(&self.inner).closing = true;
+        let _inner = lock(&self.inner);
+        self.set(CLOSING);
     }
 
     pub(crate) fn set_local(&self, address: SocketAddr) {
-        let _ = self.local.set(address);
+        lock(&self.inner).rest().local = Some(address);
     }
 
     pub(super) fn known_local(&self) -> Option<SocketAddr> {
-        self.local.get().copied()
+        self.known(|rest| rest.local)
+    }
+
+    fn known<T>(&self, what: impl FnOnce(&Rest<P>) -> Option<T>) -> Option<T> {
+        lock(&self.inner).rest.as_deref().and_then(what)
     }
 
     /// The connection is lost: everybody who waits is told.
     pub(super) fn lose(&self, reason: &CloseReason) {
         let mut inner = lock(&self.inner);
-        inner.lost = Some(reason.clone());
-        inner.closing = true;
-        inner.driver = None;
-        inner.queued = 0;
-        inner.taken = 0;
-        let messages = std::mem::take(&mut inner.messages);
-        let waiters = std::mem::take(&mut inner.waiters);
+        self.set(CLOSING | LOST);
+        let driver = inner.driver.take();
+        if !reason.is_clean() {
+            inner.rest().lost = Some(reason.clone());
+        }
+        let (messages, waiters) = match &mut inner.rest {
+            Some(rest) => {
+                rest.queued = 0;
+                rest.taken = 0;
+                (
+                    std::mem::take(&mut rest.messages),
+                    std::mem::take(&mut rest.waiters),
+                )
+            }
+            None => Default::default(),
+        };
         drop(inner);
+        drop(driver);
         messages.into_iter().for_each(refuse);
         for waiter in waiters {
             match waiter {
@@ -273,17 +287,18 @@ pub(super) trait Post: Send + Sync {
 impl<P: Protocol> Post for Mailbox<P> {
     fn write(&self, data: Bytes) -> Result<Flow, WriteError> {
         let mut inner = lock(&self.inner);
-        if inner.lost.is_some() {
+        if self.is(LOST) {
             return Err(WriteError::Closed);
         }
-        if inner.closing {
+        if self.is(CLOSING) {
             return Err(WriteError::Closing);
         }
         if !data.is_empty() {
-            inner.queued += data.len();
-            inner.messages.push(Message::Write(data));
+            let rest = inner.rest();
+            rest.queued += data.len();
+            rest.messages.push(Message::Write(data));
         }
-        let flow = if inner.paused || inner.queued > inner.high {
+        let flow = if self.is(PAUSED) || inner.is_over_high() {
             Flow::Pause
         } else {
             Flow::Continue
@@ -306,29 +321,30 @@ impl<P: Protocol> Post for Mailbox<P> {
 
     fn ready(&self) -> Deferred<()> {
         let mut inner = lock(&self.inner);
-        if inner.lost.is_some() {
+        if self.is(LOST) {
             return Deferred::failed(Failure::new(ConnectionLost));
         }
-        if !inner.paused && inner.queued <= inner.high {
+        if !self.is(PAUSED) && !inner.is_over_high() {
             return Deferred::resolved(());
         }
         let (resolver, promise) = Deferred::new();
-        inner.wait(Waiter::Ready(resolver));
+        inner.rest().wait(Waiter::Ready(resolver));
         promise
     }
 
     fn closed(&self) -> Deferred<CloseReason> {
         let mut inner = lock(&self.inner);
-        if let Some(reason) = &inner.lost {
-            return Deferred::resolved(reason.clone());
+        if self.is(LOST) {
+            let unclean = inner.rest.as_ref().and_then(|rest| rest.lost.clone());
+            return Deferred::resolved(unclean.unwrap_or(CloseReason::Clean));
         }
         let (resolver, promise) = Deferred::new();
-        inner.wait(Waiter::Closed(resolver));
+        inner.rest().wait(Waiter::Closed(resolver));
         promise
     }
 
     fn is_lost(&self) -> bool {
-        lock(&self.inner).lost.is_some()
+        self.is(LOST)
     }
 
     fn local_addr(&self) -> Option<SocketAddr> {
@@ -336,6 +352,6 @@ impl<P: Protocol> Post for Mailbox<P> {
     }
 
     fn peer_addr(&self) -> SocketAddr {
-        self.peer
+        self.peer()
     }
 }

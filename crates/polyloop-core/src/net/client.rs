@@ -16,15 +16,16 @@ use race::Race;
 
 use super::{ConnectOptions, Resolve, Stream};
 use crate::calls::after;
-use crate::connection::driver::{Driver, UntilLost};
+use crate::connection::driver::{Driver, Origin};
 use crate::connection::{Connection, Mailbox};
-use crate::deferred::Deferred;
+use crate::deferred::{Deferred, Resolver};
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event_loop::Loop;
 use crate::factory::{ProtocolFactory, Started};
 use crate::promise::Promise as _;
 use crate::protocol::Protocol;
 use crate::task;
+use crate::transport::WriteLimits;
 
 /// What connecting with a factory gives.
 pub type Connected<F> = Connection<<F as ProtocolFactory>::Protocol>;
@@ -50,20 +51,48 @@ pub(crate) async fn connect<L: Loop, F: ProtocolFactory>(
         mailbox.set_local(local);
     }
     let (resolver, made) = Deferred::new();
-    let driver = Driver::new(
-        lp.clone(),
-        stream,
-        protocol,
-        mailbox.clone(),
-        options.write_limits,
-    )
-    .tell_made(resolver)
-    .holding(UntilLost::Client(Box::new(factory)));
+    let dialled = Dialled {
+        lp: lp.clone(),
+        limits: options.write_limits,
+        made: Some(resolver),
+        factory: Some(factory),
+    };
+    let driver = Driver::new(dialled, stream, protocol, mailbox.clone());
     task::spawn(&lp, driver).detach();
     let mut unclaimed = Unclaimed::new(mailbox);
     match made.await {
         Ok(()) => Ok(unclaimed.claim()),
         Err(source) => Err(ConnectError::Protocol { peer, source }),
+    }
+}
+
+/// Where a client's connection comes from.
+struct Dialled<L, F: ProtocolFactory> {
+    lp: L,
+    limits: WriteLimits,
+    made: Option<Resolver<()>>,
+    factory: Option<Started<F>>,
+}
+
+impl<L: Loop, F: ProtocolFactory> Origin for Dialled<L, F> {
+    type Backend = L;
+    const LISTED: usize = 0;
+
+    fn backend(&self) -> &L {
+        &self.lp
+    }
+
+    fn limits(&self) -> WriteLimits {
+        self.limits
+    }
+
+    fn take_made(&mut self) -> Option<Resolver<()>> {
+        self.made.take()
+    }
+
+    fn leave(&mut self) {
+        self.made = None;
+        self.factory = None;
     }
 }
 

@@ -22,7 +22,6 @@ use crate::promise::Promise as _;
 use crate::protocol::Protocol;
 use crate::task;
 use acceptor::Acceptor;
-pub(crate) use registry::Membership;
 use registry::Registry;
 
 /// Why nothing is listening.

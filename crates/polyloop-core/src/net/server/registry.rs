@@ -5,10 +5,13 @@ use std::task::Waker;
 
 use slab::Slab;
 
+use crate::backend::Backend;
+use crate::connection::driver::Origin;
 use crate::connection::{Connection, Mailbox};
 use crate::deferred::{Deferred, Resolver};
 use crate::lock::lock;
 use crate::protocol::Protocol;
+use crate::transport::WriteLimits;
 
 pub(crate) struct Registry<P: Protocol> {
     inner: Mutex<Inner<P>>,
@@ -172,24 +175,46 @@ fn settle(waiters: Vec<Resolver<()>>) {
     }
 }
 
+/// What the connections of a server have in common.
+pub(super) struct Common<P: Protocol, B> {
+    pub(super) backend: B,
+    pub(super) limits: WriteLimits,
+    pub(super) registry: Arc<Registry<P>>,
+}
+
 /// A connection's place in its server's list.
-pub(crate) struct Membership<P: Protocol> {
-    registry: Arc<Registry<P>>,
+pub(super) struct Membership<P: Protocol, B> {
+    common: Arc<Common<P, B>>,
     key: usize,
 }
 
-impl<P: Protocol> Membership<P> {
-    pub(super) fn new(registry: &Arc<Registry<P>>, mailbox: Arc<Mailbox<P>>) -> Self {
+impl<P: Protocol, B> Membership<P, B> {
+    pub(super) fn new(common: &Arc<Common<P, B>>, mailbox: Arc<Mailbox<P>>) -> Self {
         Self {
-            key: lock(&registry.inner).members.insert(mailbox),
-            registry: registry.clone(),
+            key: lock(&common.registry.inner).members.insert(mailbox),
+            common: common.clone(),
         }
     }
 }
 
-impl<P: Protocol> Drop for Membership<P> {
-    fn drop(&mut self) {
-        let mut inner = lock(&self.registry.inner);
+impl<P: Protocol, B: Backend> Origin for Membership<P, B> {
+    type Backend = B;
+    const LISTED: usize = 1;
+
+    fn backend(&self) -> &B {
+        &self.common.backend
+    }
+
+    fn limits(&self) -> WriteLimits {
+        self.common.limits
+    }
+
+    fn take_made(&mut self) -> Option<Resolver<()>> {
+        None
+    }
+
+    fn leave(&mut self) {
+        let mut inner = lock(&self.common.registry.inner);
         let mailbox = inner.members.try_remove(self.key);
         let drained = inner.take_drained();
         drop(inner);
