@@ -8,7 +8,9 @@
 
 mod turn;
 
+use std::cell::OnceCell;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,24 +38,32 @@ use crate::transport::WriteLimits;
 /// has ended, too, or after this time.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Where a connection comes from, a server or a client, and what it has from there
-/// until it is lost.
-pub(crate) trait Origin: Send + 'static {
+/// Where a connection comes from, a server or a client: what it has from there until it
+/// is lost, and how the world outside reaches it.
+pub(crate) trait Origin<P: Protocol>: Send + 'static {
     /// The loop it runs on.
     type Backend: Backend;
-    /// How many have the mailbox from the start, beside the connection itself, and ask
-    /// it for no address.
-    const LISTED: usize;
     fn backend(&self) -> &Self::Backend;
     /// The watermarks that the connection begins with.
     fn limits(&self) -> WriteLimits;
+    /// The other end's address.
+    fn peer(&self) -> SocketAddr;
+    /// Notes whom a post wakes, for good.
+    fn attend(&self, waker: &Waker);
+    /// The mailbox, if somebody outside may have it. Cheap if not: asked at every poll.
+    fn known_mailbox(&self) -> Option<Arc<Mailbox<P>>>;
+    /// The mailbox, made if it isn't there.
+    fn mailbox(&self) -> Arc<Mailbox<P>>;
+    /// A close was asked for: nobody outside may write any more.
+    fn set_closing(&self);
     /// Who waits for `connection_made`: to be settled once it has succeeded or failed.
     fn take_made(&mut self) -> Option<Resolver<()>>;
-    /// The connection is lost. Called once.
-    fn leave(&mut self);
+    /// The connection is lost: tells whoever has the mailbox. Called once, and nothing
+    /// else after it.
+    fn lose(&mut self, reason: &CloseReason);
 }
 
-pub(crate) struct Driver<P: Protocol, O: Origin, S: Stream> {
+pub(crate) struct Driver<P: Protocol, O: Origin<P>, S: Stream> {
     origin: O,
     io: Io<S>,
     /// Gone once it has been told of the loss.
@@ -62,8 +72,9 @@ pub(crate) struct Driver<P: Protocol, O: Origin, S: Stream> {
     /// The turns of this poll were used up, or something happened that may lead to
     /// more.
     busy: bool,
-    mailbox: Arc<Mailbox<P>>,
-    /// Which waker the mailbox has been given; a task's does not change in practice.
+    /// Empty as long as nobody outside needs it.
+    mailbox: OnceCell<Arc<Mailbox<P>>>,
+    /// Which waker the origin has been given; a task's does not change in practice.
     known_waker: Option<NonZero<usize>>,
 }
 
@@ -76,15 +87,15 @@ enum Phase {
     Done,
 }
 
-impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
-    pub(crate) fn new(origin: O, stream: S, protocol: P, mailbox: Arc<Mailbox<P>>) -> Self {
+impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
+    pub(crate) fn new(origin: O, stream: S, protocol: P) -> Self {
         Self {
             origin,
             io: Io::new(stream),
             protocol: Some(protocol),
             phase: Phase::New,
             busy: false,
-            mailbox,
+            mailbox: OnceCell::new(),
             known_waker: None,
         }
     }
@@ -95,12 +106,14 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
             return;
         };
         self.stop_timer();
-        if let Some(stream) = &self.io.stream
-            && Arc::strong_count(&self.mailbox) > 1 + O::LISTED
-            && self.mailbox.known_local().is_none()
+        self.look_for_mailbox();
+        // The origin has it, too, and asks for no address.
+        if let (Some(stream), Some(mailbox)) = (&self.io.stream, self.mailbox.get())
+            && Arc::strong_count(mailbox) > 2
+            && mailbox.known_local().is_none()
             && let Ok(address) = stream.local_addr()
         {
-            self.mailbox.set_local(address);
+            mailbox.set_local(address);
         }
         if !reason.is_clean()
             && let Some(stream) = self.io.stream.take()
@@ -126,8 +139,16 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
                 .state()
                 .report("a protocol's connection_lost failed", &failure);
         }
-        self.mailbox.lose(&reason);
-        self.origin.leave();
+        self.origin.lose(&reason);
+    }
+
+    /// Takes the mailbox that somebody outside may have been given.
+    fn look_for_mailbox(&mut self) {
+        if self.mailbox.get().is_none()
+            && let Some(mailbox) = self.origin.known_mailbox()
+        {
+            let _ = self.mailbox.set(mailbox);
+        }
     }
 
     fn stop_timer(&mut self) {
@@ -215,15 +236,15 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
 }
 
 /// What tells a waker from another of the same task, in half the room of a clone. The
-/// mailbox keeps a clone, so neither address is given to anything else meanwhile.
+/// origin keeps a clone, so neither address is given to anything else meanwhile.
 fn mark_of(waker: &Waker) -> Option<NonZero<usize>> {
     let vtable = std::ptr::from_ref(waker.vtable()).addr();
     NonZero::new(waker.data().addr() ^ vtable.rotate_left(usize::BITS / 2))
 }
 
-impl<P: Protocol, O: Origin, S: Stream> Unpin for Driver<P, O, S> {}
+impl<P: Protocol, O: Origin<P>, S: Stream> Unpin for Driver<P, O, S> {}
 
-impl<P: Protocol, O: Origin, S: Stream> Future for Driver<P, O, S> {
+impl<P: Protocol, O: Origin<P>, S: Stream> Future for Driver<P, O, S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -232,9 +253,10 @@ impl<P: Protocol, O: Origin, S: Stream> Future for Driver<P, O, S> {
         if this.protocol.is_some() {
             let waker = mark_of(cx.waker());
             if waker.is_none() || waker != this.known_waker {
-                this.mailbox.set_driver(cx.waker());
+                this.origin.attend(cx.waker());
                 this.known_waker = waker;
             }
+            this.look_for_mailbox();
             let reason = ready!(this.poll_open(cx, scratch.as_mut()));
             let linger = reason.is_clean() && !this.io.eof_received;
             this.lose(reason);
@@ -249,7 +271,7 @@ impl<P: Protocol, O: Origin, S: Stream> Future for Driver<P, O, S> {
     }
 }
 
-impl<P: Protocol, O: Origin, S: Stream> Drop for Driver<P, O, S> {
+impl<P: Protocol, O: Origin<P>, S: Stream> Drop for Driver<P, O, S> {
     /// The loop ended, or the runtime below it: the protocol is told all the same
     /// (LOOP-09).
     fn drop(&mut self) {

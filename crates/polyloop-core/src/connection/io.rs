@@ -1,6 +1,7 @@
 //! The sending half of a connection and its flags: what the protocol's
 //! [`Transport`](crate::Transport) acts on.
 
+use std::cell::OnceCell;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -129,7 +130,7 @@ impl<S: Stream> Io<S> {
 
     /// A pause or a resume that the protocol has not been told yet, strictly in pairs
     /// (TRAN-20). From here on it counts as told.
-    pub(super) fn flow_news(&mut self, origin: &impl Origin) -> Option<FlowNews> {
+    pub(super) fn flow_news<P: Protocol>(&mut self, origin: &impl Origin<P>) -> Option<FlowNews> {
         if !self.paused {
             return None;
         }
@@ -191,7 +192,7 @@ impl<S: Stream> Io<S> {
     }
 
     /// The watermarks: its own, or those of all from the same origin.
-    pub(super) fn limits(&self, origin: &impl Origin) -> WriteLimits {
+    pub(super) fn limits<P: Protocol>(&self, origin: &impl Origin<P>) -> WriteLimits {
         let own = self.rare.as_ref().and_then(|rare| rare.limits);
         own.unwrap_or_else(|| origin.limits())
     }
@@ -211,11 +212,15 @@ impl<S: Stream> Io<S> {
 pub(super) struct View<'a, 'c, P: Protocol, O, S> {
     pub(super) io: &'a mut Io<S>,
     pub(super) cx: &'a mut Context<'c>,
-    pub(super) mailbox: &'a Arc<Mailbox<P>>,
+    pub(super) mailbox: &'a OnceCell<Arc<Mailbox<P>>>,
     pub(super) origin: &'a O,
 }
 
-impl<P: Protocol, O: Origin, S: Stream> View<'_, '_, P, O, S> {
+impl<P: Protocol, O: Origin<P>, S: Stream> View<'_, '_, P, O, S> {
+    fn mailbox(&self) -> &Arc<Mailbox<P>> {
+        self.mailbox.get_or_init(|| self.origin.mailbox())
+    }
+
     fn flow(&self) -> Flow {
         if self.io.paused {
             Flow::Pause
@@ -272,7 +277,8 @@ impl<P: Protocol, O: Origin, S: Stream> View<'_, '_, P, O, S> {
     fn pause(&mut self) {
         self.io.paused = true;
         self.io.look_at_writes();
-        self.mailbox.set_paused(true);
+        // One that is not there has never been paused.
+        self.mailbox().set_paused(true);
     }
 
     /// The connection is lost; the driver will say so once the callback is back.
@@ -284,7 +290,7 @@ impl<P: Protocol, O: Origin, S: Stream> View<'_, '_, P, O, S> {
     }
 }
 
-impl<P: Protocol, O: Origin, S: Stream> Transport for View<'_, '_, P, O, S> {
+impl<P: Protocol, O: Origin<P>, S: Stream> Transport for View<'_, '_, P, O, S> {
     fn write(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
         if let Some(out) = &mut self.io.out
             && out.append_at_once(data)
@@ -304,7 +310,7 @@ impl<P: Protocol, O: Origin, S: Stream> Transport for View<'_, '_, P, O, S> {
         if !self.io.closing {
             self.io.closing = true;
             self.io.look_at_writes();
-            self.mailbox.set_closing();
+            self.origin.set_closing();
         }
     }
 
@@ -312,7 +318,7 @@ impl<P: Protocol, O: Origin, S: Stream> Transport for View<'_, '_, P, O, S> {
         self.io.closing = true;
         self.io.aborted = true;
         self.io.look_at_writes();
-        self.mailbox.set_closing();
+        self.origin.set_closing();
     }
 
     fn is_closing(&self) -> bool {
@@ -338,23 +344,27 @@ impl<P: Protocol, O: Origin, S: Stream> Transport for View<'_, '_, P, O, S> {
     fn set_write_limits(&mut self, limits: WriteLimits) {
         self.io.rare_or_new().limits = Some(limits);
         self.io.look_at_writes();
-        self.mailbox.set_high(limits.high());
+        self.mailbox().set_high(limits.high());
         if !self.io.paused && self.io.buffered() > limits.high() {
             self.pause();
         }
     }
 
     fn local_addr(&self) -> Option<SocketAddr> {
-        if let Some(known) = self.mailbox.known_local() {
+        let mailbox = self.mailbox();
+        if let Some(known) = mailbox.known_local() {
             return Some(known);
         }
         let address = self.io.stream.as_ref()?.local_addr().ok()?;
-        self.mailbox.set_local(address);
+        mailbox.set_local(address);
         Some(address)
     }
 
     fn peer_addr(&self) -> SocketAddr {
-        self.mailbox.peer()
+        match self.mailbox.get() {
+            Some(mailbox) => mailbox.peer(),
+            None => self.origin.peer(),
+        }
     }
 
     fn nodelay(&self) -> io::Result<bool> {
@@ -386,7 +396,7 @@ impl<P: Protocol, O: Origin, S: Stream> Transport for View<'_, '_, P, O, S> {
         // Its local address may be asked for when the socket has gone (TRAN-30).
         let _ = self.local_addr();
         TransportHandle {
-            mailbox: self.mailbox.clone(),
+            mailbox: self.mailbox().clone(),
         }
     }
 }

@@ -1,23 +1,19 @@
 //! The mailbox of a connection: what the world outside asks of it, and what it
 //! lets the world know.
 
-mod rest;
-
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::task::Waker;
 
 use bytes::Bytes;
-
-use rest::{KEPT, Rest, Waiter};
 
 use super::ConnectionLost;
 use crate::deferred::{Deferred, Resolver};
 use crate::failure::Failure;
 use crate::lock::lock;
 use crate::protocol::{CloseReason, Protocol};
-use crate::transport::{Flow, Transport, WriteError};
+use crate::transport::{Flow, Transport, WriteError, WriteLimits};
 
 /// A call with the protocol, or with `None` once the connection is lost. An error is
 /// a panic of the closure, already told to whoever waits for the result.
@@ -34,108 +30,118 @@ pub(super) enum Message<P> {
     Protocol(ProtocolCall<P>),
 }
 
-/// Every connection has one as long as it lives, and most are asked nothing: so it is
-/// as small as it can be, and the rest is made when something is posted.
+/// A longer list of messages is freed once they are read: a connection that waits
+/// holds next to nothing.
+const KEPT: usize = 4;
+
 pub(crate) struct Mailbox<P> {
-    /// Some of the bits below.
-    state: AtomicU8,
-    /// What of it fits: the rest knows an IPv6 peer.
-    peer: SocketAddrV4,
+    /// Messages wait. The driver looks at this instead of taking the lock.
+    pending: AtomicBool,
     inner: Mutex<Inner<P>>,
+    peer: SocketAddr,
+    /// Asked of the system when somebody first wants it, and at the latest before
+    /// the socket goes.
+    local: OnceLock<SocketAddr>,
 }
 
-/// Messages wait. The driver looks at this instead of taking the lock.
-const MAIL: u8 = 1;
-/// The write buffer is over its high mark. This and the next two change under the lock.
-const PAUSED: u8 = 2;
-/// A close was asked for here or by the protocol.
-const CLOSING: u8 = 4;
-const LOST: u8 = 8;
-/// The rest knows the peer.
-const LONG_PEER: u8 = 16;
-
 struct Inner<P> {
+    messages: Vec<Message<P>>,
+    /// Bytes in `messages`, and in those that the driver has taken and not yet written:
+    /// whoever asks meanwhile must not be told that there is room.
+    queued: usize,
+    /// The latter alone.
+    taken: usize,
+    /// The write buffer is over its high mark.
+    paused: bool,
+    high: usize,
+    /// A close was asked for here or by the protocol.
+    closing: bool,
+    lost: Option<CloseReason>,
     driver: Option<Waker>,
-    rest: Option<Box<Rest<P>>>,
+    waiters: Vec<Waiter>,
+}
+
+/// Somebody outside who waits. One list for both kinds: most connections have neither.
+enum Waiter {
+    /// For room in the write buffer.
+    Ready(Resolver<()>),
+    /// For the end.
+    Closed(Resolver<CloseReason>),
+}
+
+impl Waiter {
+    fn has_gone(&self) -> bool {
+        match self {
+            Self::Ready(resolver) => resolver.is_abandoned(),
+            Self::Closed(resolver) => resolver.is_abandoned(),
+        }
+    }
 }
 
 impl<P> Inner<P> {
-    fn rest(&mut self) -> &mut Rest<P> {
-        self.rest.get_or_insert_default()
-    }
-
-    fn is_over_high(&self) -> bool {
-        self.rest.as_ref().is_some_and(|rest| rest.is_over_high())
-    }
-
+    /// Those who wait for room, who are to be told once the lock is gone.
     fn take_ready(&mut self) -> Vec<Resolver<()>> {
-        self.rest
-            .as_mut()
-            .map(|rest| rest.take_ready())
-            .unwrap_or_default()
+        let waits = |waiter: &Waiter| matches!(waiter, Waiter::Ready(_));
+        // Most often nobody does, and then nothing is moved.
+        if !self.waiters.iter().any(waits) {
+            return Vec::new();
+        }
+        let (ready, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiters)
+            .into_iter()
+            .partition(waits);
+        self.waiters = others;
+        ready
+            .into_iter()
+            .filter_map(|waiter| match waiter {
+                Waiter::Ready(resolver) => Some(resolver),
+                Waiter::Closed(_) => None,
+            })
+            .collect()
     }
-}
 
-fn tell(ready: Vec<Resolver<()>>) {
-    for resolver in ready {
-        let _ = resolver.resolve(());
+    fn wait(&mut self, waiter: Waiter) {
+        // Those who stopped waiting must not pile up.
+        self.waiters.retain(|waiter| !waiter.has_gone());
+        self.waiters.push(waiter);
     }
 }
 
 impl<P: Protocol> Mailbox<P> {
-    pub(crate) fn new(peer: SocketAddr, high: usize) -> Self {
-        let mut rest = Rest::default();
-        let (short, state) = match peer {
-            SocketAddr::V4(short) => (short, 0),
-            SocketAddr::V6(_) => {
-                rest.peer = Some(peer);
-                (
-                    SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, peer.port()),
-                    LONG_PEER,
-                )
-            }
-        };
-        rest.high = high;
-        let is_needed = state != 0 || high != Rest::<P>::default().high;
+    pub(crate) fn new(peer: SocketAddr, limits: WriteLimits) -> Self {
         Self {
-            state: AtomicU8::new(state),
-            peer: short,
+            pending: AtomicBool::new(false),
             inner: Mutex::new(Inner {
+                messages: Vec::new(),
+                queued: 0,
+                taken: 0,
+                paused: false,
+                high: limits.high(),
+                closing: false,
+                lost: None,
                 driver: None,
-                rest: is_needed.then(|| Box::new(rest)),
+                waiters: Vec::new(),
             }),
+            peer,
+            local: OnceLock::new(),
         }
-    }
-
-    fn is(&self, bits: u8) -> bool {
-        self.state.load(Ordering::Acquire) & bits != 0
-    }
-
-    fn set(&self, bits: u8) {
-        self.state.fetch_or(bits, Ordering::Release);
-    }
-
-    /// Whether they were set.
-    fn clear(&self, bits: u8) -> bool {
-        self.state.fetch_and(!bits, Ordering::AcqRel) & bits != 0
     }
 
     pub(super) fn post(&self, message: Message<P>) {
         let mut inner = lock(&self.inner);
-        if self.is(LOST) {
+        if inner.lost.is_some() {
             drop(inner);
             refuse(message);
             return;
         }
         if matches!(message, Message::Close | Message::Abort) {
-            self.set(CLOSING);
+            inner.closing = true;
         }
-        inner.rest().messages.push(message);
+        inner.messages.push(message);
         self.notify(inner);
     }
 
-    fn notify(&self, inner: MutexGuard<'_, Inner<P>>) {
-        self.set(MAIL);
+    fn notify(&self, inner: std::sync::MutexGuard<'_, Inner<P>>) {
+        self.pending.store(true, Ordering::Release);
         let driver = inner.driver.clone();
         drop(inner);
         if let Some(driver) = driver {
@@ -146,36 +152,35 @@ impl<P: Protocol> Mailbox<P> {
     /// Takes what was posted. Nothing is locked if there is nothing. One message alone
     /// leaves the list where it is, for the next.
     pub(super) fn take(&self) -> (Option<Message<P>>, Vec<Message<P>>) {
-        if !self.clear(MAIL) {
+        if !self.pending.swap(false, Ordering::Acquire) {
             return (None, Vec::new());
         }
         let mut inner = lock(&self.inner);
-        let rest = inner.rest();
-        rest.taken = rest.queued;
-        if rest.messages.len() == 1 {
-            return (rest.messages.pop(), Vec::new());
+        inner.taken = inner.queued;
+        if inner.messages.len() == 1 {
+            return (inner.messages.pop(), Vec::new());
         }
-        (None, std::mem::take(&mut rest.messages))
+        (None, std::mem::take(&mut inner.messages))
     }
 
     /// Notes how to wake the driver, for good.
-    pub(super) fn set_driver(&self, waker: &Waker) {
+    pub(crate) fn set_driver(&self, waker: &Waker) {
         lock(&self.inner).driver = Some(waker.clone());
     }
 
     pub(super) fn has_mail(&self) -> bool {
-        self.is(MAIL)
+        self.pending.load(Ordering::Acquire)
     }
 
     pub(super) fn set_paused(&self, paused: bool) {
         let mut inner = lock(&self.inner);
-        if paused {
-            self.set(PAUSED);
-        } else {
-            self.clear(PAUSED);
+        inner.paused = paused;
+        if !paused {
             let ready = inner.take_ready();
             drop(inner);
-            tell(ready);
+            for resolver in ready {
+                let _ = resolver.resolve(());
+            }
         }
     }
 
@@ -183,70 +188,51 @@ impl<P: Protocol> Mailbox<P> {
     /// that it came in is used again.
     pub(super) fn wrote(&self, list: Vec<Message<P>>) {
         let mut inner = lock(&self.inner);
-        let rest = inner.rest();
-        rest.queued -= std::mem::take(&mut rest.taken);
-        if rest.messages.capacity() == 0 && list.capacity() <= KEPT {
-            rest.messages = list;
+        inner.queued -= std::mem::take(&mut inner.taken);
+        if inner.messages.capacity() == 0 && list.capacity() <= KEPT {
+            inner.messages = list;
         }
-        if self.is(PAUSED) || rest.is_over_high() {
+        if inner.paused || inner.queued > inner.high {
             return;
         }
-        let ready = rest.take_ready();
+        let ready = inner.take_ready();
         drop(inner);
-        tell(ready);
+        for resolver in ready {
+            let _ = resolver.resolve(());
+        }
     }
 
-    pub(super) fn peer(&self) -> SocketAddr {
-        let long = if self.is(LONG_PEER) {
-            self.known(|rest| rest.peer)
-        } else {
-            None
-        };
-        long.unwrap_or(self.peer.into())
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
     pub(super) fn set_high(&self, high: usize) {
-        lock(&self.inner).rest().high = high;
+        lock(&self.inner).high = high;
     }
 
-    pub(super) fn set_closing(&self) {
-        let _inner = lock(&self.inner);
-        self.set(CLOSING);
+    pub(crate) fn set_closing(&self) {
+        lock(&self.inner).closing = true;
     }
 
     pub(crate) fn set_local(&self, address: SocketAddr) {
-        lock(&self.inner).rest().local = Some(address);
+        let _ = self.local.set(address);
     }
 
     pub(super) fn known_local(&self) -> Option<SocketAddr> {
-        self.known(|rest| rest.local)
-    }
-
-    fn known<T>(&self, what: impl FnOnce(&Rest<P>) -> Option<T>) -> Option<T> {
-        lock(&self.inner).rest.as_deref().and_then(what)
+        self.local.get().copied()
     }
 
     /// The connection is lost: everybody who waits is told.
-    pub(super) fn lose(&self, reason: &CloseReason) {
+    pub(crate) fn lose(&self, reason: &CloseReason) {
         let mut inner = lock(&self.inner);
-        self.set(CLOSING | LOST);
-        let driver = inner.driver.take();
-        if !reason.is_clean() {
-            inner.rest().lost = Some(reason.clone());
-        }
-        let (messages, waiters) = match &mut inner.rest {
-            Some(rest) => {
-                rest.queued = 0;
-                rest.taken = 0;
-                (
-                    std::mem::take(&mut rest.messages),
-                    std::mem::take(&mut rest.waiters),
-                )
-            }
-            None => Default::default(),
-        };
+        inner.lost = Some(reason.clone());
+        inner.closing = true;
+        inner.driver = None;
+        inner.queued = 0;
+        inner.taken = 0;
+        let messages = std::mem::take(&mut inner.messages);
+        let waiters = std::mem::take(&mut inner.waiters);
         drop(inner);
-        drop(driver);
         messages.into_iter().for_each(refuse);
         for waiter in waiters {
             match waiter {
@@ -287,18 +273,17 @@ pub(super) trait Post: Send + Sync {
 impl<P: Protocol> Post for Mailbox<P> {
     fn write(&self, data: Bytes) -> Result<Flow, WriteError> {
         let mut inner = lock(&self.inner);
-        if self.is(LOST) {
+        if inner.lost.is_some() {
             return Err(WriteError::Closed);
         }
-        if self.is(CLOSING) {
+        if inner.closing {
             return Err(WriteError::Closing);
         }
         if !data.is_empty() {
-            let rest = inner.rest();
-            rest.queued += data.len();
-            rest.messages.push(Message::Write(data));
+            inner.queued += data.len();
+            inner.messages.push(Message::Write(data));
         }
-        let flow = if self.is(PAUSED) || inner.is_over_high() {
+        let flow = if inner.paused || inner.queued > inner.high {
             Flow::Pause
         } else {
             Flow::Continue
@@ -321,30 +306,29 @@ impl<P: Protocol> Post for Mailbox<P> {
 
     fn ready(&self) -> Deferred<()> {
         let mut inner = lock(&self.inner);
-        if self.is(LOST) {
+        if inner.lost.is_some() {
             return Deferred::failed(Failure::new(ConnectionLost));
         }
-        if !self.is(PAUSED) && !inner.is_over_high() {
+        if !inner.paused && inner.queued <= inner.high {
             return Deferred::resolved(());
         }
         let (resolver, promise) = Deferred::new();
-        inner.rest().wait(Waiter::Ready(resolver));
+        inner.wait(Waiter::Ready(resolver));
         promise
     }
 
     fn closed(&self) -> Deferred<CloseReason> {
         let mut inner = lock(&self.inner);
-        if self.is(LOST) {
-            let unclean = inner.rest.as_ref().and_then(|rest| rest.lost.clone());
-            return Deferred::resolved(unclean.unwrap_or(CloseReason::Clean));
+        if let Some(reason) = &inner.lost {
+            return Deferred::resolved(reason.clone());
         }
         let (resolver, promise) = Deferred::new();
-        inner.rest().wait(Waiter::Closed(resolver));
+        inner.wait(Waiter::Closed(resolver));
         promise
     }
 
     fn is_lost(&self) -> bool {
-        self.is(LOST)
+        lock(&self.inner).lost.is_some()
     }
 
     fn local_addr(&self) -> Option<SocketAddr> {
@@ -352,6 +336,6 @@ impl<P: Protocol> Post for Mailbox<P> {
     }
 
     fn peer_addr(&self) -> SocketAddr {
-        self.peer()
+        self.peer
     }
 }

@@ -12,12 +12,15 @@ thread_local! {
 /// Bytes on their way to the system. A connection has one only while there are some.
 #[derive(Default)]
 pub(super) struct WriteBuffer {
+    /// With room behind what waits, which a write only has to copy into.
     bytes: Vec<u8>,
-    /// How many at the front the system has taken.
-    sent: usize,
-    /// A write of fewer bytes just goes to the buffer: it fits, leads over no mark, and
-    /// nothing forbids it. May be too small, never too large.
-    room: usize,
+    /// What waits is from here …
+    start: usize,
+    /// … to here.
+    end: usize,
+    /// A write that ends before this place just goes to the buffer: it leads over no
+    /// mark, and nothing forbids it. May be too small, never too large.
+    free_to: usize,
 }
 
 impl WriteBuffer {
@@ -32,15 +35,15 @@ impl WriteBuffer {
             .ok()
             .flatten()
             .unwrap_or_default();
-        buffer.bytes.extend_from_slice(data);
+        buffer.append(data);
         buffer
     }
 
     /// Gives it back to the thread once everything is sent.
     pub(super) fn keep(mut self: Box<Self>) {
-        self.bytes.clear();
-        self.sent = 0;
-        self.room = 0;
+        self.start = 0;
+        self.end = 0;
+        self.free_to = 0;
         if self.bytes.capacity() <= KEEP {
             // On a thread that is ending it is freed.
             let _ = SPARE.try_with(|slot| slot.set(Some(self)));
@@ -48,48 +51,61 @@ impl WriteBuffer {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.bytes.len() - self.sent
+        self.end - self.start
     }
 
     pub(super) fn unsent(&self) -> &[u8] {
-        &self.bytes[self.sent..]
+        &self.bytes[self.start..self.end]
     }
 
     /// The system has taken `n` more bytes. True if those were all.
     pub(super) fn advance(&mut self, n: usize) -> bool {
-        self.sent += n;
-        self.sent >= self.bytes.len()
+        self.start += n;
+        self.start >= self.end
     }
 
     /// Appends `data` if that takes no care: the ordinary case of a small write after
     /// another, for which a protocol should pay next to nothing.
     pub(super) fn append_at_once(&mut self, data: &[u8]) -> bool {
-        let ordinary = data.len() < self.room;
-        if ordinary {
-            self.room -= data.len();
-            self.bytes.extend_from_slice(data);
+        let end = self.end + data.len();
+        if end < self.free_to
+            && let Some(room) = self.bytes.get_mut(self.end..end)
+        {
+            self.end = end;
+            room.copy_from_slice(data);
+            return true;
         }
-        ordinary
+        false
     }
 
+    /// Appends `data`; every write has to be looked at until the buffer is opened again.
     pub(super) fn append(&mut self, data: &[u8]) {
+        self.shut();
         // Rather than grow, it takes back what was sent, if no more than that is moved.
-        if self.bytes.capacity() - self.bytes.len() < data.len() && self.sent >= self.len() {
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
+        if self.bytes.len() - self.end < data.len() && self.start >= self.len() {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
         }
-        self.bytes.extend_from_slice(data);
+        let end = self.end + data.len();
+        if let Some(room) = self.bytes.get_mut(self.end..end) {
+            room.copy_from_slice(data);
+        } else {
+            self.bytes.truncate(self.end);
+            self.bytes.extend_from_slice(data);
+        }
+        self.end = end;
     }
 
     /// Lets small writes in again until `high` bytes wait.
     pub(super) fn open_up_to(&mut self, high: usize) {
-        let spare = self.bytes.capacity() - self.bytes.len();
-        self.room = spare.min(high.saturating_sub(self.len()));
+        self.bytes.resize(self.bytes.capacity(), 0);
+        self.free_to = self.start.saturating_add(high);
     }
 
     /// Every write has to be looked at.
     pub(super) fn shut(&mut self) {
-        self.room = 0;
+        self.free_to = 0;
     }
 }
 
@@ -98,18 +114,30 @@ mod tests {
     use super::WriteBuffer;
 
     #[test]
-    fn only_what_fits_goes_in_at_once() {
-        let mut buffer = WriteBuffer::with(b"0123");
-        assert!(!buffer.append_at_once(b""), "it was never opened");
+    fn only_what_leads_to_no_mark_goes_in_at_once() {
+        let mut buffer = WriteBuffer::default();
         buffer.bytes.reserve(1000);
-        buffer.append(&[b'x'; 100]);
+        assert!(!buffer.append_at_once(b""), "it was never opened");
+        buffer.append(&[b'x'; 104]);
         buffer.open_up_to(110);
         assert!(buffer.append_at_once(b"12345"));
-        // One byte is left below the mark, and a write that reaches it may be the last.
+        // One byte is left below the mark, and the write that reaches it is looked at.
         assert!(!buffer.append_at_once(b"6"));
         assert_eq!(buffer.len(), 109);
+        assert!(buffer.unsent().ends_with(b"x12345"));
         buffer.shut();
         assert!(!buffer.append_at_once(b""));
+    }
+
+    #[test]
+    fn what_does_not_fit_goes_in_with_care() {
+        let mut buffer = WriteBuffer::default();
+        buffer.append(&[1; 10]);
+        buffer.open_up_to(usize::MAX);
+        let room = buffer.bytes.capacity() - 10;
+        assert!(!buffer.append_at_once(&vec![2; room + 1]));
+        buffer.append(&vec![2; room + 1]);
+        assert_eq!(buffer.unsent(), [vec![1; 10], vec![2; room + 1]].concat());
     }
 
     #[test]
@@ -117,6 +145,7 @@ mod tests {
         let mut buffer = WriteBuffer::default();
         buffer.bytes.reserve_exact(64);
         buffer.append(&[1; 60]);
+        buffer.open_up_to(1000);
         assert!(!buffer.advance(50));
         let capacity = buffer.bytes.capacity();
         buffer.append(&[2; 40]);

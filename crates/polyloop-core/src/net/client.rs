@@ -8,7 +8,7 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use error::judge;
 pub use error::{Attempts, ConnectError};
@@ -23,7 +23,7 @@ use crate::endpoint::{Endpoint, EndpointError};
 use crate::event_loop::Loop;
 use crate::factory::{ProtocolFactory, Started};
 use crate::promise::Promise as _;
-use crate::protocol::Protocol;
+use crate::protocol::{CloseReason, Protocol};
 use crate::task;
 use crate::transport::WriteLimits;
 
@@ -46,7 +46,7 @@ pub(crate) async fn connect<L: Loop, F: ProtocolFactory>(
         Ok(None) => return Err(ConnectError::Declined { peer }),
         Err(source) => return Err(ConnectError::Protocol { peer, source }),
     };
-    let mailbox = Arc::new(Mailbox::new(peer, options.write_limits.high()));
+    let mailbox = Arc::new(Mailbox::new(peer, options.write_limits));
     if let Ok(local) = stream.local_addr() {
         mailbox.set_local(local);
     }
@@ -56,8 +56,9 @@ pub(crate) async fn connect<L: Loop, F: ProtocolFactory>(
         limits: options.write_limits,
         made: Some(resolver),
         factory: Some(factory),
+        mailbox: mailbox.clone(),
     };
-    let driver = Driver::new(dialled, stream, protocol, mailbox.clone());
+    let driver = Driver::new(dialled, stream, protocol);
     task::spawn(&lp, driver).detach();
     let mut unclaimed = Unclaimed::new(mailbox);
     match made.await {
@@ -72,11 +73,11 @@ struct Dialled<L, F: ProtocolFactory> {
     limits: WriteLimits,
     made: Option<Resolver<()>>,
     factory: Option<Started<F>>,
+    mailbox: Arc<Mailbox<F::Protocol>>,
 }
 
-impl<L: Loop, F: ProtocolFactory> Origin for Dialled<L, F> {
+impl<L: Loop, F: ProtocolFactory> Origin<F::Protocol> for Dialled<L, F> {
     type Backend = L;
-    const LISTED: usize = 0;
 
     fn backend(&self) -> &L {
         &self.lp
@@ -90,8 +91,29 @@ impl<L: Loop, F: ProtocolFactory> Origin for Dialled<L, F> {
         self.made.take()
     }
 
-    fn leave(&mut self) {
+    fn peer(&self) -> SocketAddr {
+        self.mailbox.peer()
+    }
+
+    fn attend(&self, waker: &Waker) {
+        self.mailbox.set_driver(waker);
+    }
+
+    fn known_mailbox(&self) -> Option<Arc<Mailbox<F::Protocol>>> {
+        Some(self.mailbox.clone())
+    }
+
+    fn mailbox(&self) -> Arc<Mailbox<F::Protocol>> {
+        self.mailbox.clone()
+    }
+
+    fn set_closing(&self) {
+        self.mailbox.set_closing();
+    }
+
+    fn lose(&mut self, reason: &CloseReason) {
         self.made = None;
+        self.mailbox.lose(reason);
         self.factory = None;
     }
 }
@@ -134,15 +156,22 @@ async fn connect_stream<L: Loop>(
     let mut race = Race::new(lp, options);
     let outcome = {
         let mut work = pin!(async {
-            let addresses = match endpoint.address() {
-                Some(address) => vec![address],
-                None => Resolve::resolve(lp, endpoint.host(), endpoint.port())
-                    .await
-                    .map_err(|source| ConnectError::Dns {
-                        endpoint: endpoint.clone(),
-                        source,
-                    })?,
-            };
+            // One address alone runs no race.
+            if let Some(address) = endpoint.address() {
+                return match lp.connect_tcp(address, &options.tcp).await {
+                    Ok(stream) => Ok(Some((stream, address))),
+                    Err(error) => {
+                        race.lost(address, error);
+                        Ok(None)
+                    }
+                };
+            }
+            let addresses = Resolve::resolve(lp, endpoint.host(), endpoint.port())
+                .await
+                .map_err(|source| ConnectError::Dns {
+                    endpoint: endpoint.clone(),
+                    source,
+                })?;
             race.enter(addresses);
             Ok(poll_fn(|cx| race.poll(cx)).await)
         });

@@ -28,7 +28,7 @@ pub(super) enum Turn {
     Lost(CloseReason),
 }
 
-impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
+impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
     /// Makes one callback, and turns what it left behind into the next step.
     pub(super) fn call(
         &mut self,
@@ -80,7 +80,9 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
             match news {
                 FlowNews::Pause => self.call(cx, |p, t| p.pause_writing(t))?,
                 FlowNews::Resume => {
-                    self.mailbox.set_paused(false);
+                    if let Some(mailbox) = self.mailbox.get() {
+                        mailbox.set_paused(false);
+                    }
                     self.call(cx, |p, t| p.resume_writing(t))?;
                 }
             }
@@ -115,10 +117,11 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
     }
 
     fn read_mail(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
-        if !self.mailbox.has_mail() {
-            return Ok(());
-        }
-        let (alone, mut list) = self.mailbox.take();
+        let mailbox = match self.mailbox.get() {
+            Some(mailbox) if mailbox.has_mail() => mailbox.clone(),
+            _ => return Ok(()),
+        };
+        let (alone, mut list) = mailbox.take();
         let mut mail = alone.into_iter().chain(list.drain(..));
         while let Some(message) = mail.next() {
             if let Err(reason) = self.deliver(cx, message) {
@@ -128,7 +131,7 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
             }
         }
         drop(mail);
-        self.mailbox.wrote(list);
+        mailbox.wrote(list);
         Ok(())
     }
 

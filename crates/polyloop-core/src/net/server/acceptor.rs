@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::registry::{Common, Membership, Registry};
+use super::member::{Common, Membership};
+use super::registry::Registry;
 use crate::calls::{WakeUp, after};
-use crate::connection::Mailbox;
 use crate::connection::driver::Driver;
 use crate::event_loop::Loop;
 use crate::factory::{ProtocolFactory, Started};
@@ -58,7 +58,6 @@ impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
     ) -> Self {
         let common = Common {
             backend: lp,
-            limits: options.write_limits,
             registry,
         };
         Self {
@@ -91,9 +90,7 @@ impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
                 return;
             }
         };
-        let mailbox = Arc::new(Mailbox::new(peer, self.options.write_limits.high()));
-        let membership = Membership::new(&self.common, mailbox.clone());
-        let driver = Driver::new(membership, stream, protocol, mailbox);
+        let driver = Driver::new(Membership::new(&self.common, peer), stream, protocol);
         task::spawn(&self.common.backend, driver).detach();
     }
 
