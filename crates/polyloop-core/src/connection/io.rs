@@ -230,7 +230,6 @@ impl<P: Protocol, O: Origin<P>, S: Stream> View<'_, '_, P, O, S> {
     }
 
     // Out of the way of the ordinary write.
-    #[cold]
     #[inline(never)]
     fn write_with_care(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
         let io = &mut *self.io;
