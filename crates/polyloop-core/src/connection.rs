@@ -2,13 +2,15 @@
 //! [`TransportHandle`].
 //!
 //! Both post to the connection's mailbox; its own task does the work, between two
-//! callbacks. No lock is shared between connections, and a protocol's state
-//! needs none.
+//! callbacks. Nothing is locked to read, to write or to call back, and a protocol's
+//! state needs no lock. A connection that nobody reaches from outside has no mailbox.
 
 pub(crate) mod driver;
 mod io;
 mod mailbox;
-mod scratch;
+mod rare;
+mod read_buffer;
+mod write_buffer;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -234,6 +234,16 @@ pub fn serv_11<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         until(&lp, "one that comes later", || {
             server.connections().iter().any(|c| c.peer_addr() == own)
         })
-        .await
+        .await?;
+        // Each can be reached, also those that came before anybody asked for the list.
+        for stream in staying.iter().chain([&late]) {
+            let peer = stream.local_addr()?;
+            let listed = server.connections();
+            let connection = listed.iter().find(|c| c.peer_addr() == peer);
+            let connection = connection.ok_or_else(|| Fault::new(format!("{peer} is gone")))?;
+            let seen = connection.call(|_, t| t.peer_addr()).await?;
+            ensure_eq!(seen, peer, "the connection that was reached");
+        }
+        Ok(())
     })
 }

@@ -8,8 +8,8 @@ use polyloop_core::{ConnectOptions, ConnectionLost, Flow, MainLoop, WriteError, 
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{
-    End, Flag, Journal, MUCH, Once, Probe, RawListener, Reports, inside, is_inside, narrow_peer,
-    pair, pattern, quiet, raw_peer, read_all, run, until,
+    End, Flag, Journal, MUCH, Once, Probe, RawListener, Reports, dial, inside, is_inside, listen,
+    narrow_peer, pair, pattern, quiet, raw_peer, read_all, run, until,
 };
 
 /// A megabyte in pieces of many sizes, from callbacks and from outside, then close.
@@ -170,6 +170,29 @@ pub fn tran_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             ensure_eq!(end, End::Eof, "the end of {size} bytes");
             ensure_eq!(data.len(), size, "bytes that reached the peer");
         }
+
+        // And through the server's list, where nobody had reached it before the close.
+        let closed = Flag::new();
+        let (close, much) = (closed.clone(), MUCH * 8);
+        let server = listen(
+            &lp,
+            Probe::new(&Journal::new()).made(move |t| {
+                t.write(&pattern(much))?;
+                t.close();
+                close.set();
+                Ok(())
+            }),
+        )
+        .await?;
+        let mut peer = dial(&lp, server.local_addr()).await?;
+        until(&lp, "the close", || closed.is_set()).await?;
+        for connection in server.connections() {
+            let outside = connection.write("never");
+            ensure_eq!(outside, Err(WriteError::Closing), "a write from the list");
+        }
+        let (data, end) = read_all(&mut peer).await;
+        ensure_eq!(end, End::Eof, "the end after the list");
+        ensure_eq!(data.len(), much, "bytes beside the list");
         Ok(())
     })
 }

@@ -8,7 +8,10 @@
 
 mod turn;
 
+use std::cell::OnceCell;
 use std::future::Future;
+use std::net::SocketAddr;
+use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -18,13 +21,12 @@ use turn::{TURNS_PER_POLL, Turn};
 
 use super::io::Io;
 use super::mailbox::Mailbox;
-use super::scratch::ReadBuffer;
+use super::read_buffer::ReadBuffer;
 use crate::backend::Backend;
-use crate::calls::{WakeUp, after};
+use crate::calls::after;
 use crate::deferred::Resolver;
 use crate::failure::{Failure, catch};
 use crate::net::Stream;
-use crate::net::server::Membership;
 use crate::protocol::{CloseReason, Protocol};
 use crate::transport::WriteLimits;
 
@@ -36,68 +38,66 @@ use crate::transport::WriteLimits;
 /// has ended, too, or after this time.
 const LINGER: Duration = Duration::from_secs(2);
 
-pub(crate) struct Driver<P: Protocol, B: Backend, S: Stream> {
-    backend: B,
+/// Where a connection comes from, a server or a client: what it has from there until it
+/// is lost, and how the world outside reaches it.
+pub(crate) trait Origin<P: Protocol>: Send + 'static {
+    /// The loop it runs on.
+    type Backend: Backend;
+    fn backend(&self) -> &Self::Backend;
+    /// The watermarks that the connection begins with.
+    fn limits(&self) -> WriteLimits;
+    /// The other end's address.
+    fn peer(&self) -> SocketAddr;
+    /// Notes whom a post wakes, for good.
+    fn attend(&self, waker: &Waker);
+    /// The mailbox, if somebody outside may have it. Cheap if not: asked at every poll.
+    fn known_mailbox(&self) -> Option<Arc<Mailbox<P>>>;
+    /// The mailbox, made if it isn't there.
+    fn mailbox(&self) -> Arc<Mailbox<P>>;
+    /// A close was asked for: nobody outside may write any more.
+    fn set_closing(&self);
+    /// Who waits for `connection_made`: to be settled once it has succeeded or failed.
+    fn take_made(&mut self) -> Option<Resolver<()>>;
+    /// The connection is lost: tells whoever has the mailbox. Called once, and nothing
+    /// else after it.
+    fn lose(&mut self, reason: &CloseReason);
+}
+
+pub(crate) struct Driver<P: Protocol, O: Origin<P>, S: Stream> {
+    origin: O,
     io: Io<S>,
     /// Gone once it has been told of the loss.
     protocol: Option<P>,
-    mailbox: Arc<Mailbox<P>>,
     phase: Phase,
-    /// What the mailbox has been given; a task's waker does not change in practice.
-    waker: Option<Waker>,
     /// The turns of this poll were used up, or something happened that may lead to
     /// more.
     busy: bool,
-    /// What ends with the connection.
-    until_lost: Option<UntilLost<P>>,
+    /// Empty as long as nobody outside needs it.
+    mailbox: OnceCell<Arc<Mailbox<P>>>,
+    /// Which waker the origin has been given; a task's does not change in practice.
+    known_waker: Option<NonZero<usize>>,
 }
 
-/// What a connection holds until it is lost, and lets go of by dropping.
-pub(crate) enum UntilLost<P: Protocol> {
-    /// Its place among its server's connections.
-    Member(#[expect(dead_code, reason = "held for its drop")] Membership<P>),
-    /// The factory of a client.
-    Client(#[expect(dead_code, reason = "held for its drop")] Box<dyn Send>),
-}
-
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Not yet polled. A client's connect waits for `connection_made`.
-    New(Option<Resolver<()>>),
+    /// Not yet polled.
+    New,
     Open,
-    Lingering(Option<WakeUp>),
+    Lingering,
     Done,
 }
 
-impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
-    pub(crate) fn new(
-        backend: B,
-        stream: S,
-        protocol: P,
-        mailbox: Arc<Mailbox<P>>,
-        limits: WriteLimits,
-    ) -> Self {
+impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
+    pub(crate) fn new(origin: O, stream: S, protocol: P) -> Self {
         Self {
-            backend,
-            io: Io::new(stream, limits),
+            origin,
+            io: Io::new(stream),
             protocol: Some(protocol),
-            mailbox,
-            phase: Phase::New(None),
-            waker: None,
+            phase: Phase::New,
             busy: false,
-            until_lost: None,
+            mailbox: OnceCell::new(),
+            known_waker: None,
         }
-    }
-
-    /// Settles `made` once `connection_made` has succeeded or failed.
-    pub(crate) fn tell_made(mut self, made: Resolver<()>) -> Self {
-        self.phase = Phase::New(Some(made));
-        self
-    }
-
-    /// Keeps `until_lost` until the connection is lost.
-    pub(crate) fn holding(mut self, until_lost: UntilLost<P>) -> Self {
-        self.until_lost = Some(until_lost);
-        self
     }
 
     /// Lets go of the protocol and the world outside. Runs once.
@@ -105,15 +105,15 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
         let Some(mut protocol) = self.protocol.take() else {
             return;
         };
-        self.io.stop_timer();
-        // Its server's list holds it, too, and asks for no address.
-        let known_to_all = 1 + usize::from(matches!(self.until_lost, Some(UntilLost::Member(_))));
-        if let Some(stream) = &self.io.stream
-            && Arc::strong_count(&self.mailbox) > known_to_all
-            && self.mailbox.known_local().is_none()
+        self.stop_timer();
+        self.look_for_mailbox();
+        // The origin has it, too, and asks for no address.
+        if let (Some(stream), Some(mailbox)) = (&self.io.stream, self.mailbox.get())
+            && Arc::strong_count(mailbox) > 2
+            && mailbox.known_local().is_none()
             && let Ok(address) = stream.local_addr()
         {
-            self.mailbox.set_local(address);
+            mailbox.set_local(address);
         }
         if !reason.is_clean()
             && let Some(stream) = self.io.stream.take()
@@ -121,7 +121,7 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
             // Fails only where there is no connection left to reset.
             let _ = stream.reset_on_drop();
         }
-        let made = !matches!(self.phase, Phase::New(_));
+        let made = self.phase != Phase::New;
         self.phase = Phase::Done;
         let told = catch(|| {
             if made {
@@ -134,33 +134,50 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
             Ok(())
         });
         for failure in [told, dropped].into_iter().filter_map(Result::err) {
-            self.backend
+            self.origin
+                .backend()
                 .state()
                 .report("a protocol's connection_lost failed", &failure);
         }
-        self.mailbox.lose(&reason);
-        self.until_lost = None;
+        self.origin.lose(&reason);
+    }
+
+    /// Takes the mailbox that somebody outside may have been given.
+    fn look_for_mailbox(&mut self) {
+        if self.mailbox.get().is_none()
+            && let Some(mailbox) = self.origin.known_mailbox()
+        {
+            let _ = self.mailbox.set(mailbox);
+        }
+    }
+
+    fn stop_timer(&mut self) {
+        if let Some(rare) = self.io.rare() {
+            rare.timer.clear();
+        }
+    }
+
+    /// Keeps the socket for a while, for what is on its way.
+    fn linger(&mut self) {
+        self.phase = Phase::Lingering;
+        let until = after(self.origin.backend().state().now(), LINGER);
+        self.io.rare_or_new().timer.set(until);
     }
 
     /// Ready when the socket can go.
     fn poll_linger(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<()> {
-        let Phase::Lingering(wake_up) = &mut self.phase else {
+        if self.phase != Phase::Lingering {
             return Poll::Ready(());
-        };
+        }
+        if let Some(rare) = self.io.rare() {
+            // A closed loop keeps no time any more.
+            if rare.timer.poll(self.origin.backend(), cx) || !rare.timer.is_armed() {
+                return Poll::Ready(());
+            }
+        }
         let Some(stream) = &mut self.io.stream else {
             return Poll::Ready(());
         };
-        match wake_up {
-            None => {
-                let until = after(self.backend.state().now(), LINGER);
-                match WakeUp::at(&self.backend, until, cx.waker()) {
-                    Ok(armed) => *wake_up = Some(armed),
-                    Err(_) => return Poll::Ready(()),
-                }
-            }
-            Some(armed) if !armed.is_pending() => return Poll::Ready(()),
-            Some(_) => {}
-        }
         for _ in 0..TURNS_PER_POLL {
             match Pin::new(&mut *stream).poll_read(cx, scratch) {
                 Poll::Pending => return Poll::Pending,
@@ -173,11 +190,9 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
     }
 
     fn make(&mut self, cx: &mut Context<'_>) -> Result<Turn, CloseReason> {
-        let Phase::New(waiting) = std::mem::replace(&mut self.phase, Phase::Open) else {
-            return Ok(Turn::Again);
-        };
+        self.phase = Phase::Open;
         let made = self.call(cx, |p, t| p.connection_made(t));
-        let Some(waiting) = waiting else {
+        let Some(waiting) = self.origin.take_made() else {
             made?;
             return Ok(Turn::Wait);
         };
@@ -199,7 +214,7 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
     }
 
     fn poll_open(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<CloseReason> {
-        let turn = if matches!(self.phase, Phase::New(_)) {
+        let turn = if self.phase == Phase::New {
             self.make(cx)
         } else {
             Ok(Turn::Wait)
@@ -220,24 +235,33 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
     }
 }
 
-impl<P: Protocol, B: Backend, S: Stream> Unpin for Driver<P, B, S> {}
+/// What tells a waker from another of the same task, in half the room of a clone. The
+/// origin keeps a clone, so neither address is given to anything else meanwhile.
+fn mark_of(waker: &Waker) -> Option<NonZero<usize>> {
+    let vtable = std::ptr::from_ref(waker.vtable()).addr();
+    NonZero::new(waker.data().addr() ^ vtable.rotate_left(usize::BITS / 2))
+}
 
-impl<P: Protocol, B: Backend, S: Stream> Future for Driver<P, B, S> {
+impl<P: Protocol, O: Origin<P>, S: Stream> Unpin for Driver<P, O, S> {}
+
+impl<P: Protocol, O: Origin<P>, S: Stream> Future for Driver<P, O, S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let mut scratch = ReadBuffer::borrow();
         if this.protocol.is_some() {
-            if !this.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
-                this.mailbox.set_driver(cx.waker());
-                this.waker = Some(cx.waker().clone());
+            let waker = mark_of(cx.waker());
+            if waker.is_none() || waker != this.known_waker {
+                this.origin.attend(cx.waker());
+                this.known_waker = waker;
             }
+            this.look_for_mailbox();
             let reason = ready!(this.poll_open(cx, scratch.as_mut()));
             let linger = reason.is_clean() && !this.io.eof_received;
             this.lose(reason);
             if linger {
-                this.phase = Phase::Lingering(None);
+                this.linger();
             }
         }
         ready!(this.poll_linger(cx, scratch.as_mut()));
@@ -247,7 +271,7 @@ impl<P: Protocol, B: Backend, S: Stream> Future for Driver<P, B, S> {
     }
 }
 
-impl<P: Protocol, B: Backend, S: Stream> Drop for Driver<P, B, S> {
+impl<P: Protocol, O: Origin<P>, S: Stream> Drop for Driver<P, O, S> {
     /// The loop ended, or the runtime below it: the protocol is told all the same
     /// (LOOP-09).
     fn drop(&mut self) {

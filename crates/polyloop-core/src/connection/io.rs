@@ -1,18 +1,20 @@
 //! The sending half of a connection and its flags: what the protocol's
 //! [`Transport`](crate::Transport) acts on.
 
+use std::cell::OnceCell;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
-
-use super::scratch;
+use super::driver::Origin;
+use super::rare::Rare;
+use super::write_buffer::WriteBuffer;
 use super::{Mailbox, TransportHandle};
-use crate::backend::Backend;
-use crate::calls::{WakeUp, after};
+use crate::backend::Backend as _;
+use crate::calls::after;
 use crate::failure::Failure;
 use crate::net::Stream;
 use crate::protocol::Protocol;
@@ -29,12 +31,13 @@ const DIRECT: usize = 16 * 1024;
 pub(super) struct Io<S> {
     /// Gone once the connection is lost.
     pub(super) stream: Option<S>,
-    out: BytesMut,
-    limits: WriteLimits,
+    /// There only while it holds something.
+    out: Option<Box<WriteBuffer>>,
+    rare: Option<Box<Rare>>,
     /// The buffer went over its high mark and has not been down at the low one.
-    pub(super) paused: bool,
+    paused: bool,
     /// The protocol has been told so.
-    pub(super) told_paused: bool,
+    told_paused: bool,
     pub(super) reading_paused: bool,
     /// The peer sends no more.
     pub(super) eof_received: bool,
@@ -44,35 +47,20 @@ pub(super) struct Io<S> {
     pub(super) eof_sent: bool,
     pub(super) closing: bool,
     pub(super) aborted: bool,
-    /// What a write found out inside a callback; the driver acts on it.
-    pub(super) error: Option<Failure>,
-    /// Boxed at the first setting and kept: most connections never set one.
-    timer: Option<Box<ConnectionTimer>>,
 }
 
-#[derive(Default)]
-struct ConnectionTimer {
-    /// `None` while it is not set.
-    deadline: Option<Instant>,
-    /// When the task will be woken: at the deadline or, if that was moved to later,
-    /// before it. Then it is armed again.
-    wake_up: Option<(Instant, WakeUp)>,
-}
-
-impl ConnectionTimer {
-    /// False if it was not set.
-    fn clear(&mut self) -> bool {
-        self.wake_up = None;
-        self.deadline.take().is_some()
-    }
+/// What a protocol is to be told of its write buffer.
+pub(super) enum FlowNews {
+    Pause,
+    Resume,
 }
 
 impl<S: Stream> Io<S> {
-    pub(super) fn new(stream: S, limits: WriteLimits) -> Self {
+    pub(super) fn new(stream: S) -> Self {
         Self {
             stream: Some(stream),
-            out: BytesMut::new(),
-            limits,
+            out: None,
+            rare: None,
             paused: false,
             told_paused: false,
             reading_paused: false,
@@ -81,13 +69,19 @@ impl<S: Stream> Io<S> {
             eof_sent: false,
             closing: false,
             aborted: false,
-            error: None,
-            timer: None,
         }
     }
 
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     pub(super) fn has_output(&self) -> bool {
-        !self.out.is_empty() || (self.eof_asked && !self.eof_sent)
+        self.out.is_some() || (self.eof_asked && !self.eof_sent)
+    }
+
+    fn buffered(&self) -> usize {
+        self.out.as_ref().map_or(0, |out| out.len())
     }
 
     /// Sends what is buffered, and the end of stream behind it. Ready when all of it
@@ -96,16 +90,23 @@ impl<S: Stream> Io<S> {
         let Some(stream) = &mut self.stream else {
             return Poll::Ready(Ok(()));
         };
-        while !self.out.is_empty() {
-            match Pin::new(&mut *stream).poll_write(cx, &self.out) {
+        while let Some(mut out) = self.out.take() {
+            let polled = Pin::new(&mut *stream).poll_write(cx, out.unsent());
+            if let Poll::Ready(Ok(n @ 1..)) = polled
+                && out.advance(n)
+            {
+                out.keep();
+                break;
+            }
+            self.out = Some(out);
+            match polled {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(n)) => self.out.advance(n),
+                Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
             }
         }
-        scratch::keep_write_buffer(std::mem::take(&mut self.out));
         if self.eof_asked && !self.eof_sent {
             match Pin::new(stream).poll_close(cx) {
                 Poll::Ready(Ok(())) => self.eof_sent = true,
@@ -124,31 +125,39 @@ impl<S: Stream> Io<S> {
     /// Ends this side behind what is buffered.
     pub(super) fn end_output(&mut self) {
         self.eof_asked = true;
+        self.look_at_writes();
     }
 
-    /// Whether the buffer is down at its low mark after a pause.
-    pub(super) fn may_resume(&self) -> bool {
-        self.paused && self.out.len() <= self.limits.low()
+    /// A pause or a resume that the protocol has not been told yet, strictly in pairs
+    /// (TRAN-20). From here on it counts as told.
+    pub(super) fn flow_news<P: Protocol>(&mut self, origin: &impl Origin<P>) -> Option<FlowNews> {
+        if !self.paused {
+            return None;
+        }
+        if !self.told_paused {
+            self.told_paused = true;
+            return Some(FlowNews::Pause);
+        }
+        if self.buffered() > self.limits(origin).low() {
+            return None;
+        }
+        self.paused = false;
+        self.told_paused = false;
+        Some(FlowNews::Resume)
     }
 
-    /// Whether these bytes just go to the buffer: the ordinary case of a small write
-    /// after another, for which a protocol should pay next to nothing.
-    fn only_buffers(&self, data: &[u8]) -> bool {
-        // Without a branch for each flag.
-        let ordinary = !(self.closing | self.aborted | self.eof_asked | self.paused);
-        let after = self.out.len() + data.len();
-        ordinary
-            && self.error.is_none()
-            && !self.out.is_empty()
-            && after <= self.out.capacity()
-            && after <= self.limits.high()
+    /// No write is ordinary any more.
+    fn look_at_writes(&mut self) {
+        if let Some(out) = &mut self.out {
+            out.shut();
+        }
     }
 
     fn append(&mut self, data: &[u8]) {
-        if self.out.capacity() == 0 {
-            self.out = scratch::take_write_buffer();
+        match &mut self.out {
+            Some(out) => out.append(data),
+            None => self.out = Some(WriteBuffer::with(data)),
         }
-        self.out.extend_from_slice(data);
     }
 
     /// Writes a large piece past the buffer; what the system does not take is left.
@@ -172,47 +181,46 @@ impl<S: Stream> Io<S> {
         Ok(data)
     }
 
-    /// Whether the timer is due; otherwise makes sure that the task is woken for it.
-    pub(super) fn poll_timer<B: Backend>(&mut self, backend: &B, cx: &Context<'_>) -> bool {
-        let Some(timer) = &mut self.timer else {
-            return false;
-        };
-        let Some(deadline) = timer.deadline else {
-            return false;
-        };
-        let now = backend.state().now();
-        if now >= deadline {
-            timer.clear();
-            return true;
-        }
-        let armed = timer
-            .wake_up
-            .as_ref()
-            .is_some_and(|(at, _)| *at > now && *at <= deadline);
-        if !armed {
-            // The old one goes first. A closed loop wakes nobody: its end does.
-            timer.wake_up = None;
-            timer.wake_up = WakeUp::at(backend, deadline, cx.waker())
-                .ok()
-                .map(|wake_up| (deadline, wake_up));
-        }
-        false
+    /// What is seldom there, if it is.
+    pub(super) fn rare(&mut self) -> Option<&mut Rare> {
+        self.rare.as_deref_mut()
     }
 
-    pub(super) fn stop_timer(&mut self) {
-        self.timer = None;
+    /// What is seldom there, made if it isn't.
+    pub(super) fn rare_or_new(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// The watermarks: its own, or those of all from the same origin.
+    pub(super) fn limits<P: Protocol>(&self, origin: &impl Origin<P>) -> WriteLimits {
+        let own = self.rare.as_ref().and_then(|rare| rare.limits);
+        own.unwrap_or_else(|| origin.limits())
+    }
+
+    fn is_broken(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.error.is_some())
+    }
+
+    fn stream(&self) -> io::Result<&S> {
+        self.stream
+            .as_ref()
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))
     }
 }
 
 /// The transport as a callback sees it.
-pub(super) struct View<'a, 'c, P: Protocol, B, S> {
+pub(super) struct View<'a, 'c, P: Protocol, O, S> {
     pub(super) io: &'a mut Io<S>,
     pub(super) cx: &'a mut Context<'c>,
-    pub(super) mailbox: &'a std::sync::Arc<Mailbox<P>>,
-    pub(super) backend: &'a B,
+    pub(super) mailbox: &'a OnceCell<Arc<Mailbox<P>>>,
+    pub(super) origin: &'a O,
 }
 
-impl<P: Protocol, B: Backend, S: Stream> View<'_, '_, P, B, S> {
+impl<P: Protocol, O: Origin<P>, S: Stream> View<'_, '_, P, O, S> {
+    fn mailbox(&self) -> &Arc<Mailbox<P>> {
+        self.mailbox.get_or_init(|| self.origin.mailbox())
+    }
+
     fn flow(&self) -> Flow {
         if self.io.paused {
             Flow::Pause
@@ -221,9 +229,11 @@ impl<P: Protocol, B: Backend, S: Stream> View<'_, '_, P, B, S> {
         }
     }
 
+    // Out of the way of the ordinary write.
+    #[inline(never)]
     fn write_with_care(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
         let io = &mut *self.io;
-        if io.stream.is_none() || io.error.is_some() || io.aborted {
+        if io.stream.is_none() || io.is_broken() || io.aborted {
             return Err(WriteError::Closed);
         }
         if io.closing {
@@ -236,7 +246,7 @@ impl<P: Protocol, B: Backend, S: Stream> View<'_, '_, P, B, S> {
             return Ok(self.flow());
         }
         let mut rest = data;
-        if io.out.is_empty() && data.len() >= DIRECT {
+        if io.out.is_none() && data.len() >= DIRECT {
             match io.write_direct(self.cx, data) {
                 Ok(left) => rest = left,
                 Err(error) => return Err(self.broken(error)),
@@ -245,30 +255,45 @@ impl<P: Protocol, B: Backend, S: Stream> View<'_, '_, P, B, S> {
         if !rest.is_empty() {
             self.io.append(rest);
         }
-        if !self.io.paused && self.io.out.len() > self.io.limits.high() {
+        let high = self.write_limits().high();
+        if !self.io.paused && self.io.buffered() > high {
             // Before the writer is told to stop, the system gets a chance.
             if let Poll::Ready(Err(error)) = self.io.poll_flush(self.cx) {
                 return Err(self.broken(error));
             }
-            if self.io.out.len() > self.io.limits.high() {
-                self.io.paused = true;
-                self.mailbox.set_paused(true);
+            if self.io.buffered() > high {
+                self.pause();
             }
+        }
+        if !self.io.paused
+            && let Some(out) = &mut self.io.out
+        {
+            out.open_up_to(high);
         }
         Ok(self.flow())
     }
 
+    fn pause(&mut self) {
+        self.io.paused = true;
+        self.io.look_at_writes();
+        // One that is not there has never been paused.
+        self.mailbox().set_paused(true);
+    }
+
     /// The connection is lost; the driver will say so once the callback is back.
     fn broken(&mut self, error: io::Error) -> WriteError {
-        self.io.error.get_or_insert_with(|| Failure::new(error));
+        self.io.look_at_writes();
+        let known = &mut self.io.rare_or_new().error;
+        known.get_or_insert_with(|| Failure::new(error));
         WriteError::Closed
     }
 }
 
-impl<P: Protocol, B: Backend, S: Stream> Transport for View<'_, '_, P, B, S> {
+impl<P: Protocol, O: Origin<P>, S: Stream> Transport for View<'_, '_, P, O, S> {
     fn write(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
-        if self.io.only_buffers(data) {
-            self.io.out.extend_from_slice(data);
+        if let Some(out) = &mut self.io.out
+            && out.append_at_once(data)
+        {
             return Ok(Flow::Continue);
         }
         self.write_with_care(data)
@@ -276,25 +301,27 @@ impl<P: Protocol, B: Backend, S: Stream> Transport for View<'_, '_, P, B, S> {
 
     fn write_eof(&mut self) {
         if !self.io.closing {
-            self.io.eof_asked = true;
+            self.io.end_output();
         }
     }
 
     fn close(&mut self) {
         if !self.io.closing {
             self.io.closing = true;
-            self.mailbox.set_closing();
+            self.io.look_at_writes();
+            self.origin.set_closing();
         }
     }
 
     fn abort(&mut self) {
         self.io.closing = true;
         self.io.aborted = true;
-        self.mailbox.set_closing();
+        self.io.look_at_writes();
+        self.origin.set_closing();
     }
 
     fn is_closing(&self) -> bool {
-        self.io.closing || self.io.error.is_some() || self.io.stream.is_none()
+        self.io.closing || self.io.is_broken() || self.io.stream.is_none()
     }
 
     fn pause_reading(&mut self) {
@@ -306,33 +333,37 @@ impl<P: Protocol, B: Backend, S: Stream> Transport for View<'_, '_, P, B, S> {
     }
 
     fn write_buffer_size(&self) -> usize {
-        self.io.out.len()
+        self.io.buffered()
     }
 
     fn write_limits(&self) -> WriteLimits {
-        self.io.limits
+        self.io.limits(self.origin)
     }
 
     fn set_write_limits(&mut self, limits: WriteLimits) {
-        self.io.limits = limits;
-        self.mailbox.set_high(limits.high());
-        if !self.io.paused && self.io.out.len() > limits.high() {
-            self.io.paused = true;
-            self.mailbox.set_paused(true);
+        self.io.rare_or_new().limits = Some(limits);
+        self.io.look_at_writes();
+        self.mailbox().set_high(limits.high());
+        if !self.io.paused && self.io.buffered() > limits.high() {
+            self.pause();
         }
     }
 
     fn local_addr(&self) -> Option<SocketAddr> {
-        if let Some(known) = self.mailbox.known_local() {
+        let mailbox = self.mailbox();
+        if let Some(known) = mailbox.known_local() {
             return Some(known);
         }
         let address = self.io.stream.as_ref()?.local_addr().ok()?;
-        self.mailbox.set_local(address);
+        mailbox.set_local(address);
         Some(address)
     }
 
     fn peer_addr(&self) -> SocketAddr {
-        self.mailbox.peer()
+        match self.mailbox.get() {
+            Some(mailbox) => mailbox.peer(),
+            None => self.origin.peer(),
+        }
     }
 
     fn nodelay(&self) -> io::Result<bool> {
@@ -352,28 +383,19 @@ impl<P: Protocol, B: Backend, S: Stream> Transport for View<'_, '_, P, B, S> {
     }
 
     fn set_timer(&mut self, delay: Duration) {
-        let deadline = after(self.backend.state().now(), delay);
-        let timer = self.io.timer.get_or_insert_default();
-        timer.deadline = Some(deadline);
+        let deadline = after(self.origin.backend().state().now(), delay);
+        self.io.rare_or_new().timer.set(deadline);
     }
 
     fn cancel_timer(&mut self) -> bool {
-        self.io.timer.as_mut().is_some_and(|timer| timer.clear())
+        self.io.rare().is_some_and(|rare| rare.timer.clear())
     }
 
     fn handle(&self) -> TransportHandle {
         // Its local address may be asked for when the socket has gone (TRAN-30).
         let _ = self.local_addr();
         TransportHandle {
-            mailbox: self.mailbox.clone(),
+            mailbox: self.mailbox().clone(),
         }
-    }
-}
-
-impl<S: Stream> Io<S> {
-    fn stream(&self) -> io::Result<&S> {
-        self.stream
-            .as_ref()
-            .ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))
     }
 }

@@ -13,7 +13,7 @@ use crate::deferred::{Deferred, Resolver};
 use crate::failure::Failure;
 use crate::lock::lock;
 use crate::protocol::{CloseReason, Protocol};
-use crate::transport::{Flow, Transport, WriteError};
+use crate::transport::{Flow, Transport, WriteError, WriteLimits};
 
 /// A call with the protocol, or with `None` once the connection is lost. An error is
 /// a panic of the closure, already told to whoever waits for the result.
@@ -107,7 +107,7 @@ impl<P> Inner<P> {
 }
 
 impl<P: Protocol> Mailbox<P> {
-    pub(crate) fn new(peer: SocketAddr, high: usize) -> Self {
+    pub(crate) fn new(peer: SocketAddr, limits: WriteLimits) -> Self {
         Self {
             pending: AtomicBool::new(false),
             inner: Mutex::new(Inner {
@@ -115,7 +115,7 @@ impl<P: Protocol> Mailbox<P> {
                 queued: 0,
                 taken: 0,
                 paused: false,
-                high,
+                high: limits.high(),
                 closing: false,
                 lost: None,
                 driver: None,
@@ -164,7 +164,7 @@ impl<P: Protocol> Mailbox<P> {
     }
 
     /// Notes how to wake the driver, for good.
-    pub(super) fn set_driver(&self, waker: &Waker) {
+    pub(crate) fn set_driver(&self, waker: &Waker) {
         lock(&self.inner).driver = Some(waker.clone());
     }
 
@@ -202,7 +202,7 @@ impl<P: Protocol> Mailbox<P> {
         }
     }
 
-    pub(super) fn peer(&self) -> SocketAddr {
+    pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
     }
 
@@ -210,7 +210,7 @@ impl<P: Protocol> Mailbox<P> {
         lock(&self.inner).high = high;
     }
 
-    pub(super) fn set_closing(&self) {
+    pub(crate) fn set_closing(&self) {
         lock(&self.inner).closing = true;
     }
 
@@ -223,7 +223,7 @@ impl<P: Protocol> Mailbox<P> {
     }
 
     /// The connection is lost: everybody who waits is told.
-    pub(super) fn lose(&self, reason: &CloseReason) {
+    pub(crate) fn lose(&self, reason: &CloseReason) {
         let mut inner = lock(&self.inner);
         inner.lost = Some(reason.clone());
         inner.closing = true;

@@ -8,7 +8,7 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use error::judge;
 pub use error::{Attempts, ConnectError};
@@ -16,15 +16,16 @@ use race::Race;
 
 use super::{ConnectOptions, Resolve, Stream};
 use crate::calls::after;
-use crate::connection::driver::{Driver, UntilLost};
+use crate::connection::driver::{Driver, Origin};
 use crate::connection::{Connection, Mailbox};
-use crate::deferred::Deferred;
+use crate::deferred::{Deferred, Resolver};
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event_loop::Loop;
 use crate::factory::{ProtocolFactory, Started};
 use crate::promise::Promise as _;
-use crate::protocol::Protocol;
+use crate::protocol::{CloseReason, Protocol};
 use crate::task;
+use crate::transport::WriteLimits;
 
 /// What connecting with a factory gives.
 pub type Connected<F> = Connection<<F as ProtocolFactory>::Protocol>;
@@ -45,25 +46,75 @@ pub(crate) async fn connect<L: Loop, F: ProtocolFactory>(
         Ok(None) => return Err(ConnectError::Declined { peer }),
         Err(source) => return Err(ConnectError::Protocol { peer, source }),
     };
-    let mailbox = Arc::new(Mailbox::new(peer, options.write_limits.high()));
+    let mailbox = Arc::new(Mailbox::new(peer, options.write_limits));
     if let Ok(local) = stream.local_addr() {
         mailbox.set_local(local);
     }
     let (resolver, made) = Deferred::new();
-    let driver = Driver::new(
-        lp.clone(),
-        stream,
-        protocol,
-        mailbox.clone(),
-        options.write_limits,
-    )
-    .tell_made(resolver)
-    .holding(UntilLost::Client(Box::new(factory)));
+    let dialled = Dialled {
+        lp: lp.clone(),
+        limits: options.write_limits,
+        made: Some(resolver),
+        factory: Some(factory),
+        mailbox: mailbox.clone(),
+    };
+    let driver = Driver::new(dialled, stream, protocol);
     task::spawn(&lp, driver).detach();
     let mut unclaimed = Unclaimed::new(mailbox);
     match made.await {
         Ok(()) => Ok(unclaimed.claim()),
         Err(source) => Err(ConnectError::Protocol { peer, source }),
+    }
+}
+
+/// Where a client's connection comes from.
+struct Dialled<L, F: ProtocolFactory> {
+    lp: L,
+    limits: WriteLimits,
+    made: Option<Resolver<()>>,
+    factory: Option<Started<F>>,
+    mailbox: Arc<Mailbox<F::Protocol>>,
+}
+
+impl<L: Loop, F: ProtocolFactory> Origin<F::Protocol> for Dialled<L, F> {
+    type Backend = L;
+
+    fn backend(&self) -> &L {
+        &self.lp
+    }
+
+    fn limits(&self) -> WriteLimits {
+        self.limits
+    }
+
+    fn take_made(&mut self) -> Option<Resolver<()>> {
+        self.made.take()
+    }
+
+    fn peer(&self) -> SocketAddr {
+        self.mailbox.peer()
+    }
+
+    fn attend(&self, waker: &Waker) {
+        self.mailbox.set_driver(waker);
+    }
+
+    fn known_mailbox(&self) -> Option<Arc<Mailbox<F::Protocol>>> {
+        Some(self.mailbox.clone())
+    }
+
+    fn mailbox(&self) -> Arc<Mailbox<F::Protocol>> {
+        self.mailbox.clone()
+    }
+
+    fn set_closing(&self) {
+        self.mailbox.set_closing();
+    }
+
+    fn lose(&mut self, reason: &CloseReason) {
+        self.made = None;
+        self.mailbox.lose(reason);
+        self.factory = None;
     }
 }
 
@@ -105,15 +156,22 @@ async fn connect_stream<L: Loop>(
     let mut race = Race::new(lp, options);
     let outcome = {
         let mut work = pin!(async {
-            let addresses = match endpoint.address() {
-                Some(address) => vec![address],
-                None => Resolve::resolve(lp, endpoint.host(), endpoint.port())
-                    .await
-                    .map_err(|source| ConnectError::Dns {
-                        endpoint: endpoint.clone(),
-                        source,
-                    })?,
-            };
+            // One address alone runs no race.
+            if let Some(address) = endpoint.address() {
+                return match lp.connect_tcp(address, &options.tcp).await {
+                    Ok(stream) => Ok(Some((stream, address))),
+                    Err(error) => {
+                        race.lost(address, error);
+                        Ok(None)
+                    }
+                };
+            }
+            let addresses = Resolve::resolve(lp, endpoint.host(), endpoint.port())
+                .await
+                .map_err(|source| ConnectError::Dns {
+                    endpoint: endpoint.clone(),
+                    source,
+                })?;
             race.enter(addresses);
             Ok(poll_fn(|cx| race.poll(cx)).await)
         });

@@ -2,6 +2,7 @@
 
 mod acceptor;
 mod listening;
+mod member;
 mod registry;
 
 use std::future::Future;
@@ -22,7 +23,6 @@ use crate::promise::Promise as _;
 use crate::protocol::Protocol;
 use crate::task;
 use acceptor::Acceptor;
-pub(crate) use registry::Membership;
 use registry::Registry;
 
 /// Why nothing is listening.
@@ -246,7 +246,7 @@ fn begin<L: Loop, F: ProtocolFactory>(
     }
     // Only now: a failed bind leaves the factory unstarted (FACT-07).
     let factory = Started::new(factory).map_err(ListenError::Factory)?;
-    let registry = Registry::new(!options.start_serving);
+    let registry = Registry::new(!options.start_serving, options.write_limits);
     let acceptor = Acceptor::new(lp.clone(), listeners, factory, options, registry.clone());
     task::spawn(lp, acceptor).detach();
     Ok(Server { registry, local })

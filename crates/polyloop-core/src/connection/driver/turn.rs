@@ -5,10 +5,10 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::Driver;
-use crate::backend::Backend;
+use super::{Driver, Origin};
+use crate::backend::Backend as _;
 use crate::buffered::checked_buffer;
-use crate::connection::io::View;
+use crate::connection::io::{FlowNews, View};
 use crate::connection::mailbox::{Message, refuse};
 use crate::failure::{Failure, catch};
 use crate::net::Stream;
@@ -28,7 +28,7 @@ pub(super) enum Turn {
     Lost(CloseReason),
 }
 
-impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
+impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
     /// Makes one callback, and turns what it left behind into the next step.
     pub(super) fn call(
         &mut self,
@@ -42,7 +42,7 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
             io: &mut self.io,
             cx,
             mailbox: &self.mailbox,
-            backend: &self.backend,
+            origin: &self.origin,
         };
         if let Err(failure) = catch(|| f(protocol, &mut view)) {
             // A callback that passes on what a write found out has not failed itself,
@@ -52,7 +52,8 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
             }
             // A failed callback is the reason even if it had closed or aborted before:
             // a bug must not look like a clean end (PROTO-06).
-            self.backend
+            self.origin
+                .backend()
                 .state()
                 .report("a protocol's callback failed", &failure);
             return Err(CloseReason::Error(failure));
@@ -65,7 +66,7 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
         if self.io.aborted {
             return Err(CloseReason::Aborted);
         }
-        match self.io.error.take() {
+        match self.io.rare().and_then(|rare| rare.error.take()) {
             Some(failure) => Err(CloseReason::Error(failure)),
             None => Ok(()),
         }
@@ -75,20 +76,19 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
     /// there was something to tell.
     fn tell_flow(&mut self, cx: &mut Context<'_>) -> Result<bool, CloseReason> {
         let mut told = false;
-        loop {
-            if self.io.paused && !self.io.told_paused {
-                self.io.told_paused = true;
-                self.call(cx, |p, t| p.pause_writing(t))?;
-            } else if self.io.may_resume() {
-                self.io.paused = false;
-                self.io.told_paused = false;
-                self.mailbox.set_paused(false);
-                self.call(cx, |p, t| p.resume_writing(t))?;
-            } else {
-                return Ok(told);
+        while let Some(news) = self.io.flow_news(&self.origin) {
+            match news {
+                FlowNews::Pause => self.call(cx, |p, t| p.pause_writing(t))?,
+                FlowNews::Resume => {
+                    if let Some(mailbox) = self.mailbox.get() {
+                        mailbox.set_paused(false);
+                    }
+                    self.call(cx, |p, t| p.resume_writing(t))?;
+                }
             }
             told = true;
         }
+        Ok(told)
     }
 
     /// Sends, and tells the protocol when it may write more. Over a system that takes
@@ -96,7 +96,7 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
     /// this ends after some turns; then `busy` is set.
     pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
         let mut turns = 0;
-        while self.io.has_output() || self.io.paused {
+        while self.io.has_output() || self.io.is_paused() {
             turns += 1;
             if turns > TURNS_PER_POLL {
                 self.busy = true;
@@ -117,10 +117,11 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
     }
 
     fn read_mail(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
-        if !self.mailbox.has_mail() {
-            return Ok(());
-        }
-        let (alone, mut list) = self.mailbox.take();
+        let mailbox = match self.mailbox.get() {
+            Some(mailbox) if mailbox.has_mail() => mailbox.clone(),
+            _ => return Ok(()),
+        };
+        let (alone, mut list) = mailbox.take();
         let mut mail = alone.into_iter().chain(list.drain(..));
         while let Some(message) = mail.next() {
             if let Err(reason) = self.deliver(cx, message) {
@@ -130,7 +131,7 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
             }
         }
         drop(mail);
-        self.mailbox.wrote(list);
+        mailbox.wrote(list);
         Ok(())
     }
 
@@ -219,7 +220,9 @@ impl<P: Protocol, B: Backend, S: Stream> Driver<P, B, S> {
             }
         } else if self.io.eof_received && self.io.eof_sent {
             return Ok(Turn::Lost(CloseReason::Clean));
-        } else if self.io.poll_timer(&self.backend, cx) {
+        } else if let Some(rare) = self.io.rare()
+            && rare.timer.poll(self.origin.backend(), cx)
+        {
             self.call(cx, |p, t| p.timer_fired(t))?;
             self.busy = true;
         }

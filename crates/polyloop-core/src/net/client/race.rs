@@ -59,6 +59,11 @@ impl<'a, L: Loop> Race<'a, L> {
         self.waiting = interleave(addresses);
     }
 
+    /// An attempt has failed.
+    pub(super) fn lost(&mut self, address: SocketAddr, error: io::Error) {
+        self.failed.push((address, error));
+    }
+
     /// The attempts that have failed, and why.
     pub(super) fn into_failed(self) -> Vec<(SocketAddr, io::Error)> {
         self.failed

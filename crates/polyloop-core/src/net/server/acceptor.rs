@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::registry::{Membership, Registry};
+use super::member::{Common, Membership};
+use super::registry::Registry;
 use crate::calls::{WakeUp, after};
-use crate::connection::Mailbox;
-use crate::connection::driver::{Driver, UntilLost};
+use crate::connection::driver::Driver;
 use crate::event_loop::Loop;
 use crate::factory::{ProtocolFactory, Started};
 use crate::failure::Failure;
@@ -22,11 +22,10 @@ use crate::task;
 
 /// Accepts for all the listening sockets of a server.
 pub(super) struct Acceptor<L: Loop, F: ProtocolFactory> {
-    lp: L,
+    common: Arc<Common<F::Protocol, L>>,
     listeners: Vec<L::TcpListener>,
     factory: Option<Started<F>>,
     options: ListenOptions,
-    registry: Arc<Registry<F::Protocol>>,
     /// Failures in a row.
     failures: usize,
     /// Out of descriptors: nothing is accepted until then.
@@ -57,12 +56,15 @@ impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
         options: ListenOptions,
         registry: Arc<Registry<F::Protocol>>,
     ) -> Self {
+        let common = Common {
+            backend: lp,
+            registry,
+        };
         Self {
-            lp,
+            common: Arc::new(common),
             listeners,
             factory: Some(factory),
             options,
-            registry,
             failures: 0,
             resting: None,
         }
@@ -81,29 +83,21 @@ impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
             Ok(Some(protocol)) => protocol,
             Ok(None) => return,
             Err(failure) => {
-                self.lp
+                self.common
+                    .backend
                     .state()
                     .report(&format!("the factory failed for {peer}"), &failure);
                 return;
             }
         };
-        let mailbox = Arc::new(Mailbox::new(peer, self.options.write_limits.high()));
-        let membership = Membership::new(&self.registry, mailbox.clone());
-        let driver = Driver::new(
-            self.lp.clone(),
-            stream,
-            protocol,
-            mailbox,
-            self.options.write_limits,
-        )
-        .holding(UntilLost::Member(membership));
-        task::spawn(&self.lp, driver).detach();
+        let driver = Driver::new(Membership::new(&self.common, peer), stream, protocol);
+        task::spawn(&self.common.backend, driver).detach();
     }
 
     fn look(&mut self, place: usize, cx: &mut Context<'_>) -> Looked {
         for _ in 0..ACCEPTS_PER_POLL {
             // The factory may have closed its own server.
-            if self.registry.is_closing() {
+            if self.common.registry.is_closing() {
                 return Looked::Empty;
             }
             match self.listeners[place].poll_accept(cx) {
@@ -124,12 +118,12 @@ impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
     /// Accepts nothing for a while, and says why.
     fn rest(&mut self, place: usize, error: io::Error, cx: &Context<'_>) {
         self.failures = 0;
-        let until = after(self.lp.state().now(), REST);
-        self.resting = WakeUp::at(&self.lp, until, cx.waker()).ok();
+        let until = after(self.common.backend.state().now(), REST);
+        self.resting = WakeUp::at(&self.common.backend, until, cx.waker()).ok();
         let on = self.listeners[place]
             .local_addr()
             .map_or_else(|_| String::new(), |address| format!(" on {address}"));
-        self.lp.state().report(
+        self.common.backend.state().report(
             &format!("accepting{on} failed and rests for {REST:?}"),
             &Failure::new(error),
         );
@@ -153,10 +147,12 @@ impl<L: Loop, F: ProtocolFactory> Future for Acceptor<L, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        if !this.registry.wait_for_close(cx.waker()) {
+        if !this.common.registry.wait_for_close(cx.waker()) {
             return Poll::Ready(());
         }
-        if this.resting.as_ref().is_some_and(WakeUp::is_pending) || this.registry.is_waiting() {
+        if this.resting.as_ref().is_some_and(WakeUp::is_pending)
+            || this.common.registry.is_waiting()
+        {
             return Poll::Pending;
         }
         this.resting = None;
@@ -168,7 +164,7 @@ impl<L: Loop, F: ProtocolFactory> Future for Acceptor<L, F> {
                 Looked::Rest => return Poll::Pending,
             }
         }
-        if this.registry.is_closing() {
+        if this.common.registry.is_closing() {
             return Poll::Ready(());
         }
         if more {
@@ -182,6 +178,6 @@ impl<L: Loop, F: ProtocolFactory> Drop for Acceptor<L, F> {
     fn drop(&mut self) {
         self.listeners.clear();
         self.factory = None;
-        self.registry.released();
+        self.common.registry.released();
     }
 }

@@ -1,21 +1,29 @@
 //! What a server, its acceptor and its connections share.
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 use slab::Slab;
 
-use crate::connection::{Connection, Mailbox};
+use super::member::Member;
+use crate::connection::Connection;
 use crate::deferred::{Deferred, Resolver};
 use crate::lock::lock;
-use crate::protocol::Protocol;
+use crate::protocol::{CloseReason, Protocol};
+use crate::transport::WriteLimits;
 
 pub(crate) struct Registry<P: Protocol> {
+    limits: WriteLimits,
+    /// The list was asked for once. From then on every connection in it has a mailbox,
+    /// and looks for it here.
+    asked: AtomicBool,
     inner: Mutex<Inner<P>>,
 }
 
 struct Inner<P: Protocol> {
-    members: Slab<Arc<Mailbox<P>>>,
+    members: Slab<Member<P>>,
     phase: Phase,
     /// Somebody is in `serve_forever`.
     served: bool,
@@ -36,8 +44,10 @@ enum Phase {
 }
 
 impl<P: Protocol> Registry<P> {
-    pub(super) fn new(waiting: bool) -> Arc<Self> {
+    pub(super) fn new(waiting: bool, limits: WriteLimits) -> Arc<Self> {
         Arc::new(Self {
+            limits,
+            asked: AtomicBool::new(false),
             inner: Mutex::new(Inner {
                 members: Slab::new(),
                 phase: if waiting {
@@ -130,11 +140,51 @@ impl<P: Protocol> Registry<P> {
         (!inner.is_drained()).then(|| wait_in(&mut inner.drained))
     }
 
+    /// The watermarks that its connections begin with.
+    pub(super) fn limits(&self) -> WriteLimits {
+        self.limits
+    }
+
+    /// Takes a new connection into the list.
+    pub(super) fn enter(&self, peer: SocketAddr) -> usize {
+        let mut member = Member::new(peer, self.limits);
+        let mut inner = lock(&self.inner);
+        if self.has_been_asked() {
+            member.mailbox(self.limits);
+        }
+        inner.members.insert(member)
+    }
+
+    /// Looks at a connection that is not lost yet.
+    pub(super) fn with<R>(&self, key: usize, look: impl FnOnce(&mut Member<P>) -> R) -> R {
+        look(&mut lock(&self.inner).members[key])
+    }
+
+    /// The connection is lost: whoever reaches it is told, and it leaves the list.
+    pub(super) fn lose(&self, key: usize, reason: &CloseReason) {
+        let mut inner = lock(&self.inner);
+        if let Some(mailbox) = inner.members[key].known_mailbox().cloned() {
+            drop(inner);
+            mailbox.lose(reason);
+            inner = lock(&self.inner);
+        }
+        let member = inner.members.try_remove(key);
+        let drained = inner.take_drained();
+        drop(inner);
+        drop(member);
+        settle(drained);
+    }
+
+    pub(super) fn has_been_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
     pub(super) fn connections(&self) -> Vec<Connection<P>> {
-        lock(&self.inner)
-            .members
-            .iter()
-            .map(|(_, mailbox)| Connection::new(mailbox.clone()))
+        let mut inner = lock(&self.inner);
+        self.asked.store(true, Ordering::Release);
+        let members = inner.members.iter_mut();
+        members
+            .map(|(_, member)| Connection::new(member.mailbox(self.limits)))
             .collect()
     }
 
@@ -169,31 +219,5 @@ fn wait_in(waiters: &mut Vec<Resolver<()>>) -> Deferred<()> {
 fn settle(waiters: Vec<Resolver<()>>) {
     for resolver in waiters {
         let _ = resolver.resolve(());
-    }
-}
-
-/// A connection's place in its server's list.
-pub(crate) struct Membership<P: Protocol> {
-    registry: Arc<Registry<P>>,
-    key: usize,
-}
-
-impl<P: Protocol> Membership<P> {
-    pub(super) fn new(registry: &Arc<Registry<P>>, mailbox: Arc<Mailbox<P>>) -> Self {
-        Self {
-            key: lock(&registry.inner).members.insert(mailbox),
-            registry: registry.clone(),
-        }
-    }
-}
-
-impl<P: Protocol> Drop for Membership<P> {
-    fn drop(&mut self) {
-        let mut inner = lock(&self.registry.inner);
-        let mailbox = inner.members.try_remove(self.key);
-        let drained = inner.take_drained();
-        drop(inner);
-        drop(mailbox);
-        settle(drained);
     }
 }

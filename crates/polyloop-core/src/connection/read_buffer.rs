@@ -1,0 +1,34 @@
+//! The buffer to read into, lent per thread, so that an idle connection holds none.
+
+use std::cell::Cell;
+
+/// What one read can take.
+const READ_SIZE: usize = 64 * 1024;
+
+thread_local! {
+    static SPARE: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
+}
+
+/// The thread's read buffer for the time of one poll. A callback that makes this
+/// thread drive another connection (by blocking on a loop, say) gets a second one.
+pub(super) struct ReadBuffer(Option<Box<[u8]>>);
+
+impl ReadBuffer {
+    pub(super) fn borrow() -> Self {
+        let lent = SPARE.try_with(Cell::take).ok().flatten();
+        Self(Some(
+            lent.unwrap_or_else(|| vec![0; READ_SIZE].into_boxed_slice()),
+        ))
+    }
+
+    pub(super) fn as_mut(&mut self) -> &mut [u8] {
+        self.0.as_deref_mut().unwrap_or_default()
+    }
+}
+
+impl Drop for ReadBuffer {
+    fn drop(&mut self) {
+        // On a thread that is ending it is freed.
+        let _ = SPARE.try_with(|slot| slot.set(self.0.take()));
+    }
+}
