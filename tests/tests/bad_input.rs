@@ -168,6 +168,16 @@ async fn a_zero_duration<L: Loop>(lp: L) {
             .unwrap_err()
             .is_timed_out()
     );
+    // Nor is anything begun for it, whether or not the system would be done at once.
+    let server = lp.serve("127.0.0.1:0", silent).await.unwrap();
+    let options = ConnectOptions::new().timeout(Some(Duration::ZERO));
+    let error = lp
+        .connect_with(server.local_addr(), options, silent)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ConnectError::TimedOut { .. }), "{error:?}");
+    lp.sleep(Duration::from_millis(5)).await;
+    assert_eq!(server.connection_count(), 0);
 }
 
 #[polyloop_test]

@@ -236,7 +236,8 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
 }
 
 /// What tells a waker from another of the same task, in half the room of a clone. The
-/// origin keeps a clone, so neither address is given to anything else meanwhile.
+/// origin keeps a clone, so neither address is given to anything else meanwhile. Two of
+/// one kind always differ, and two of different kinds all but certainly.
 fn mark_of(waker: &Waker) -> Option<NonZero<usize>> {
     let vtable = std::ptr::from_ref(waker.vtable()).addr();
     NonZero::new(waker.data().addr() ^ vtable.rotate_left(usize::BITS / 2))

@@ -40,7 +40,8 @@ pub struct ConnectOptions {
     /// Options of the socket.
     pub tcp: TcpOptions,
     /// The limit for the whole attempt, name resolution included: 30 s unless set;
-    /// `None` waits as long as the system does (CLI-01).
+    /// `None` waits as long as the system does (CLI-01). With a limit of zero nothing is
+    /// begun.
     pub timeout: Option<Duration>,
     /// How long an attempt may take before the next address is tried beside it:
     /// 250 ms unless set (RFC 8305; CLI-06).

@@ -18,8 +18,6 @@ use crate::lock::lock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TaskId(u64);
 
-impl TaskId {}
-
 /// Why a task is to end.
 pub(crate) enum Cancel {
     /// It may take the reason in `catch_cancel` and go on.
