@@ -9,11 +9,19 @@ pub mod writing_a_library {}
 pub mod simulation {}
 
 #[doc = include_str!("guide/costs.md")]
+#[doc = include_str!("guide/costs/ping1.svg")]
 #[doc = include_str!("guide/costs/ping64.svg")]
+#[doc = include_str!("guide/costs/ping1000.svg")]
+#[doc = include_str!("guide/costs/stream.svg")]
+#[doc = include_str!("guide/costs/churn.svg")]
 #[doc = include_str!("guide/costs/lines.svg")]
 #[doc = include_str!("guide/costs/idle.svg")]
+#[doc = include_str!("guide/costs/any-loop.svg")]
 #[doc = include_str!("guide/costs/spawn.svg")]
 #[doc = include_str!("guide/costs/call-later.svg")]
+#[doc = include_str!("guide/costs/deferred.svg")]
+#[doc = include_str!("guide/costs/chain10.svg")]
+#[doc = include_str!("guide/costs/call.svg")]
 ///
 #[doc = include_str!("guide/costs/measured.md")]
 pub mod costs {}
