@@ -1,23 +1,33 @@
 //! [`Loop`], the sum of what a loop can do, and [`MainLoop`], which a program's
 //! top level runs.
 
+pub mod backend;
+pub(crate) mod calls;
+pub mod context;
+pub(crate) mod error_hook;
+pub(crate) mod lifecycle;
+pub(crate) mod lock;
 mod run;
+pub(crate) mod spawner;
+pub(crate) mod state;
+pub(crate) mod task;
+pub(crate) mod timers;
 
 use std::future::Future;
 
 pub(crate) use run::wind_up;
 pub use run::{JoinedRun, RunError};
 
-use crate::backend::{Backend, MainBackend};
-use crate::calls::Calls;
-use crate::endpoint::IntoEndpoint;
-use crate::factory::ProtocolFactory;
-use crate::lifecycle::Lifecycle;
+use crate::event_loop::backend::{Backend, MainBackend};
+use crate::event_loop::calls::Calls;
+use crate::event_loop::lifecycle::Lifecycle;
+use crate::event_loop::spawner::{Spawner, Threads};
+use crate::event_loop::timers::Timers;
 use crate::net::client::{self, ConnectError};
+use crate::net::endpoint::IntoEndpoint;
 use crate::net::server::{self, ListenError, Server};
 use crate::net::{ConnectOptions, Connected, ListenOptions, Resolve, Tcp};
-use crate::spawner::{Spawner, Threads};
-use crate::timers::Timers;
+use crate::protocol::factory::ProtocolFactory;
 
 /// An event loop: everything that a network library needs of a runtime.
 ///

@@ -9,6 +9,7 @@
 
 pub mod client;
 mod client_service;
+pub(crate) mod endpoint;
 mod options;
 mod retry;
 pub mod server;
@@ -27,7 +28,7 @@ pub use client_service::{ClientService, ClientServiceBuilder};
 pub use options::{ConnectOptions, ListenOptions, TcpOptions};
 pub use retry::{Backoff, RetryPolicy};
 
-use crate::backend::Backend;
+use crate::event_loop::backend::Backend;
 
 /// TCP streams and listeners.
 ///

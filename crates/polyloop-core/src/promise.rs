@@ -24,6 +24,9 @@ macro_rules! by_source {
 }
 
 mod as_promise;
+pub(crate) mod combine;
+pub(crate) mod deferred;
+pub(crate) mod failure;
 mod from_future;
 mod links;
 mod shared;
@@ -37,9 +40,9 @@ pub use links::{AndThen, Finally, OnDone, OrElse, Then};
 pub use shared::Shared;
 pub use timeout::Timeout;
 
-use crate::backend::Backend;
-use crate::failure::Failure;
-use crate::task::CancelOnDrop;
+use crate::event_loop::backend::Backend;
+use crate::event_loop::task::CancelOnDrop;
+use crate::promise::failure::Failure;
 
 /// A value that isn't available yet: Twisted's Deferred, asyncio's Future.
 ///

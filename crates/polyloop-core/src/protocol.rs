@@ -1,10 +1,17 @@
 //! [`Protocol`]: where a network protocol is implemented.
 
+pub(crate) mod buffered;
+pub(crate) mod connection;
+pub(crate) mod factory;
+pub mod producer;
+pub(crate) mod switchable;
+pub(crate) mod transport;
+
 use std::fmt;
 
-use crate::buffered::BufferedProtocol;
-use crate::failure::Failure;
-use crate::transport::Transport;
+use crate::promise::failure::Failure;
+use crate::protocol::buffered::BufferedProtocol;
+use crate::protocol::transport::Transport;
 
 /// A network protocol, as one object per connection.
 ///

@@ -17,11 +17,11 @@ pub use cooperator::{CooperativeTask, Cooperator, NotPaused, SchedulerStopped, T
 pub use looping_call::{LoopingCall, LoopingCallError};
 pub use step::{IntoStep, Step};
 
-use crate::calls::{Calls, DelayedCall};
-use crate::deferred::{Deferred, Resolver};
-use crate::error_hook::report_here;
-use crate::failure::{Failure, catch};
-use crate::lock::lock;
+use crate::event_loop::calls::{Calls, DelayedCall};
+use crate::event_loop::error_hook::report_here;
+use crate::event_loop::lock::lock;
+use crate::promise::deferred::{Deferred, Resolver};
+use crate::promise::failure::{Failure, catch};
 
 /// Calls `f` on the loop when `delay` has passed, and promises what it gives:
 /// Twisted's `deferLater`.

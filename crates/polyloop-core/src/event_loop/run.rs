@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::backend::{Backend, MainBackend};
-use crate::calls::Calls as _;
-use crate::calls::after;
-use crate::context::{self, Entered};
-use crate::failure::Failure;
-use crate::lifecycle::{LoopClosed, ShutdownPhase};
+use crate::event_loop::backend::{Backend, MainBackend};
+use crate::event_loop::calls::Calls as _;
+use crate::event_loop::calls::after;
+use crate::event_loop::context::{self, Entered};
+use crate::event_loop::lifecycle::{LoopClosed, ShutdownPhase};
+use crate::event_loop::state::{LoopState, StopRequest};
+use crate::event_loop::task;
 use crate::promise::Promise as _;
-use crate::state::{LoopState, StopRequest};
-use crate::task;
+use crate::promise::failure::Failure;
 
 /// Why [`MainLoop::run`](crate::MainLoop::run) gave no value.
 #[derive(Debug, Error)]

@@ -15,17 +15,17 @@ pub use error::{Attempts, ConnectError};
 use race::Race;
 
 use super::{ConnectOptions, Resolve, Stream};
-use crate::calls::after;
-use crate::connection::driver::{Driver, Origin};
-use crate::connection::{Connection, Mailbox};
-use crate::deferred::{Deferred, Resolver};
-use crate::endpoint::{Endpoint, EndpointError};
 use crate::event_loop::Loop;
-use crate::factory::{ProtocolFactory, Started};
+use crate::event_loop::calls::after;
+use crate::event_loop::task;
+use crate::net::endpoint::{Endpoint, EndpointError};
 use crate::promise::Promise as _;
+use crate::promise::deferred::{Deferred, Resolver};
+use crate::protocol::connection::driver::{Driver, Origin};
+use crate::protocol::connection::{Connection, Mailbox};
+use crate::protocol::factory::{ProtocolFactory, Started};
+use crate::protocol::transport::WriteLimits;
 use crate::protocol::{CloseReason, Protocol};
-use crate::task;
-use crate::transport::WriteLimits;
 
 /// What connecting with a factory gives.
 pub type Connected<F> = Connection<<F as ProtocolFactory>::Protocol>;

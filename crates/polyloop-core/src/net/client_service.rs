@@ -17,18 +17,18 @@ use plan::{Plan, Prepare};
 use state::Shared;
 use supervision::Supervision;
 
-use crate::connection::Connection;
-use crate::deferred::Deferred;
-use crate::endpoint::{Endpoint, EndpointError, IntoEndpoint};
 use crate::event_loop::Loop;
-use crate::factory::{ProtocolFactory, SharedFactory};
-use crate::failure::Failure;
-use crate::lifecycle::LoopClosed;
+use crate::event_loop::lifecycle::LoopClosed;
+use crate::event_loop::task;
 use crate::net::ConnectOptions;
+use crate::net::endpoint::{Endpoint, EndpointError, IntoEndpoint};
 use crate::net::retry::{Backoff, RetryPolicy};
 use crate::promise::Promise as _;
+use crate::promise::deferred::Deferred;
+use crate::promise::failure::Failure;
 use crate::protocol::Protocol;
-use crate::task;
+use crate::protocol::connection::Connection;
+use crate::protocol::factory::{ProtocolFactory, SharedFactory};
 
 /// Keeps a client's connection up: Twisted's `ClientService`.
 ///

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::transport::WriteLimits;
+use crate::protocol::transport::WriteLimits;
 
 /// Options of one TCP socket.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,15 +13,15 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::{ListenOptions, Listener};
-use crate::connection::Connection;
-use crate::endpoint::{Endpoint, EndpointError};
 use crate::event_loop::Loop;
-use crate::factory::{ProtocolFactory, Started};
-use crate::failure::Failure;
-use crate::lifecycle::LoopClosed;
+use crate::event_loop::lifecycle::LoopClosed;
+use crate::event_loop::task;
+use crate::net::endpoint::{Endpoint, EndpointError};
 use crate::promise::Promise as _;
+use crate::promise::failure::Failure;
 use crate::protocol::Protocol;
-use crate::task;
+use crate::protocol::connection::Connection;
+use crate::protocol::factory::{ProtocolFactory, Started};
 use acceptor::Acceptor;
 use registry::Registry;
 

@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::Promise;
-use crate::deferred::Deferred;
-use crate::failure::Failure;
+use crate::promise::deferred::Deferred;
+use crate::promise::failure::Failure;
 
 /// Calls `f`, now, and gives a promise whatever comes of it: txaio's `as_future`,
 /// Twisted's `maybeDeferred` (PROM-38). A value resolves it, a failure or a panic

@@ -11,8 +11,8 @@ use futures_util::task::AtomicWaker;
 use pin_project_lite::pin_project;
 
 use super::Promise;
-use crate::error_hook::report_here;
-use crate::failure::Failure;
+use crate::event_loop::error_hook::report_here;
+use crate::promise::failure::Failure;
 
 /// Makes a promise of any future that ends in a value or a [`Failure`] (PROM-40).
 /// The other way round needs nothing: every promise is a future.

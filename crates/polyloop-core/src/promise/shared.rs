@@ -9,9 +9,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use slab::Slab;
 
 use super::Promise;
-use crate::error_hook::report_here;
-use crate::failure::Failure;
-use crate::lock::lock;
+use crate::event_loop::error_hook::report_here;
+use crate::event_loop::lock::lock;
+use crate::promise::failure::Failure;
 
 /// What [`Promise::shared`] returns. Each clone is a promise of its own with the
 /// same outcome; any of them may cancel the work for all.

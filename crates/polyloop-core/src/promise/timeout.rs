@@ -8,9 +8,9 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 
 use super::Promise;
-use crate::backend::Backend;
-use crate::calls::after;
-use crate::failure::Failure;
+use crate::event_loop::backend::Backend;
+use crate::event_loop::calls::after;
+use crate::promise::failure::Failure;
 
 pin_project! {
     /// What [`Promise::timeout`] returns.

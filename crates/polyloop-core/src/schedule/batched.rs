@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::calls::{Calls, DelayedCall, after};
-use crate::error_hook::report_here;
-use crate::failure::{Failure, catch};
-use crate::lifecycle::{LoopClosed, Rejected};
-use crate::lock::lock;
-use crate::timers::Timers;
+use crate::event_loop::calls::{Calls, DelayedCall, after};
+use crate::event_loop::error_hook::report_here;
+use crate::event_loop::lifecycle::{LoopClosed, Rejected};
+use crate::event_loop::lock::lock;
+use crate::event_loop::timers::Timers;
+use crate::promise::failure::{Failure, catch};
 
 /// Calls made a bucket at a time: txaio's `make_batched_timer`.
 ///

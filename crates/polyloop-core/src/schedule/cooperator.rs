@@ -18,12 +18,12 @@ pub use task::{CooperativeTask, NotPaused, TaskFinished};
 use task::{Stepped, TaskCell};
 
 use super::step::{IntoStep, Step, Wait};
-use crate::calls::Calls;
-use crate::failure::Failure;
-use crate::lock::lock;
+use crate::event_loop::calls::Calls;
+use crate::event_loop::lock::lock;
+use crate::event_loop::spawner::Spawner;
+use crate::event_loop::timers::Timers;
 use crate::promise::Promise as _;
-use crate::spawner::Spawner;
-use crate::timers::Timers;
+use crate::promise::failure::Failure;
 
 /// How long a cooperator works before others get their turn, unless said otherwise.
 const BUDGET: Duration = Duration::from_millis(10);
@@ -241,7 +241,7 @@ impl<L: Calls + Timers + Spawner> Tick<L> {
             steps += 1;
             let elapsed = shared.lp.now().saturating_duration_since(began);
             // A predicate that panics is no reason to hold up the loop.
-            let stop = crate::failure::catch(|| {
+            let stop = crate::promise::failure::catch(|| {
                 Ok(enough.as_mut().is_none_or(|enough| enough(steps, elapsed)))
             });
             if stop.unwrap_or(true) {

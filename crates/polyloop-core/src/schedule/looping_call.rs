@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::step::{IntoStep, Kind, Step};
-use crate::calls::{Calls, DelayedCall, after};
-use crate::deferred::{Deferred, Resolver};
-use crate::error_hook::report_here;
-use crate::failure::{Failure, catch};
-use crate::lock::lock;
+use crate::event_loop::calls::{Calls, DelayedCall, after};
+use crate::event_loop::error_hook::report_here;
+use crate::event_loop::lock::lock;
+use crate::event_loop::spawner::Spawner;
+use crate::event_loop::timers::Timers;
 use crate::promise::Promise as _;
-use crate::spawner::Spawner;
-use crate::timers::Timers;
+use crate::promise::deferred::{Deferred, Resolver};
+use crate::promise::failure::{Failure, catch};
 
 type Function = Box<dyn FnMut(u64) -> Step + Send>;
 

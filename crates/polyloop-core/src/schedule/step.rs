@@ -8,8 +8,8 @@ use std::pin::Pin;
 
 use futures_util::FutureExt as _;
 
-use crate::failure::Failure;
 use crate::promise::Promise;
+use crate::promise::failure::Failure;
 
 /// What a function or an iterator gave: nothing, a failure, or a promise that has
 /// to settle first. Made by [`IntoStep`].

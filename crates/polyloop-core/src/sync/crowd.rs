@@ -1,6 +1,6 @@
 //! [`Crowd`]: those who wait for one thing and are all told at once.
 
-use crate::deferred::{Deferred, Resolver};
+use crate::promise::deferred::{Deferred, Resolver};
 
 #[derive(Default)]
 pub(super) struct Crowd {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::crowd::Crowd;
-use crate::deferred::Deferred;
-use crate::lock::lock;
+use crate::event_loop::lock::lock;
+use crate::promise::deferred::Deferred;
 
 /// A flag to wait for: asyncio's `Event`.
 ///

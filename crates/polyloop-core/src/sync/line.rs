@@ -12,10 +12,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use crate::deferred::{Deferred, Resolver};
-use crate::failure::Failure;
-use crate::lock::lock;
+use crate::event_loop::lock::lock;
 use crate::promise::Promise;
+use crate::promise::deferred::{Deferred, Resolver};
+use crate::promise::failure::Failure;
 
 pub(super) struct Line<T: Send>(Mutex<State<T>>);
 

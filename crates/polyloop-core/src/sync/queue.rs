@@ -9,10 +9,10 @@ use thiserror::Error;
 use super::crowd::Crowd;
 use super::line::{Claim, Line};
 use super::semaphore::{Permit, Semaphore};
-use crate::deferred::Deferred;
-use crate::failure::Failure;
-use crate::lock::lock;
+use crate::event_loop::lock::lock;
 use crate::promise::Promise;
+use crate::promise::deferred::Deferred;
+use crate::promise::failure::Failure;
 
 /// Items in the order they were put, for takers in the order they asked: Twisted's
 /// `DeferredQueue`, asyncio's `Queue`.

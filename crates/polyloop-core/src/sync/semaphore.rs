@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use thiserror::Error;
 
 use super::line::{Grant, Line};
-use crate::failure::Failure;
 use crate::promise::Promise;
+use crate::promise::failure::Failure;
 
 /// Some permits, for limiting how many do something at once: Twisted's
 /// `DeferredSemaphore`, asyncio's `BoundedSemaphore`.

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::endpoint::{Endpoint, EndpointError};
-use crate::failure::Failure;
-use crate::lifecycle::LoopClosed;
+use crate::event_loop::lifecycle::LoopClosed;
+use crate::net::endpoint::{Endpoint, EndpointError};
 use crate::net::socket::LocalBindError;
+use crate::promise::failure::Failure;
 
 /// Why there is no connection.
 #[derive(Debug, Error)]

@@ -5,12 +5,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Mutex;
 
-use crate::connection::Connection;
-use crate::endpoint::Endpoint;
-use crate::factory::{ProtocolFactory, SharedFactory};
-use crate::failure::Failure;
 use crate::net::ConnectOptions;
+use crate::net::endpoint::Endpoint;
 use crate::net::retry::RetryPolicy;
+use crate::promise::failure::Failure;
+use crate::protocol::connection::Connection;
+use crate::protocol::factory::{ProtocolFactory, SharedFactory};
 
 pub(super) type Step = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 pub(super) type Prepare<P> = Box<dyn FnMut(Connection<P>) -> Step + Send>;

@@ -6,12 +6,12 @@ use std::pin::pin;
 use std::sync::Mutex;
 use std::task::{Poll, Waker};
 
-use crate::connection::Connection;
-use crate::deferred::{Deferred, Resolver};
-use crate::failure::Failure;
-use crate::lifecycle::Lifecycle;
-use crate::lock::lock;
+use crate::event_loop::lifecycle::Lifecycle;
+use crate::event_loop::lock::lock;
+use crate::promise::deferred::{Deferred, Resolver};
+use crate::promise::failure::Failure;
 use crate::protocol::Protocol;
+use crate::protocol::connection::Connection;
 
 /// What the task has been told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,12 +9,12 @@ use std::task::Poll;
 
 use super::plan::Plan;
 use super::state::{Order, Shared};
-use crate::connection::Connection;
-use crate::deferred::{Deferred, Resolver};
 use crate::event_loop::Loop;
-use crate::factory::{ProtocolFactory, SharedFactory, Started};
-use crate::failure::{Failure, catch};
-use crate::lock::lock;
+use crate::event_loop::lock::lock;
+use crate::promise::deferred::{Deferred, Resolver};
+use crate::promise::failure::{Failure, catch};
+use crate::protocol::connection::Connection;
+use crate::protocol::factory::{ProtocolFactory, SharedFactory, Started};
 use crate::protocol::{CloseReason, Protocol};
 
 /// What one run of the task needs.

@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use super::member::{Common, Membership};
 use super::registry::Registry;
-use crate::calls::{WakeUp, after};
-use crate::connection::driver::Driver;
 use crate::event_loop::Loop;
-use crate::factory::{ProtocolFactory, Started};
-use crate::failure::Failure;
+use crate::event_loop::calls::{WakeUp, after};
+use crate::event_loop::task;
 use crate::net::socket::{ACCEPTED_INHERIT, configure};
 use crate::net::{ListenOptions, Listener, Stream};
 use crate::promise::Promise as _;
-use crate::task;
+use crate::promise::failure::Failure;
+use crate::protocol::connection::driver::Driver;
+use crate::protocol::factory::{ProtocolFactory, Started};
 
 /// Accepts for all the listening sockets of a server.
 pub(super) struct Acceptor<L: Loop, F: ProtocolFactory> {

@@ -4,8 +4,8 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::ListenError;
-use crate::endpoint::Endpoint;
 use crate::event_loop::Loop;
+use crate::net::endpoint::Endpoint;
 use crate::net::{ListenOptions, Listener, Resolve};
 
 /// How often a free port that turned out to be taken in the other family is given up

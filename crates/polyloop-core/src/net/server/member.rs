@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::registry::Registry;
-use crate::backend::Backend;
-use crate::connection::Mailbox;
-use crate::connection::driver::Origin;
-use crate::deferred::Resolver;
+use crate::event_loop::backend::Backend;
+use crate::promise::deferred::Resolver;
+use crate::protocol::connection::Mailbox;
+use crate::protocol::connection::driver::Origin;
+use crate::protocol::transport::WriteLimits;
 use crate::protocol::{CloseReason, Protocol};
-use crate::transport::WriteLimits;
 
 /// An entry in the server's list. Most connections are never reached from outside, so
 /// the mailbox for that is made when somebody first asks for it.

@@ -8,11 +8,11 @@ use std::task::Waker;
 use slab::Slab;
 
 use super::member::Member;
-use crate::connection::Connection;
-use crate::deferred::{Deferred, Resolver};
-use crate::lock::lock;
+use crate::event_loop::lock::lock;
+use crate::promise::deferred::{Deferred, Resolver};
+use crate::protocol::connection::Connection;
+use crate::protocol::transport::WriteLimits;
 use crate::protocol::{CloseReason, Protocol};
-use crate::transport::WriteLimits;
 
 pub(crate) struct Registry<P: Protocol> {
     limits: WriteLimits,

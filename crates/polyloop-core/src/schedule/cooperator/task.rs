@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 use thiserror::Error;
 
 use super::{SchedulerStopped, Shared, Steps};
-use crate::calls::Calls;
-use crate::deferred::{Deferred, Resolver};
-use crate::error_hook::report_here;
-use crate::failure::{Failure, catch};
-use crate::lock::lock;
+use crate::event_loop::calls::Calls;
+use crate::event_loop::error_hook::report_here;
+use crate::event_loop::lock::lock;
+use crate::event_loop::spawner::Spawner;
+use crate::event_loop::timers::Timers;
+use crate::promise::deferred::{Deferred, Resolver};
+use crate::promise::failure::{Failure, catch};
 use crate::schedule::step::{Kind, Step, Wait};
-use crate::spawner::Spawner;
-use crate::timers::Timers;
 
 /// One task of a [`Cooperator`](super::Cooperator). Clones are handles of the same
 /// task, which goes on when all are dropped.

@@ -1,0 +1,68 @@
+//! Which loop is current on this thread.
+//!
+//! While a loop polls a task or makes a callback, it is the *current* loop of
+//! that thread. Nothing in core depends on it for correctness: it serves the
+//! facade's free functions, the refusal of a nested `run`, and error reports.
+
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+
+use crate::event_loop::state::LoopState;
+
+thread_local! {
+    /// Whoever puts a loop here takes it away before it returns, so there is nothing to
+    /// drop when the thread ends. A slot without a destructor is reached at once, and
+    /// for as long as the thread runs code.
+    static CURRENT: ManuallyDrop<Cell<Option<Arc<LoopState>>>> =
+        const { ManuallyDrop::new(Cell::new(None)) };
+}
+
+/// The state of the loop that is running code on this thread, if any.
+///
+/// ```
+/// // Plain `main` is not run by a loop.
+/// assert!(polyloop_core::context::current_state().is_none());
+/// ```
+pub fn current_state() -> Option<Arc<LoopState>> {
+    CURRENT.with(|current| {
+        let state = current.take();
+        let found = state.clone();
+        current.set(state);
+        found
+    })
+}
+
+/// Whether a loop is running code on this thread.
+pub fn is_entered() -> bool {
+    CURRENT.with(|current| {
+        let state = current.take();
+        let entered = state.is_some();
+        current.set(state);
+        entered
+    })
+}
+
+/// Makes a loop current until the guard is dropped, on every way out.
+///
+/// The `Arc` changes places with the one in the thread's slot instead of being cloned:
+/// this happens once per poll, and two atomic operations would show.
+pub(crate) struct Entered<'a>(&'a mut Option<Arc<LoopState>>);
+
+impl<'a> Entered<'a> {
+    /// Takes the `Arc` out of `state` for the time of the guard.
+    pub(crate) fn new(state: &'a mut Option<Arc<LoopState>>) -> Self {
+        exchange(state);
+        Self(state)
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        exchange(self.0);
+    }
+}
+
+fn exchange(state: &mut Option<Arc<LoopState>>) {
+    CURRENT.with(|current| *state = current.replace(state.take()));
+}

@@ -1,0 +1,228 @@
+//! [`LoopState`]: what core keeps for each loop, whatever its runtime.
+//!
+//! Every handle of a loop, and every task on it, shares one. The loop lives as
+//! long as somebody holds it or work is left on it.
+
+mod registry;
+
+use std::any::Any;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use crate::event_loop::calls::CallQueue;
+use crate::event_loop::error_hook::{ErrorHook, ErrorReport, report_to};
+use crate::event_loop::lifecycle::{LoopClosed, ShutdownHooks, ShutdownPhase};
+use crate::event_loop::lock::lock;
+use crate::event_loop::task::table::TaskTable;
+use crate::promise::failure::Failure;
+pub(crate) use registry::LoopId;
+
+/// How long the end of a run waits for tasks that do not end.
+pub(crate) const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// The runtime-free half of a loop. A backend creates one per loop, keeps it in
+/// an [`Arc`] in every handle, and never looks inside.
+pub struct LoopState {
+    id: LoopId,
+    name: &'static str,
+    /// What the backend needs to make another handle of itself, and what has to
+    /// live as long as the loop does.
+    backend: Box<dyn Any + Send + Sync>,
+    clock: Option<Clock>,
+    pub(crate) tasks: TaskTable,
+    pub(crate) calls: Arc<CallQueue>,
+    hook: Mutex<Option<ErrorHook>>,
+    pub(crate) shutdown_hooks: Arc<ShutdownHooks>,
+    /// Calls that wait for a run to begin; `None` while one is under way.
+    when_running: Mutex<Option<Vec<WaitingCall>>>,
+    running: AtomicBool,
+    closed: AtomicBool,
+    shutdown_limit: Mutex<Duration>,
+    stop: Mutex<StopRequest>,
+}
+
+pub(crate) type WaitingCall = Box<dyn FnOnce() + Send>;
+type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
+
+#[derive(Default)]
+pub(crate) struct StopRequest {
+    pub(crate) asked: bool,
+    pub(crate) waker: Option<Waker>,
+}
+
+impl LoopState {
+    /// Makes the state of a new loop. `name` is the loop's name as users write it
+    /// (`"tokio"`); `backend` is given back by [`backend`](Self::backend).
+    pub fn new(name: &'static str, backend: impl Any + Send + Sync) -> Arc<Self> {
+        Self::build(name, Box::new(backend), None)
+    }
+
+    /// The same for a runtime whose timers go by a monotonic clock of its own.
+    pub fn with_clock(
+        name: &'static str,
+        backend: impl Any + Send + Sync,
+        clock: impl Fn() -> Instant + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Self::build(name, Box::new(backend), Some(Box::new(clock)))
+    }
+
+    fn build(
+        name: &'static str,
+        backend: Box<dyn Any + Send + Sync>,
+        clock: Option<Clock>,
+    ) -> Arc<Self> {
+        let state = Arc::new(Self {
+            id: LoopId::new(),
+            name,
+            backend,
+            clock,
+            tasks: TaskTable::new(),
+            calls: Arc::new(CallQueue::new()),
+            hook: Mutex::new(None),
+            shutdown_hooks: Arc::default(),
+            when_running: Mutex::new(Some(Vec::new())),
+            running: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            shutdown_limit: Mutex::new(SHUTDOWN_LIMIT),
+            stop: Mutex::new(StopRequest::default()),
+        });
+        registry::enter(&state);
+        state
+    }
+
+    /// The loop's monotonic clock.
+    pub fn now(&self) -> Instant {
+        self.clock
+            .as_ref()
+            .map_or_else(Instant::now, |clock| clock())
+    }
+
+    /// What [finds](LoopId::find) this again.
+    pub(crate) fn id(&self) -> LoopId {
+        self.id
+    }
+
+    /// The loop's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What the backend stored, if it is a `T`. This is how a backend's handle is
+    /// made again from the [current state](crate::event_loop::context::current_state).
+    pub fn backend<T: Any>(&self) -> Option<&T> {
+        self.backend.downcast_ref()
+    }
+
+    pub(crate) fn report(&self, context: &str, failure: &Failure) {
+        let hook = lock(&self.hook).clone();
+        let report = ErrorReport {
+            context: context.to_owned(),
+            failure: failure.clone(),
+            loop_name: Some(self.name),
+        };
+        report_to(hook.as_ref(), &report);
+    }
+
+    pub(crate) fn set_hook(&self, hook: Option<ErrorHook>) {
+        let old = std::mem::replace(&mut *lock(&self.hook), hook);
+        // Only now is the lock gone: dropping a closure may run code of a user.
+        drop(old);
+    }
+
+    pub(crate) fn check_open(&self) -> Result<(), LoopClosed> {
+        if self.closed.load(Ordering::Acquire) {
+            Err(LoopClosed { name: self.name })
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
+    /// The calls that waited for this run, or `None` if one is under way already.
+    pub(crate) fn begin_run(&self) -> Option<Vec<WaitingCall>> {
+        if self.running.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        Some(lock(&self.when_running).take().unwrap_or_default())
+    }
+
+    pub(crate) fn end_run(&self) {
+        *lock(&self.when_running) = Some(Vec::new());
+        self.running.store(false, Ordering::Release);
+    }
+
+    /// Keeps the call for the next run; gives it back if one is under way.
+    pub(crate) fn wait_for_run<F: FnOnce() + Send + 'static>(&self, call: F) -> Option<F> {
+        match &mut *lock(&self.when_running) {
+            Some(waiting) => {
+                waiting.push(Box::new(call));
+                None
+            }
+            None => Some(call),
+        }
+    }
+
+    pub(crate) fn shutdown_limit(&self) -> Duration {
+        *lock(&self.shutdown_limit)
+    }
+
+    pub(crate) fn set_shutdown_limit(&self, limit: Duration) {
+        *lock(&self.shutdown_limit) = limit;
+    }
+
+    pub(crate) fn stop_request(&self) -> MutexGuard<'_, StopRequest> {
+        lock(&self.stop)
+    }
+
+    /// Ends the loop as a machine that loses its power does: every task is dropped at
+    /// its next turn whatever it waits for, pending calls and shutdown hooks are
+    /// dropped now, and nothing can be spawned until [`revive`](Self::revive). For a
+    /// backend that simulates machines.
+    pub fn kill(&self) {
+        self.tasks.end_all();
+        self.tasks.kill_all();
+        self.calls.clear();
+        let waiting = lock(&self.when_running).as_mut().map(std::mem::take);
+        // Only now is the lock gone: dropping a closure may run code of a user.
+        drop(waiting);
+        for phase in ShutdownPhase::ALL {
+            drop(self.shutdown_hooks.take(phase));
+        }
+    }
+
+    /// Takes tasks again after [`kill`](Self::kill). Those of before still end.
+    pub fn revive(&self) {
+        self.tasks.reopen();
+    }
+
+    /// Ends every task and call, for good.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.tasks.end_all();
+        self.calls.clear();
+    }
+}
+
+impl Drop for LoopState {
+    fn drop(&mut self) {
+        // Its driver holds the queue alone; this lets it go.
+        self.calls.close();
+        registry::leave(self.id);
+    }
+}
+
+impl fmt::Debug for LoopState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopState")
+            .field("name", &self.name)
+            .field("running", &self.is_running())
+            .field("tasks", &self.tasks.alive())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,55 @@
+//! Finding a loop by its number.
+//!
+//! A task's handle needs its loop only to cancel. To hold it would be two atomic
+//! operations for each spawn, which is what many tasks are too short for.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use super::LoopState;
+use crate::event_loop::lock::lock;
+
+/// The loops of this process that are alive.
+static LOOPS: Mutex<BTreeMap<LoopId, Weak<LoopState>>> = Mutex::new(BTreeMap::new());
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// Says which loop, and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LoopId(u64);
+
+impl LoopId {
+    pub(super) fn new() -> Self {
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The loop, as long as somebody holds it or work is left on it.
+    pub(crate) fn find(self) -> Option<Arc<LoopState>> {
+        lock(&LOOPS).get(&self)?.upgrade()
+    }
+}
+
+pub(super) fn enter(state: &Arc<LoopState>) {
+    lock(&LOOPS).insert(state.id, Arc::downgrade(state));
+}
+
+pub(super) fn leave(id: LoopId) {
+    lock(&LOOPS).remove(&id);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_is_found_as_long_as_somebody_holds_it() {
+        let state = LoopState::new("first", ());
+        let other = LoopState::new("second", ());
+        let id = state.id();
+        assert!(id.find().is_some_and(|found| Arc::ptr_eq(&found, &state)));
+        drop(state);
+        assert!(id.find().is_none());
+        assert!(!lock(&LOOPS).contains_key(&id), "it left something behind");
+        assert!(other.id().find().is_some());
+    }
+}

@@ -1,0 +1,231 @@
+//! One turn of a connection: mail, sending, reading, timer; and what a callback may
+//! leave behind.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::{Driver, Origin};
+use crate::event_loop::backend::Backend as _;
+use crate::net::Stream;
+use crate::promise::failure::{Failure, catch};
+use crate::protocol::buffered::checked_buffer;
+use crate::protocol::connection::io::{FlowNews, View};
+use crate::protocol::connection::mailbox::{Message, refuse};
+use crate::protocol::transport::{Transport, WriteError};
+use crate::protocol::{CloseReason, OnEof, Protocol};
+
+/// Reads per poll, and resumes per flush, after which other tasks get their turn: not every runtime has a
+/// budget of its own.
+pub(super) const TURNS_PER_POLL: usize = 16;
+
+/// What a turn ended with.
+pub(super) enum Turn {
+    /// Wait for the stream, the timer or the mailbox.
+    Wait,
+    /// There may be more to do at once; others get their turn first.
+    Again,
+    Lost(CloseReason),
+}
+
+impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
+    /// Makes one callback, and turns what it left behind into the next step.
+    pub(super) fn call(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut P, &mut dyn Transport) -> Result<(), Failure>,
+    ) -> Result<(), CloseReason> {
+        let Some(protocol) = &mut self.protocol else {
+            return Ok(());
+        };
+        let mut view = View {
+            io: &mut self.io,
+            cx,
+            mailbox: &self.mailbox,
+            origin: &self.origin,
+        };
+        if let Err(failure) = catch(|| f(protocol, &mut view)) {
+            // A callback that passes on what a write found out has not failed itself,
+            // and what the network said is the better reason.
+            if failure.downcast_ref::<WriteError>() == Some(&WriteError::Closed) {
+                self.settle()?;
+            }
+            // A failed callback is the reason even if it had closed or aborted before:
+            // a bug must not look like a clean end (PROTO-06).
+            self.origin
+                .backend()
+                .state()
+                .report("a protocol's callback failed", &failure);
+            return Err(CloseReason::Error(failure));
+        }
+        self.settle()
+    }
+
+    /// What the callback asked for that ends the connection at once.
+    fn settle(&mut self) -> Result<(), CloseReason> {
+        if self.io.aborted {
+            return Err(CloseReason::Aborted);
+        }
+        match self.io.rare().and_then(|rare| rare.error.take()) {
+            Some(failure) => Err(CloseReason::Error(failure)),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells the protocol of a pause or a resume, strictly in pairs (TRAN-20). True if
+    /// there was something to tell.
+    fn tell_flow(&mut self, cx: &mut Context<'_>) -> Result<bool, CloseReason> {
+        let mut told = false;
+        while let Some(news) = self.io.flow_news(&self.origin) {
+            match news {
+                FlowNews::Pause => self.call(cx, |p, t| p.pause_writing(t))?,
+                FlowNews::Resume => {
+                    if let Some(mailbox) = self.mailbox.get() {
+                        mailbox.set_paused(false);
+                    }
+                    self.call(cx, |p, t| p.resume_writing(t))?;
+                }
+            }
+            told = true;
+        }
+        Ok(told)
+    }
+
+    /// Sends, and tells the protocol when it may write more. Over a system that takes
+    /// everything a protocol that writes on every resume would go on for ever, so
+    /// this ends after some turns; then `busy` is set.
+    pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
+        let mut turns = 0;
+        while self.io.has_output() || self.io.is_paused() {
+            turns += 1;
+            if turns > TURNS_PER_POLL {
+                self.busy = true;
+                break;
+            }
+            let blocked = match self.io.poll_flush(cx) {
+                Poll::Ready(Ok(())) => false,
+                Poll::Ready(Err(error)) => return Err(CloseReason::Error(Failure::new(error))),
+                Poll::Pending => true,
+            };
+            // A callback may have written, so what the stream said before it does not
+            // count any more: it is asked again, and remembers whom to wake.
+            if !self.tell_flow(cx)? && blocked {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_mail(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
+        let mailbox = match self.mailbox.get() {
+            Some(mailbox) if mailbox.has_mail() => mailbox.clone(),
+            _ => return Ok(()),
+        };
+        let (alone, mut list) = mailbox.take();
+        let mut mail = alone.into_iter().chain(list.drain(..));
+        while let Some(message) = mail.next() {
+            if let Err(reason) = self.deliver(cx, message) {
+                // What came behind is told as what comes from now on will be.
+                mail.for_each(refuse);
+                return Err(reason);
+            }
+        }
+        drop(mail);
+        mailbox.wrote(list);
+        Ok(())
+    }
+
+    fn deliver(&mut self, cx: &mut Context<'_>, message: Message<P>) -> Result<(), CloseReason> {
+        match message {
+            Message::Write(data) => self.call(cx, |_, t| {
+                // Whoever wrote is told by `closed` what has become of it.
+                let _ = t.write(&data);
+                Ok(())
+            })?,
+            Message::Close => self.call(cx, |_, t| {
+                t.close();
+                Ok(())
+            })?,
+            Message::Abort => return Err(CloseReason::Aborted),
+            Message::Transport(call) => self.call(cx, |_, t| call(Some(t)))?,
+            Message::Protocol(call) => self.call(cx, |p, t| call(Some((p, t))))?,
+        }
+        self.tell_flow(cx).map(drop)
+    }
+
+    /// Reads and calls back, until there is no more for now or the turns are used up.
+    fn read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Result<(), CloseReason> {
+        for _ in 0..TURNS_PER_POLL {
+            if self.io.closing || self.io.reading_paused || self.io.eof_received {
+                return Ok(());
+            }
+            let Some(stream) = &mut self.io.stream else {
+                return Ok(());
+            };
+            // The protocol's own buffer, if it has one.
+            let own = self.protocol.as_mut().and_then(P::as_buffered);
+            let has_own = own.is_some();
+            let polled = match own {
+                None => Pin::new(stream).poll_read(cx, scratch),
+                Some(own) => match catch(|| checked_buffer(own, scratch.len())) {
+                    Ok(buffer) => Pin::new(stream).poll_read(cx, buffer),
+                    Err(failure) => {
+                        // As a callback that fails.
+                        self.call(cx, |_, _| Err(failure))?;
+                        return Ok(());
+                    }
+                },
+            };
+            match polled {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => {
+                    self.io.eof_received = true;
+                    self.call(cx, |p, t| {
+                        if p.eof_received(t)? == OnEof::Close {
+                            t.close();
+                        }
+                        Ok(())
+                    })?;
+                }
+                Poll::Ready(Ok(n)) if has_own => self.call(cx, |p, t| match p.as_buffered() {
+                    Some(own) => own.buffer_updated(t, n),
+                    None => Ok(()),
+                })?,
+                Poll::Ready(Ok(n)) => self.call(cx, |p, t| p.data_received(t, &scratch[..n]))?,
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Err(CloseReason::Error(Failure::new(error))),
+            }
+            self.flush(cx)?;
+        }
+        self.busy = true;
+        Ok(())
+    }
+
+    pub(super) fn turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut [u8],
+    ) -> Result<Turn, CloseReason> {
+        self.busy = false;
+        self.read_mail(cx)?;
+        self.flush(cx)?;
+        self.read(cx, scratch)?;
+        if self.io.closing {
+            if !self.io.eof_received {
+                self.io.end_output();
+                self.flush(cx)?;
+            }
+            if !self.io.has_output() {
+                return Ok(Turn::Lost(CloseReason::Clean));
+            }
+        } else if self.io.eof_received && self.io.eof_sent {
+            return Ok(Turn::Lost(CloseReason::Clean));
+        } else if let Some(rare) = self.io.rare()
+            && rare.timer.poll(self.origin.backend(), cx)
+        {
+            self.call(cx, |p, t| p.timer_fired(t))?;
+            self.busy = true;
+        }
+        Ok(if self.busy { Turn::Again } else { Turn::Wait })
+    }
+}

@@ -1,0 +1,401 @@
+//! The sending half of a connection and its flags: what the protocol's
+//! [`Transport`](crate::Transport) acts on.
+
+use std::cell::OnceCell;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::driver::Origin;
+use super::rare::Rare;
+use super::write_buffer::WriteBuffer;
+use super::{Mailbox, TransportHandle};
+use crate::event_loop::backend::Backend as _;
+use crate::event_loop::calls::after;
+use crate::net::Stream;
+use crate::promise::failure::Failure;
+use crate::protocol::Protocol;
+use crate::protocol::transport::{Flow, Transport, WriteError, WriteLimits};
+
+/// A write at least this large into an empty buffer goes to the system at once:
+/// copying it would cost more than the call.
+const DIRECT: usize = 16 * 1024;
+
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and most combinations occur"
+)]
+pub(super) struct Io<S> {
+    /// Gone once the connection is lost.
+    pub(super) stream: Option<S>,
+    /// There only while it holds something.
+    out: Option<Box<WriteBuffer>>,
+    rare: Option<Box<Rare>>,
+    /// The buffer went over its high mark and has not been down at the low one.
+    paused: bool,
+    /// The protocol has been told so.
+    told_paused: bool,
+    pub(super) reading_paused: bool,
+    /// The peer sends no more.
+    pub(super) eof_received: bool,
+    /// This side sends no more, once the buffer is empty.
+    eof_asked: bool,
+    /// The system has been told so.
+    pub(super) eof_sent: bool,
+    pub(super) closing: bool,
+    pub(super) aborted: bool,
+}
+
+/// What a protocol is to be told of its write buffer.
+pub(super) enum FlowNews {
+    Pause,
+    Resume,
+}
+
+impl<S: Stream> Io<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self {
+            stream: Some(stream),
+            out: None,
+            rare: None,
+            paused: false,
+            told_paused: false,
+            reading_paused: false,
+            eof_received: false,
+            eof_asked: false,
+            eof_sent: false,
+            closing: false,
+            aborted: false,
+        }
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        self.out.is_some() || (self.eof_asked && !self.eof_sent)
+    }
+
+    fn buffered(&self) -> usize {
+        self.out.as_ref().map_or(0, |out| out.len())
+    }
+
+    /// Sends what is buffered, and the end of stream behind it. Ready when all of it
+    /// is with the system.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(Ok(()));
+        };
+        while let Some(mut out) = self.out.take() {
+            let polled = Pin::new(&mut *stream).poll_write(cx, out.unsent());
+            if let Poll::Ready(Ok(n @ 1..)) = polled
+                && out.advance(n)
+            {
+                out.keep();
+                break;
+            }
+            self.out = Some(out);
+            match polled {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        if self.eof_asked && !self.eof_sent {
+            match Pin::new(stream).poll_close(cx) {
+                Poll::Ready(Ok(())) => self.eof_sent = true,
+                // A peer that has reset the connection meanwhile will be seen by
+                // the next read.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::NotConnected => {
+                    self.eof_sent = true;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ends this side behind what is buffered.
+    pub(super) fn end_output(&mut self) {
+        self.eof_asked = true;
+        self.look_at_writes();
+    }
+
+    /// A pause or a resume that the protocol has not been told yet, strictly in pairs
+    /// (TRAN-20). From here on it counts as told.
+    pub(super) fn flow_news<P: Protocol>(&mut self, origin: &impl Origin<P>) -> Option<FlowNews> {
+        if !self.paused {
+            return None;
+        }
+        if !self.told_paused {
+            self.told_paused = true;
+            return Some(FlowNews::Pause);
+        }
+        if self.buffered() > self.limits(origin).low() {
+            return None;
+        }
+        self.paused = false;
+        self.told_paused = false;
+        Some(FlowNews::Resume)
+    }
+
+    /// No write is ordinary any more.
+    fn look_at_writes(&mut self) {
+        if let Some(out) = &mut self.out {
+            out.shut();
+        }
+    }
+
+    fn append(&mut self, data: &[u8]) {
+        match &mut self.out {
+            Some(out) => out.append(data),
+            None => self.out = Some(WriteBuffer::with(data)),
+        }
+    }
+
+    /// Writes a large piece past the buffer; what the system does not take is left.
+    fn write_direct<'d>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut data: &'d [u8],
+    ) -> Result<&'d [u8], io::Error> {
+        let Some(stream) = &mut self.stream else {
+            return Ok(data);
+        };
+        while !data.is_empty() {
+            match Pin::new(&mut *stream).poll_write(cx, data) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(n)) => data = &data[n..],
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+        }
+        Ok(data)
+    }
+
+    /// What is seldom there, if it is.
+    pub(super) fn rare(&mut self) -> Option<&mut Rare> {
+        self.rare.as_deref_mut()
+    }
+
+    /// What is seldom there, made if it isn't.
+    pub(super) fn rare_or_new(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// The watermarks: its own, or those of all from the same origin.
+    pub(super) fn limits<P: Protocol>(&self, origin: &impl Origin<P>) -> WriteLimits {
+        let own = self.rare.as_ref().and_then(|rare| rare.limits);
+        own.unwrap_or_else(|| origin.limits())
+    }
+
+    fn is_broken(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.error.is_some())
+    }
+
+    fn stream(&self) -> io::Result<&S> {
+        self.stream
+            .as_ref()
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))
+    }
+}
+
+/// The transport as a callback sees it.
+pub(super) struct View<'a, 'c, P: Protocol, O, S> {
+    pub(super) io: &'a mut Io<S>,
+    pub(super) cx: &'a mut Context<'c>,
+    pub(super) mailbox: &'a OnceCell<Arc<Mailbox<P>>>,
+    pub(super) origin: &'a O,
+}
+
+impl<P: Protocol, O: Origin<P>, S: Stream> View<'_, '_, P, O, S> {
+    fn mailbox(&self) -> &Arc<Mailbox<P>> {
+        self.mailbox.get_or_init(|| self.origin.mailbox())
+    }
+
+    fn flow(&self) -> Flow {
+        if self.io.paused {
+            Flow::Pause
+        } else {
+            Flow::Continue
+        }
+    }
+
+    // Out of the way of the ordinary write.
+    #[inline(never)]
+    fn write_with_care(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
+        let io = &mut *self.io;
+        if io.stream.is_none() || io.is_broken() || io.aborted {
+            return Err(WriteError::Closed);
+        }
+        if io.closing {
+            return Err(WriteError::Closing);
+        }
+        if io.eof_asked {
+            return Err(WriteError::AfterEof);
+        }
+        if data.is_empty() {
+            return Ok(self.flow());
+        }
+        let mut rest = data;
+        if io.out.is_none() && data.len() >= DIRECT {
+            match io.write_direct(self.cx, data) {
+                Ok(left) => rest = left,
+                Err(error) => return Err(self.broken(error)),
+            }
+        }
+        if !rest.is_empty() {
+            self.io.append(rest);
+        }
+        let high = self.write_limits().high();
+        if !self.io.paused && self.io.buffered() > high {
+            // Before the writer is told to stop, the system gets a chance.
+            if let Poll::Ready(Err(error)) = self.io.poll_flush(self.cx) {
+                return Err(self.broken(error));
+            }
+            if self.io.buffered() > high {
+                self.pause();
+            }
+        }
+        if !self.io.paused
+            && let Some(out) = &mut self.io.out
+        {
+            out.open_up_to(high);
+        }
+        Ok(self.flow())
+    }
+
+    fn pause(&mut self) {
+        self.io.paused = true;
+        self.io.look_at_writes();
+        // One that is not there has never been paused.
+        self.mailbox().set_paused(true);
+    }
+
+    /// The connection is lost; the driver will say so once the callback is back.
+    fn broken(&mut self, error: io::Error) -> WriteError {
+        self.io.look_at_writes();
+        let known = &mut self.io.rare_or_new().error;
+        known.get_or_insert_with(|| Failure::new(error));
+        WriteError::Closed
+    }
+}
+
+impl<P: Protocol, O: Origin<P>, S: Stream> Transport for View<'_, '_, P, O, S> {
+    fn write(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
+        if let Some(out) = &mut self.io.out
+            && out.append_at_once(data)
+        {
+            return Ok(Flow::Continue);
+        }
+        self.write_with_care(data)
+    }
+
+    fn write_eof(&mut self) {
+        if !self.io.closing {
+            self.io.end_output();
+        }
+    }
+
+    fn close(&mut self) {
+        if !self.io.closing {
+            self.io.closing = true;
+            self.io.look_at_writes();
+            self.origin.set_closing();
+        }
+    }
+
+    fn abort(&mut self) {
+        self.io.closing = true;
+        self.io.aborted = true;
+        self.io.look_at_writes();
+        self.origin.set_closing();
+    }
+
+    fn is_closing(&self) -> bool {
+        self.io.closing || self.io.is_broken() || self.io.stream.is_none()
+    }
+
+    fn pause_reading(&mut self) {
+        self.io.reading_paused = true;
+    }
+
+    fn resume_reading(&mut self) {
+        self.io.reading_paused = false;
+    }
+
+    fn write_buffer_size(&self) -> usize {
+        self.io.buffered()
+    }
+
+    fn write_limits(&self) -> WriteLimits {
+        self.io.limits(self.origin)
+    }
+
+    fn set_write_limits(&mut self, limits: WriteLimits) {
+        self.io.rare_or_new().limits = Some(limits);
+        self.io.look_at_writes();
+        self.mailbox().set_high(limits.high());
+        if !self.io.paused && self.io.buffered() > limits.high() {
+            self.pause();
+        }
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        let mailbox = self.mailbox();
+        if let Some(known) = mailbox.known_local() {
+            return Some(known);
+        }
+        let address = self.io.stream.as_ref()?.local_addr().ok()?;
+        mailbox.set_local(address);
+        Some(address)
+    }
+
+    fn peer_addr(&self) -> SocketAddr {
+        match self.mailbox.get() {
+            Some(mailbox) => mailbox.peer(),
+            None => self.origin.peer(),
+        }
+    }
+
+    fn nodelay(&self) -> io::Result<bool> {
+        self.io.stream()?.nodelay()
+    }
+
+    fn set_nodelay(&mut self, on: bool) -> io::Result<()> {
+        self.io.stream()?.set_nodelay(on)
+    }
+
+    fn keepalive(&self) -> io::Result<bool> {
+        self.io.stream()?.keepalive()
+    }
+
+    fn set_keepalive(&mut self, on: bool) -> io::Result<()> {
+        self.io.stream()?.set_keepalive(on)
+    }
+
+    fn set_timer(&mut self, delay: Duration) {
+        let deadline = after(self.origin.backend().state().now(), delay);
+        self.io.rare_or_new().timer.set(deadline);
+    }
+
+    fn cancel_timer(&mut self) -> bool {
+        self.io.rare().is_some_and(|rare| rare.timer.clear())
+    }
+
+    fn handle(&self) -> TransportHandle {
+        // Its local address may be asked for when the socket has gone (TRAN-30).
+        let _ = self.local_addr();
+        TransportHandle {
+            mailbox: self.mailbox().clone(),
+        }
+    }
+}

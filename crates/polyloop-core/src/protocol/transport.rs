@@ -1,0 +1,216 @@
+//! [`Transport`]: a communication channel, as a protocol sees it inside its
+//! callbacks.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::promise::failure::Failure;
+use crate::protocol::connection::TransportHandle;
+
+/// A communication channel.
+///
+/// A protocol is lent it for the time of each callback. Nothing here blocks, and
+/// nothing calls back into the protocol before its callback has returned
+/// (TRAN-02). Code outside of the callbacks uses a [handle](Self::handle).
+///
+/// ```
+/// use polyloop_core::{Failure, Flow, Protocol, Transport};
+///
+/// struct Ones(usize);
+///
+/// impl Protocol for Ones {
+///     fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+///         self.resume_writing(transport)
+///     }
+///     fn resume_writing(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+///         while self.0 > 0 {
+///             self.0 -= 1;
+///             // Goes on when the peer has caught up.
+///             if transport.write(&[1; 1024])? == Flow::Pause {
+///                 return Ok(());
+///             }
+///         }
+///         transport.close();
+///         Ok(())
+///     }
+///     fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Transport {
+    /// Sends `data`: all of it, in order, before the end of a graceful close
+    /// (TRAN-01). What one callback writes leaves in one system call, unless it is
+    /// large.
+    ///
+    /// What the system does not take at once is buffered, however much it is. The
+    /// answer is [`Flow::Pause`] while more than the high watermark is buffered; then
+    /// a considerate writer waits for
+    /// [`resume_writing`](crate::Protocol::resume_writing).
+    fn write(&mut self, data: &[u8]) -> Result<Flow, WriteError>;
+
+    /// Sends the parts as if they were one (TRAN-04).
+    fn write_parts(&mut self, parts: &[&[u8]]) -> Result<Flow, WriteError> {
+        let mut flow = self.write(&[])?;
+        for part in parts {
+            flow = self.write(part)?;
+        }
+        Ok(flow)
+    }
+
+    /// Sends what is buffered, then tells the peer that no more comes, while reading
+    /// goes on: Twisted's `loseWriteConnection`, asyncio's `write_eof`. A second one,
+    /// or one after close, does nothing (TRAN-14, TRAN-15).
+    fn write_eof(&mut self);
+
+    /// Sends what is buffered, then ends the connection with a clean
+    /// `connection_lost`. From here on nothing more is received (TRAN-05, TRAN-06).
+    fn close(&mut self);
+
+    /// Ends the connection now: what is buffered is dropped, and the peer sees a
+    /// reset (TRAN-09). `connection_lost` follows when the callback has returned.
+    fn abort(&mut self);
+
+    /// Whether a close or abort was asked for, or the connection is lost (TRAN-18).
+    fn is_closing(&self) -> bool;
+
+    /// Delivers nothing more until [`resume_reading`](Self::resume_reading), the
+    /// peer's end included; nothing is lost (TRAN-24 to TRAN-26).
+    fn pause_reading(&mut self);
+
+    /// Undoes [`pause_reading`](Self::pause_reading).
+    fn resume_reading(&mut self);
+
+    /// How many bytes wait in the write buffer.
+    fn write_buffer_size(&self) -> usize;
+
+    /// The watermarks of the write buffer.
+    fn write_limits(&self) -> WriteLimits;
+
+    /// Changes the watermarks, with immediate effect (TRAN-23).
+    fn set_write_limits(&mut self, limits: WriteLimits);
+
+    /// This end's address; readable after the connection is lost, too (TRAN-30).
+    fn local_addr(&self) -> Option<SocketAddr>;
+
+    /// The other end's address.
+    fn peer_addr(&self) -> SocketAddr;
+
+    /// Whether small writes leave at once; on unless set (TRAN-27).
+    fn nodelay(&self) -> std::io::Result<bool>;
+
+    /// See [`nodelay`](Self::nodelay).
+    fn set_nodelay(&mut self, on: bool) -> std::io::Result<()>;
+
+    /// Whether the system probes an idle peer; off unless set.
+    fn keepalive(&self) -> std::io::Result<bool>;
+
+    /// See [`keepalive`](Self::keepalive).
+    fn set_keepalive(&mut self, on: bool) -> std::io::Result<()>;
+
+    /// Calls [`timer_fired`](crate::Protocol::timer_fired) when `delay` has passed. A
+    /// connection has one timer; setting it again moves it, which is cheap enough
+    /// to do at every read.
+    fn set_timer(&mut self, delay: Duration);
+
+    /// Stops the timer. False if it was not set, or has fired.
+    fn cancel_timer(&mut self) -> bool;
+
+    /// A handle for code outside of the callbacks, and for other threads.
+    fn handle(&self) -> TransportHandle;
+}
+
+/// What a writer should do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on writing.
+    Continue,
+    /// The write buffer is over its high mark: wait for `resume_writing`.
+    Pause,
+}
+
+/// The watermarks of a write buffer, in bytes.
+///
+/// Writing pauses when *more* than `high` is buffered (TRAN-21) and resumes when
+/// `low` or less is left. 64 KiB and 16 KiB unless set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriteLimits {
+    high: usize,
+    low: usize,
+}
+
+impl WriteLimits {
+    /// Both marks; `low` may not be over `high`.
+    pub fn new(high: usize, low: usize) -> Result<Self, InvalidLimits> {
+        if low > high {
+            return Err(InvalidLimits { high, low });
+        }
+        Ok(Self { high, low })
+    }
+
+    /// The high mark, and a quarter of it as the low one.
+    pub fn with_high(high: usize) -> Self {
+        Self {
+            high,
+            low: high / 4,
+        }
+    }
+
+    /// Over this many bytes, writing pauses.
+    pub fn high(self) -> usize {
+        self.high
+    }
+
+    /// At this many bytes or fewer, it resumes.
+    pub fn low(self) -> usize {
+        self.low
+    }
+}
+
+impl Default for WriteLimits {
+    fn default() -> Self {
+        Self::with_high(64 * 1024)
+    }
+}
+
+/// Watermarks the wrong way round.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the low watermark ({low} bytes) is over the high one ({high} bytes)")]
+#[non_exhaustive]
+pub struct InvalidLimits {
+    /// The high mark given.
+    pub high: usize,
+    /// The low mark given.
+    pub low: usize,
+}
+
+/// Why nothing was written. Nothing of the data reaches the peer.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// A close was asked for before (TRAN-07).
+    #[error("the connection is closing and takes no more data")]
+    Closing,
+    /// `write_eof` was called before (TRAN-15).
+    #[error("the sending side was ended with `write_eof` and takes no more data")]
+    AfterEof,
+    /// The connection is lost (TRAN-08).
+    #[error("the connection is lost and takes no more data")]
+    Closed,
+}
+
+impl From<WriteError> for Failure {
+    #[track_caller]
+    fn from(error: WriteError) -> Self {
+        Self::new(error)
+    }
+}
+
+impl From<InvalidLimits> for Failure {
+    #[track_caller]
+    fn from(error: InvalidLimits) -> Self {
+        Self::new(error)
+    }
+}
