@@ -1,164 +1,28 @@
-//! [`Loop`], the sum of what a loop can do, and [`MainLoop`], which a program's
-//! top level runs.
+//! What a loop is, short of the network: running it, and its tasks, calls and timers.
+//!
+//! | here | what |
+//! | --- | --- |
+//! | [`backend`] | what a runtime has to map; all the rest stands on it |
+//! | [`spawner`], [`timers`], [`calls`], [`lifecycle`] | the abilities that follow, each a trait of its own |
+//! | `run` | running a loop, and winding it up |
+//! | [`task`], [`task_group`] | what becomes of a spawned future, and of several |
+//! | [`state`] | what every handle and task of one loop shares |
+//! | [`context`], [`error_hook`] | which loop is current on a thread, and where its errors go |
+//!
+//! This room knows promises, and neither protocols nor the network. The sum of the
+//! abilities, [`Loop`](crate::Loop), serves and connects, so it lies in [`net`](crate::net).
 
 pub mod backend;
 pub(crate) mod calls;
 pub mod context;
 pub(crate) mod error_hook;
 pub(crate) mod lifecycle;
-pub(crate) mod lock;
 mod run;
 pub(crate) mod spawner;
 pub(crate) mod state;
 pub(crate) mod task;
+pub(crate) mod task_group;
 pub(crate) mod timers;
 
-use std::future::Future;
-
-pub(crate) use run::wind_up;
 pub use run::{JoinedRun, RunError};
-
-use crate::event_loop::backend::{Backend, MainBackend};
-use crate::event_loop::calls::Calls;
-use crate::event_loop::lifecycle::Lifecycle;
-use crate::event_loop::spawner::{Spawner, Threads};
-use crate::event_loop::timers::Timers;
-use crate::net::client::{self, ConnectError};
-use crate::net::endpoint::IntoEndpoint;
-use crate::net::server::{self, ListenError, Server};
-use crate::net::{ConnectOptions, Connected, ListenOptions, Resolve, Tcp};
-use crate::protocol::factory::ProtocolFactory;
-
-/// An event loop: everything that a network library needs of a runtime.
-///
-/// It is a value: cheap to clone, usable from every thread, and bound to the
-/// runtime it was made for. Each of its abilities is a trait of its own; a
-/// library asks for the least it needs.
-///
-/// ```
-/// use polyloop_core::{Failure, Loop, Protocol, Transport};
-///
-/// struct Echo;
-///
-/// impl Protocol for Echo {
-///     fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
-///         transport.write(data)?;
-///         Ok(())
-///     }
-/// }
-///
-/// /// Runs on any loop.
-/// async fn serve_echo<L: Loop>(lp: &L) -> Result<(), Failure> {
-///     let server = lp.serve("127.0.0.1:0", || Echo).await?;
-///     println!("on {}", server.local_addr());
-///     server.drained().await;
-///     Ok(())
-/// }
-/// ```
-pub trait Loop: Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + Lifecycle {
-    /// Connects to `endpoint` and gives the connection to a protocol that `factory`
-    /// makes.
-    ///
-    /// Settles after [`connection_made`](crate::Protocol::connection_made) and before
-    /// the first data (PROTO-02). A name with several addresses is tried as RFC
-    /// 8305 says (CLI-06 to CLI-10), for 30 s at most (CLI-01).
-    ///
-    /// Cancel safe: dropping the future closes the sockets of every attempt.
-    #[track_caller]
-    fn connect<E, F>(
-        &self,
-        endpoint: E,
-        factory: F,
-    ) -> impl Future<Output = Result<Connected<F>, ConnectError>> + Send
-    where
-        E: IntoEndpoint,
-        F: ProtocolFactory,
-    {
-        self.connect_with(endpoint, ConnectOptions::default(), factory)
-    }
-
-    /// [`connect`](Self::connect) with options of your own.
-    #[track_caller]
-    fn connect_with<E, F>(
-        &self,
-        endpoint: E,
-        options: ConnectOptions,
-        factory: F,
-    ) -> impl Future<Output = Result<Connected<F>, ConnectError>> + Send
-    where
-        E: IntoEndpoint,
-        F: ProtocolFactory,
-    {
-        client::connect(self.clone(), endpoint.into_endpoint(), options, factory)
-    }
-
-    /// Listens on `endpoint` and gives each connection to a protocol that `factory`
-    /// makes. Settles once the port is open.
-    #[track_caller]
-    fn serve<E, F>(
-        &self,
-        endpoint: E,
-        factory: F,
-    ) -> impl Future<Output = Result<Server<F::Protocol>, ListenError>> + Send
-    where
-        E: IntoEndpoint,
-        F: ProtocolFactory,
-    {
-        self.serve_with(endpoint, ListenOptions::default(), factory)
-    }
-
-    /// [`serve`](Self::serve) with options of your own.
-    #[track_caller]
-    fn serve_with<E, F>(
-        &self,
-        endpoint: E,
-        options: ListenOptions,
-        factory: F,
-    ) -> impl Future<Output = Result<Server<F::Protocol>, ListenError>> + Send
-    where
-        E: IntoEndpoint,
-        F: ProtocolFactory,
-    {
-        server::serve(self.clone(), endpoint.into_endpoint(), options, factory)
-    }
-
-    /// Serves on a socket that listens already: one that a supervisor passed on, or
-    /// that was bound before privileges were dropped (SERV-13). Only those of the
-    /// options count that are about connections.
-    fn serve_socket<F>(
-        &self,
-        socket: std::net::TcpListener,
-        options: ListenOptions,
-        factory: F,
-    ) -> Result<Server<F::Protocol>, ListenError>
-    where
-        F: ProtocolFactory,
-    {
-        server::adopt(self, socket, options, factory)
-    }
-}
-
-impl<L> Loop for L where L: Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + Lifecycle {}
-
-/// A loop that can be run: only a program's top level may block, so libraries ask
-/// for [`Loop`] and never for this.
-pub trait MainLoop: Loop {
-    /// Runs `main` on this thread, and the loop with it, until `main` is done.
-    ///
-    /// Then the loop is wound up: running tasks are cancelled, open transports
-    /// deliver `connection_lost`, pending calls are dropped, and all their
-    /// destructors have run before this returns (LOOP-09, LOOP-10). Tasks that do
-    /// not end within the [limit](Lifecycle::set_shutdown_limit) are reported to
-    /// the error hook, each with the place it was spawned at. A loop may be run
-    /// again (LOOP-03).
-    ///
-    /// # Panics
-    /// With the panic of `main` itself, after winding up.
-    fn run<F: Future>(&self, main: F) -> Result<F::Output, RunError>;
-}
-
-impl<L: Loop + MainBackend> MainLoop for L {
-    fn run<F: Future>(&self, main: F) -> Result<F::Output, RunError> {
-        run::run(self, main)
-    }
-}
+pub(crate) use run::{run, wind_up};

@@ -24,7 +24,7 @@
 //! | `promise` | promises, what they fail with, and waiting for several at once; it knows no loop |
 //! | `event_loop` | the abilities of a loop, running it, its tasks, calls and timers; in [`backend`] what a runtime has to map: read this to add one; in [`context`] which loop is current on a thread |
 //! | `protocol` | protocols, transports, factories, and what drives a connection; [`producer`] |
-//! | [`net`] | endpoints, sockets, options, clients, servers, and a client that reconnects |
+//! | [`net`] | endpoints, sockets, options, clients, servers, a client that reconnects, and the sum of it all, [`Loop`] |
 //! | [`sync`] | locks, semaphores, events, conditions and queues, for any loop |
 //! | [`schedule`] | looping calls, cooperative tasks, batched timers |
 //!
@@ -44,32 +44,36 @@ pub mod sync;
 pub use bytes::Bytes;
 
 pub use event_loop::calls::{Calls, DelayedCall, PendingCall};
-pub use event_loop::error_hook::{ErrorHook, ErrorReport};
+pub use event_loop::error_hook::ErrorHook;
 pub use event_loop::lifecycle::{
     Lifecycle, LoopClosed, NotRunning, Rejected, ShutdownHook, ShutdownPhase, StillRunning,
 };
 pub use event_loop::spawner::{CallFromThreadError, Spawner, Threads};
 pub use event_loop::state::LoopState;
-pub use event_loop::task::{CancelOnDrop, CatchCancel, Outcome, Task, catch_cancel};
+pub use event_loop::task::{CatchCancel, Outcome, Task, catch_cancel};
+pub use event_loop::task_group::{
+    GroupClosed, GroupFailed, GroupSpawner, GroupTask, JoinGroup, TaskGroup,
+};
 pub use event_loop::timers::{Sleep, Timers, yield_now};
-pub use event_loop::{Loop, MainLoop, RunError, backend, context};
+pub use event_loop::{RunError, backend, context};
 pub use net::client::{Attempts, ConnectError, Connected};
 pub use net::endpoint::{Endpoint, EndpointError, IntoEndpoint};
 pub use net::server::{ListenError, Server};
 pub use net::{
-    Backoff, ClientService, ClientServiceBuilder, ConnectOptions, ListenOptions, Listener, Resolve,
-    RetryPolicy, Stream, Tcp, TcpOptions,
+    Backoff, ClientService, ClientServiceBuilder, ConnectOptions, ListenOptions, Listener, Loop,
+    MainLoop, Resolve, RetryPolicy, Tcp, TcpOptions,
 };
 pub use promise::combine::{
-    AllFailed, AsCompleted, FirstFailure, Gather, GroupClosed, GroupFailed, GroupSpawner,
-    GroupTask, JoinGroup, NothingToWaitFor, Race, Select, Selected, Shield, TaskGroup, TryGather,
-    Wait, WaitFor, Waited, as_completed, gather, race, select, shield, try_gather, wait,
+    AllFailed, AsCompleted, FirstFailure, Gather, NothingToWaitFor, Race, Select, Selected, Shield,
+    TryGather, Wait, WaitFor, Waited, as_completed, gather, race, select, shield, try_gather, wait,
 };
 pub use promise::deferred::{Deferred, Resolver};
+pub use promise::delays::Delays;
 pub use promise::failure::{Failure, FailureKind};
+pub use promise::report::ErrorReport;
 pub use promise::{
-    AndThen, AsPromise, Finally, FromFuture, IntoPromise, OnDone, OrElse, Promise, Shared, Then,
-    Timeout, as_promise, from_future,
+    AndThen, AsPromise, CancelOnDrop, Finally, FromFuture, IntoPromise, OnDone, OrElse, Promise,
+    Shared, Then, Timeout, as_promise, from_future,
 };
 pub use protocol::buffered::{Buffered, BufferedProtocol};
 pub use protocol::connection::{Connection, ConnectionLost, TransportHandle};
@@ -77,6 +81,7 @@ pub use protocol::factory::{ProtocolFactory, SharedFactory};
 pub use protocol::producer::{
     self, Consumer, Produced, PullProducer, PushProducer, RegisterError, Registration,
 };
+pub use protocol::stream::Stream;
 pub use protocol::switchable::{SwitchHandle, Switchable};
 pub use protocol::transport::{Flow, InvalidLimits, Transport, WriteError, WriteLimits};
 pub use protocol::{CloseReason, OnEof, Protocol};

@@ -2,10 +2,7 @@
 //! listeners below the protocols, and the options of both.
 //!
 //! [`client`] and [`server`] put protocols on top: what [`Loop::connect`] and
-//! [`Loop::serve`] do.
-//!
-//! [`Loop::connect`]: crate::Loop::connect
-//! [`Loop::serve`]: crate::Loop::serve
+//! [`Loop::serve`] do. This is the topmost room: it knows all others, and none knows it.
 
 pub mod client;
 mod client_service;
@@ -14,26 +11,27 @@ mod options;
 mod retry;
 pub mod server;
 pub mod socket;
+mod whole_loop;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
-use futures_io::{AsyncRead, AsyncWrite};
-use socket2::SockRef;
-
 pub use client::Connected;
 pub use client_service::{ClientService, ClientServiceBuilder};
 pub use options::{ConnectOptions, ListenOptions, TcpOptions};
 pub use retry::{Backoff, RetryPolicy};
+pub use whole_loop::{Loop, MainLoop};
+
+pub use crate::protocol::stream::Stream;
 
 use crate::event_loop::backend::Backend;
 
 /// TCP streams and listeners.
 ///
-/// Most code wants [`Loop::connect`](crate::Loop::connect) and
-/// [`Loop::serve`](crate::Loop::serve); this is for code that speaks
+/// Most code wants [`Loop::connect`] and
+/// [`Loop::serve`]; this is for code that speaks
 /// `futures_io::{AsyncRead, AsyncWrite}`.
 ///
 /// ```
@@ -72,57 +70,6 @@ pub trait Tcp: Send + Sync {
     fn adopt_tcp(&self, socket: std::net::TcpListener) -> io::Result<Self::TcpListener>;
 }
 
-/// A byte stream with addresses: what a connection is driven over.
-///
-/// A real socket says so in [`socket`](Self::socket), and the rest follows; a
-/// simulated one overrides what it can do.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// The socket below, if there is one.
-    fn socket(&self) -> Option<SockRef<'_>>;
-
-    /// This end's address.
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        socket_of(self)?
-            .local_addr()?
-            .as_socket()
-            .ok_or_else(no_ip_address)
-    }
-
-    /// The other end's address.
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        socket_of(self)?
-            .peer_addr()?
-            .as_socket()
-            .ok_or_else(no_ip_address)
-    }
-
-    /// Whether small writes leave at once instead of being gathered by the system.
-    fn nodelay(&self) -> io::Result<bool> {
-        socket_of(self)?.tcp_nodelay()
-    }
-
-    /// See [`nodelay`](Self::nodelay).
-    fn set_nodelay(&self, on: bool) -> io::Result<()> {
-        socket_of(self)?.set_tcp_nodelay(on)
-    }
-
-    /// Whether the system probes an idle peer.
-    fn keepalive(&self) -> io::Result<bool> {
-        socket_of(self)?.keepalive()
-    }
-
-    /// See [`keepalive`](Self::keepalive).
-    fn set_keepalive(&self, on: bool) -> io::Result<()> {
-        socket_of(self)?.set_keepalive(on)
-    }
-
-    /// Makes dropping the stream reset the connection, so that the peer can tell it
-    /// from a clean end (TRAN-09).
-    fn reset_on_drop(&self) -> io::Result<()> {
-        socket_of(self)?.set_linger(Some(std::time::Duration::ZERO))
-    }
-}
-
 /// Where streams come from.
 pub trait Listener: Send + 'static {
     /// What it accepts.
@@ -134,16 +81,6 @@ pub trait Listener: Send + 'static {
 
     /// The address listened on, with the port that was really given (SERV-01).
     fn local_addr(&self) -> io::Result<SocketAddr>;
-}
-
-fn socket_of<S: Stream + ?Sized>(stream: &S) -> io::Result<SockRef<'_>> {
-    stream
-        .socket()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "the stream has no socket"))
-}
-
-fn no_ip_address() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "the socket has no IP address")
 }
 
 /// Name resolution.

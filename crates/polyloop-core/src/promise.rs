@@ -5,6 +5,9 @@
 //! and chained with callbacks. A chain is a plain future built of plain structs:
 //! its links run in the task that awaits or spawns it, cost no allocation, and
 //! never run inside the call that settles or attaches (PROM-02, PROM-03).
+//!
+//! This room knows no loop. What it needs of one it asks for by the least that will do:
+//! [`Delays`] to let time pass, and a route for [reports](report) that a loop lays.
 
 /// What a promise answers by asking its `source`, the one before it in a chain.
 macro_rules! by_source {
@@ -24,24 +27,27 @@ macro_rules! by_source {
 }
 
 mod as_promise;
+mod cancel_on_drop;
 pub(crate) mod combine;
 pub(crate) mod deferred;
+pub(crate) mod delays;
 pub(crate) mod failure;
 mod from_future;
 mod links;
+pub(crate) mod report;
 mod shared;
 mod timeout;
 
 use std::future::Future;
 
 pub use as_promise::{AsPromise, IntoPromise, as_promise};
+pub use cancel_on_drop::CancelOnDrop;
 pub use from_future::{FromFuture, from_future};
 pub use links::{AndThen, Finally, OnDone, OrElse, Then};
 pub use shared::Shared;
 pub use timeout::Timeout;
 
-use crate::event_loop::backend::Backend;
-use crate::event_loop::task::CancelOnDrop;
+use crate::promise::delays::Delays;
 use crate::promise::failure::Failure;
 
 /// A value that isn't available yet: Twisted's Deferred, asyncio's Future.
@@ -161,7 +167,7 @@ pub trait Promise: Future<Output = Result<<Self as Promise>::Value, Failure>> + 
     /// within `limit`, once the work has stopped (PROM-26, PROM-30). Work that
     /// answers its cancellation with a value still gives that value (PROM-29).
     /// With a zero limit, only an outcome that is there already counts (PROM-31).
-    fn timeout<B: Backend>(self, lp: &B, limit: std::time::Duration) -> Timeout<Self, B>
+    fn timeout<D: Delays>(self, lp: &D, limit: std::time::Duration) -> Timeout<Self, D>
     where
         Self: Sized,
     {

@@ -9,7 +9,6 @@ mod cooperator;
 mod looping_call;
 mod step;
 
-use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 pub use batched::{BatchedCall, BatchedFailures, BatchedTimer, InvalidBatch};
@@ -18,10 +17,10 @@ pub use looping_call::{LoopingCall, LoopingCallError};
 pub use step::{IntoStep, Step};
 
 use crate::event_loop::calls::{Calls, DelayedCall};
-use crate::event_loop::error_hook::report_here;
-use crate::event_loop::lock::lock;
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::{Failure, catch};
+use crate::promise::report::report_here;
+use crate::sync::primitive::{Arc, Mutex, OnceLock, Weak, lock};
 
 /// Calls `f` on the loop when `delay` has passed, and promises what it gives:
 /// Twisted's `deferLater`.

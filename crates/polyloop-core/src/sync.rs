@@ -33,6 +33,7 @@ mod crowd;
 mod event;
 mod line;
 mod lock;
+pub(crate) mod primitive;
 mod queue;
 mod semaphore;
 

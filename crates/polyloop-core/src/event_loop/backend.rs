@@ -12,7 +12,6 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Instant, SystemTime};
 
@@ -20,6 +19,7 @@ pub use crate::event_loop::JoinedRun;
 use crate::event_loop::state::LoopState;
 use crate::promise::deferred::Deferred;
 use crate::promise::failure::Failure;
+use crate::sync::primitive::Arc;
 
 /// The seam between core and one runtime.
 ///

@@ -9,7 +9,6 @@ mod driver;
 mod queue;
 
 use std::panic::Location;
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,7 @@ use queue::{Key, Work};
 use crate::event_loop::backend::Backend;
 use crate::event_loop::lifecycle::{LoopClosed, Rejected};
 use crate::event_loop::state::LoopState;
+use crate::sync::primitive::Arc;
 
 /// Makes calls later: asyncio's `call_soon`, `call_later` and `call_at`, Twisted's
 /// `callLater`.

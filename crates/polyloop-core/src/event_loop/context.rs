@@ -6,9 +6,9 @@
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
-use std::sync::Arc;
 
 use crate::event_loop::state::LoopState;
+use crate::sync::primitive::{Arc, thread_local};
 
 thread_local! {
     /// Whoever puts a loop here takes it away before it returns, so there is nothing to

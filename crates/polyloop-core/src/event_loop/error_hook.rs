@@ -1,38 +1,15 @@
 //! Where errors go that no caller is left to receive: a callback that failed, a
 //! task that panicked and was never awaited, a failure dropped unseen.
 //!
-//! Each loop has one hook that can be replaced. The default hands the report to
-//! `tracing` at error level, and to standard error as well while no subscriber
-//! is installed, so that a panic never vanishes.
+//! Each loop has one hook that can be replaced. Without one a report goes where those
+//! do that were made on no loop.
 
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use crate::event_loop::context;
 use crate::promise::failure::Failure;
-
-/// One error report: what was going on, and what went wrong.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ErrorReport {
-    /// What failed, as a phrase: `"a task panicked and nobody awaited it"`.
-    pub context: String,
-    /// The failure itself.
-    pub failure: Failure,
-    /// The name of the loop it happened on, if it happened on one.
-    pub loop_name: Option<&'static str>,
-}
-
-impl fmt::Display for ErrorReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {:#}", self.context, self.failure)?;
-        if let Some(name) = self.loop_name {
-            write!(f, " (on the {name} loop)")?;
-        }
-        Ok(())
-    }
-}
+use crate::promise::report::{self, ErrorReport, report_by_default};
+use crate::sync::primitive::Arc;
 
 /// What [`Lifecycle::set_error_hook`](crate::Lifecycle::set_error_hook) takes.
 pub type ErrorHook = Arc<dyn Fn(&ErrorReport) + Send + Sync>;
@@ -53,27 +30,13 @@ pub(crate) fn report_to(hook: Option<&ErrorHook>, report: &ErrorReport) {
     }
 }
 
-/// Reports to the loop whose callback or task is running on this thread, or by
-/// the default where there is none.
-pub(crate) fn report_here(context: &str, failure: &Failure) {
-    match context::current_state() {
-        Some(state) => state.report(context, failure),
-        None => report_by_default(&ErrorReport {
-            context: context.to_owned(),
-            failure: failure.clone(),
-            loop_name: None,
-        }),
-    }
-}
-
-fn report_by_default(report: &ErrorReport) {
-    tracing::error!(
-        target: "polyloop",
-        failure = %report.failure,
-        loop_name = report.loop_name,
-        "{report}"
-    );
-    if !tracing::dispatcher::has_been_set() {
-        eprintln!("polyloop: {report}");
-    }
+/// Has promises report to the loop that is current on their thread.
+pub(super) fn lay_route() {
+    report::lay(|context, failure| {
+        let current = context::current_state();
+        if let Some(state) = &current {
+            state.report(context, failure);
+        }
+        current.is_some()
+    });
 }

@@ -4,7 +4,6 @@ mod shutdown;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -14,8 +13,10 @@ pub use shutdown::{ShutdownHook, ShutdownPhase};
 
 use crate::event_loop::backend::Backend;
 use crate::event_loop::calls::Calls as _;
-use crate::event_loop::error_hook::{ErrorHook, ErrorReport};
+use crate::event_loop::error_hook::ErrorHook;
 use crate::promise::failure::Failure;
+use crate::promise::report::ErrorReport;
+use crate::sync::primitive::Arc;
 
 /// What every loop can say and be told about itself.
 ///

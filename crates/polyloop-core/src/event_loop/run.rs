@@ -3,7 +3,6 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::event_loop::state::{LoopState, StopRequest};
 use crate::event_loop::task;
 use crate::promise::Promise as _;
 use crate::promise::failure::Failure;
+use crate::sync::primitive::Arc;
 
 /// Why [`MainLoop::run`](crate::MainLoop::run) gave no value.
 #[derive(Debug, Error)]
@@ -101,7 +101,7 @@ impl Drop for Running {
     }
 }
 
-pub(super) fn run<B: MainBackend, F: Future>(backend: &B, main: F) -> Result<F::Output, RunError> {
+pub(crate) fn run<B: MainBackend, F: Future>(backend: &B, main: F) -> Result<F::Output, RunError> {
     let state = backend.state();
     let name = state.name();
     if let Some(running) = context::current_state() {

@@ -7,17 +7,17 @@ mod registry;
 
 use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::event_loop::calls::CallQueue;
-use crate::event_loop::error_hook::{ErrorHook, ErrorReport, report_to};
+use crate::event_loop::error_hook::{ErrorHook, lay_route, report_to};
 use crate::event_loop::lifecycle::{LoopClosed, ShutdownHooks, ShutdownPhase};
-use crate::event_loop::lock::lock;
 use crate::event_loop::task::table::TaskTable;
 use crate::promise::failure::Failure;
+use crate::promise::report::ErrorReport;
+use crate::sync::primitive::atomic::{AtomicBool, Ordering};
+use crate::sync::primitive::{Arc, Mutex, MutexGuard, lock};
 pub(crate) use registry::LoopId;
 
 /// How long the end of a run waits for tasks that do not end.
@@ -90,6 +90,7 @@ impl LoopState {
             stop: Mutex::new(StopRequest::default()),
         });
         registry::enter(&state);
+        lay_route();
         state
     }
 

@@ -11,8 +11,6 @@ pub(crate) mod table;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 pub use catch_cancel::{CatchCancel, catch_cancel};
@@ -22,6 +20,8 @@ use crate::event_loop::backend::{Backend, StartedTask};
 use crate::event_loop::state::{LoopId, LoopState};
 use crate::promise::Promise;
 use crate::promise::failure::Failure;
+use crate::sync::primitive::Arc;
+use crate::sync::primitive::atomic::{AtomicBool, Ordering};
 use supervised::{Guard, Supervised};
 use table::TaskId;
 
@@ -173,49 +173,6 @@ impl<B: Backend, T: Send + 'static> Promise for Task<B, T> {
             }
             Started::Refused(refused) => refused.ignored.store(true, Ordering::Relaxed),
         }
-    }
-}
-
-/// Cancels its promise when dropped; awaiting it awaits the promise.
-#[must_use = "dropping the guard cancels the work at once"]
-#[derive(Debug)]
-pub struct CancelOnDrop<P: Promise> {
-    promise: P,
-}
-
-impl<P: Promise> CancelOnDrop<P> {
-    pub(crate) fn new(promise: P) -> Self {
-        Self { promise }
-    }
-}
-
-impl<P: Promise + Unpin> Future for CancelOnDrop<P> {
-    type Output = P::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.promise).poll(cx)
-    }
-}
-
-impl<P: Promise + Unpin> Promise for CancelOnDrop<P> {
-    type Value = P::Value;
-
-    fn cancel(&self, reason: &str) -> bool {
-        self.promise.cancel(reason)
-    }
-
-    fn is_done(&self) -> bool {
-        self.promise.is_done()
-    }
-
-    fn ignore_failure(&self) {
-        self.promise.ignore_failure();
-    }
-}
-
-impl<P: Promise> Drop for CancelOnDrop<P> {
-    fn drop(&mut self) {
-        self.promise.cancel("its guard was dropped");
     }
 }
 

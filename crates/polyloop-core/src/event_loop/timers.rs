@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 
 use crate::event_loop::backend::{Backend, Timer};
 use crate::event_loop::calls::after;
+use crate::promise::delays::Delays;
 
 /// A clock, and a way to wait for it.
 ///
@@ -69,6 +70,14 @@ impl<B: Backend> Timers for B {
         } else {
             Sleep::timer(self.timer(deadline))
         }
+    }
+}
+
+impl<T: Timers + ?Sized> Delays for T {
+    type Delay = T::Sleep;
+
+    fn delay(&self, duration: Duration) -> Self::Delay {
+        self.sleep(duration)
     }
 }
 

@@ -7,7 +7,6 @@ mod race;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use error::judge;
@@ -15,9 +14,9 @@ pub use error::{Attempts, ConnectError};
 use race::Race;
 
 use super::{ConnectOptions, Resolve, Stream};
-use crate::event_loop::Loop;
 use crate::event_loop::calls::after;
 use crate::event_loop::task;
+use crate::net::Loop;
 use crate::net::endpoint::{Endpoint, EndpointError};
 use crate::promise::Promise as _;
 use crate::promise::deferred::{Deferred, Resolver};
@@ -26,6 +25,7 @@ use crate::protocol::connection::{Connection, Mailbox};
 use crate::protocol::factory::{ProtocolFactory, Started};
 use crate::protocol::transport::WriteLimits;
 use crate::protocol::{CloseReason, Protocol};
+use crate::sync::primitive::Arc;
 
 /// What connecting with a factory gives.
 pub type Connected<F> = Connection<<F as ProtocolFactory>::Protocol>;

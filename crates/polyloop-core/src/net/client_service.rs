@@ -11,16 +11,15 @@ mod supervision;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
 
 use plan::{Plan, Prepare};
 use state::Shared;
 use supervision::Supervision;
 
-use crate::event_loop::Loop;
 use crate::event_loop::lifecycle::LoopClosed;
 use crate::event_loop::task;
 use crate::net::ConnectOptions;
+use crate::net::Loop;
 use crate::net::endpoint::{Endpoint, EndpointError, IntoEndpoint};
 use crate::net::retry::{Backoff, RetryPolicy};
 use crate::promise::Promise as _;
@@ -29,6 +28,7 @@ use crate::promise::failure::Failure;
 use crate::protocol::Protocol;
 use crate::protocol::connection::Connection;
 use crate::protocol::factory::{ProtocolFactory, SharedFactory};
+use crate::sync::primitive::{Arc, Mutex};
 
 /// Keeps a client's connection up: Twisted's `ClientService`.
 ///

@@ -8,20 +8,20 @@ mod registry;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::{ListenOptions, Listener};
-use crate::event_loop::Loop;
 use crate::event_loop::lifecycle::LoopClosed;
 use crate::event_loop::task;
+use crate::net::Loop;
 use crate::net::endpoint::{Endpoint, EndpointError};
 use crate::promise::Promise as _;
 use crate::promise::failure::Failure;
 use crate::protocol::Protocol;
 use crate::protocol::connection::Connection;
 use crate::protocol::factory::{ProtocolFactory, Started};
+use crate::sync::primitive::Arc;
 use acceptor::Acceptor;
 use registry::Registry;
 

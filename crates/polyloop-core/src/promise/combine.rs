@@ -8,7 +8,7 @@
 //! | whatever settles first | [`select`] | are given back |
 //! | some of them, or a time limit | [`wait`] | are given back |
 //! | each as it comes | [`as_completed`] | |
-//! | tasks that stand and fall together | [`TaskGroup`] | are cancelled, then waited for |
+//! | tasks that stand and fall together | [`TaskGroup`](crate::TaskGroup) | are cancelled, then waited for |
 //! | to stop waiting without stopping the work | [`shield`] | |
 //!
 //! Each of them owns the promises it is given and polls only those that were
@@ -24,12 +24,10 @@ mod gather;
 mod race;
 mod select;
 mod shield;
-mod task_group;
 mod wait;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
 
 use futures_util::stream::{FuturesUnordered, Stream};
@@ -40,11 +38,11 @@ pub use gather::{FirstFailure, Gather, TryGather, gather, try_gather};
 pub use race::{AllFailed, NothingToWaitFor, Race, race};
 pub use select::{Select, Selected, select};
 pub use shield::{Shield, shield};
-pub use task_group::{GroupClosed, GroupFailed, GroupSpawner, GroupTask, JoinGroup, TaskGroup};
 pub use wait::{Wait, WaitFor, Waited, wait};
 
 use crate::promise::Promise;
 use crate::promise::failure::Failure;
+use crate::sync::primitive::OnceLock;
 
 /// An outcome, with its promise's place in the input.
 type Numbered<P> = (usize, Result<<P as Promise>::Value, Failure>);
@@ -169,14 +167,14 @@ impl<P: Promise + Unpin> Children<P> {
 }
 
 /// What a combinator says that is polled again after it had given its outcome.
-fn polled_again<T>() -> Poll<Result<T, Failure>> {
+pub(crate) fn polled_again<T>() -> Poll<Result<T, Failure>> {
     Poll::Ready(Err(Failure::message(
         "a combinator was polled again after it had given its outcome",
     )))
 }
 
 /// The texts of several failures as one line.
-fn joined(failures: &[Failure]) -> String {
+pub(crate) fn joined(failures: &[Failure]) -> String {
     failures
         .iter()
         .map(Failure::to_string)

@@ -8,13 +8,13 @@ mod cell;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use cell::{Cell, Forward};
 
 use crate::promise::Promise;
 use crate::promise::failure::Failure;
+use crate::sync::primitive::Arc;
 
 /// A promise settled through its [`Resolver`]: Twisted's `Deferred`, asyncio's
 /// `Future`.

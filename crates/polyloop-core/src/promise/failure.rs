@@ -13,8 +13,9 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::{self, Display, Write as _};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
+
+use crate::sync::primitive::Arc;
 
 /// Why a promise failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

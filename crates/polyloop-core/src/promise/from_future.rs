@@ -4,15 +4,15 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 use pin_project_lite::pin_project;
 
 use super::Promise;
-use crate::event_loop::error_hook::report_here;
 use crate::promise::failure::Failure;
+use crate::promise::report::report_here;
+use crate::sync::primitive::OnceLock;
 
 /// Makes a promise of any future that ends in a value or a [`Failure`] (PROM-40).
 /// The other way round needs nothing: every promise is a future.
@@ -121,7 +121,7 @@ impl<F> fmt::Debug for FromFuture<F> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use crate::sync::primitive::Arc;
 
     use futures_util::FutureExt as _;
 

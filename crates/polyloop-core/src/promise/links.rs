@@ -9,8 +9,8 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::Promise;
-use crate::event_loop::error_hook::report_here;
 use crate::promise::failure::{Failure, catch};
+use crate::promise::report::report_here;
 
 fn polled_again<T>() -> Poll<Result<T, Failure>> {
     Poll::Ready(Err(Failure::message(

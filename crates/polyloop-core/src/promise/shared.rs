@@ -2,16 +2,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use slab::Slab;
 
 use super::Promise;
-use crate::event_loop::error_hook::report_here;
-use crate::event_loop::lock::lock;
 use crate::promise::failure::Failure;
+use crate::promise::report::report_here;
+use crate::sync::primitive::atomic::{AtomicBool, Ordering};
+use crate::sync::primitive::{Arc, Mutex, TryLockError, lock};
 
 /// What [`Promise::shared`] returns. Each clone is a promise of its own with the
 /// same outcome; any of them may cancel the work for all.

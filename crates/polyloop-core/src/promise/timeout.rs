@@ -8,30 +8,26 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 
 use super::Promise;
-use crate::event_loop::backend::Backend;
-use crate::event_loop::calls::after;
+use crate::promise::delays::Delays;
 use crate::promise::failure::Failure;
 
 pin_project! {
     /// What [`Promise::timeout`] returns.
     #[must_use = "a promise with a timeout does nothing unless awaited or spawned"]
-    pub struct Timeout<P, B: Backend> {
+    pub struct Timeout<P, D: Delays> {
         #[pin]
         source: P,
         // Gone once the limit has passed, or from the start if it is zero.
         #[pin]
-        timer: Option<B::Timer>,
+        timer: Option<D::Delay>,
         limit: Duration,
         expired: bool,
     }
 }
 
-impl<P, B: Backend> Timeout<P, B> {
-    pub(super) fn new(source: P, backend: &B, limit: Duration) -> Self {
-        let timer = (!limit.is_zero()).then(|| {
-            let now = backend.state().now();
-            backend.timer(after(now, limit))
-        });
+impl<P, D: Delays> Timeout<P, D> {
+    pub(super) fn new(source: P, lp: &D, limit: Duration) -> Self {
+        let timer = (!limit.is_zero()).then(|| lp.delay(limit));
         Self {
             source,
             timer,
@@ -41,7 +37,7 @@ impl<P, B: Backend> Timeout<P, B> {
     }
 }
 
-impl<P: Promise, B: Backend> Future for Timeout<P, B> {
+impl<P: Promise, D: Delays> Future for Timeout<P, D> {
     type Output = P::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -79,13 +75,13 @@ impl<P: Promise, B: Backend> Future for Timeout<P, B> {
     }
 }
 
-impl<P: Promise, B: Backend> Promise for Timeout<P, B> {
+impl<P: Promise, D: Delays> Promise for Timeout<P, D> {
     type Value = P::Value;
 
     by_source!();
 }
 
-impl<P: std::fmt::Debug, B: Backend> std::fmt::Debug for Timeout<P, B> {
+impl<P: std::fmt::Debug, D: Delays> std::fmt::Debug for Timeout<P, D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Timeout")
             .field("source", &self.source)

@@ -13,7 +13,6 @@ mod read_buffer;
 mod write_buffer;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -25,6 +24,7 @@ use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::{Failure, catch};
 use crate::protocol::transport::{Flow, Transport, WriteError};
 use crate::protocol::{CloseReason, Protocol};
+use crate::sync::primitive::Arc;
 
 /// A connection, and the protocol that drives it.
 ///

@@ -1,12 +1,11 @@
 //! [`ProtocolFactory`]: makes a protocol for each connection.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 
-use crate::event_loop::error_hook::report_here;
-use crate::event_loop::lock::lock;
 use crate::promise::failure::{Failure, catch};
+use crate::promise::report::report_here;
 use crate::protocol::Protocol;
+use crate::sync::primitive::{Arc, Mutex, lock};
 
 /// Makes protocol instances, one per connection.
 ///

@@ -6,15 +6,14 @@
 //! active. Nothing else pays for it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use crate::event_loop::lock::lock;
 use crate::promise::failure::Failure;
 use crate::protocol::buffered::BufferedProtocol;
 use crate::protocol::transport::Transport;
 use crate::protocol::{CloseReason, OnEof, Protocol};
+use crate::sync::primitive::{Arc, Mutex, lock};
 
 /// A protocol that stands for another one, which can be replaced (TRAN-32).
 ///

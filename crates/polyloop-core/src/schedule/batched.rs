@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use crate::event_loop::calls::{Calls, DelayedCall, after};
-use crate::event_loop::error_hook::report_here;
 use crate::event_loop::lifecycle::{LoopClosed, Rejected};
-use crate::event_loop::lock::lock;
 use crate::event_loop::timers::Timers;
 use crate::promise::failure::{Failure, catch};
+use crate::promise::report::report_here;
+use crate::sync::primitive::{Arc, Mutex, lock};
 
 /// Calls made a bucket at a time: txaio's `make_batched_timer`.
 ///

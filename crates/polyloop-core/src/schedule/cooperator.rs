@@ -8,7 +8,6 @@ mod task;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use slab::Slab;
@@ -19,11 +18,11 @@ use task::{Stepped, TaskCell};
 
 use super::step::{IntoStep, Step, Wait};
 use crate::event_loop::calls::Calls;
-use crate::event_loop::lock::lock;
 use crate::event_loop::spawner::Spawner;
 use crate::event_loop::timers::Timers;
 use crate::promise::Promise as _;
 use crate::promise::failure::Failure;
+use crate::sync::primitive::{Arc, Mutex, lock};
 
 /// How long a cooperator works before others get their turn, unless said otherwise.
 const BUDGET: Duration = Duration::from_millis(10);

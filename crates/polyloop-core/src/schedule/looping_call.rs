@@ -7,20 +7,19 @@
 //! overlaps, and a tick that the loop drops unmade ends the looping call.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::step::{IntoStep, Kind, Step};
 use crate::event_loop::calls::{Calls, DelayedCall, after};
-use crate::event_loop::error_hook::report_here;
-use crate::event_loop::lock::lock;
 use crate::event_loop::spawner::Spawner;
 use crate::event_loop::timers::Timers;
 use crate::promise::Promise as _;
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::{Failure, catch};
+use crate::promise::report::report_here;
+use crate::sync::primitive::{Arc, Mutex, lock};
 
 type Function = Box<dyn FnMut(u64) -> Step + Send>;
 

@@ -1,7 +1,8 @@
 //! [`Condition`]: a value under a lock has changed.
 
 use std::fmt;
-use std::sync::Arc;
+
+use crate::sync::primitive::Arc;
 
 use super::line::Line;
 use super::lock::{Lock, LockGuard};

@@ -1,11 +1,10 @@
 //! [`Event`]: something has happened, and everybody may know.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
 
 use super::crowd::Crowd;
-use crate::event_loop::lock::lock;
 use crate::promise::deferred::Deferred;
+use crate::sync::primitive::{Arc, Mutex, lock};
 
 /// A flag to wait for: asyncio's `Event`.
 ///

@@ -9,13 +9,12 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use crate::event_loop::lock::lock;
 use crate::promise::Promise;
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::Failure;
+use crate::sync::primitive::{Arc, Mutex, lock};
 
 pub(super) struct Line<T: Send>(Mutex<State<T>>);
 

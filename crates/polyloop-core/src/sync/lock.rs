@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 
 use super::line::{Grant, Line};
 use crate::promise::Promise;
+use crate::sync::primitive::Arc;
 
 /// A value that one task at a time may use: Twisted's `DeferredLock`, asyncio's
 /// `Lock`.
@@ -191,7 +191,7 @@ mod tests {
             handle
                 .run(async |values: &mut Vec<u32>| {
                     values.push(2);
-                    crate::yield_now().now_or_never();
+                    std::future::ready(()).await;
                     values.iter().sum::<u32>()
                 })
                 .await

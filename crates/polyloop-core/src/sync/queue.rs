@@ -1,18 +1,17 @@
 //! [`Queue`]: items from makers to takers, in turn.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use thiserror::Error;
 
 use super::crowd::Crowd;
 use super::line::{Claim, Line};
 use super::semaphore::{Permit, Semaphore};
-use crate::event_loop::lock::lock;
 use crate::promise::Promise;
 use crate::promise::deferred::Deferred;
 use crate::promise::failure::Failure;
+use crate::sync::primitive::atomic::{AtomicUsize, Ordering};
+use crate::sync::primitive::{Arc, Mutex, lock};
 
 /// Items in the order they were put, for takers in the order they asked: Twisted's
 /// `DeferredQueue`, asyncio's `Queue`.

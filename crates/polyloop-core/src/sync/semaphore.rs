@@ -1,14 +1,14 @@
 //! [`Semaphore`]: so many at a time, in turn.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use thiserror::Error;
 
 use super::line::{Grant, Line};
 use crate::promise::Promise;
 use crate::promise::failure::Failure;
+use crate::sync::primitive::Arc;
+use crate::sync::primitive::atomic::{AtomicUsize, Ordering};
 
 /// Some permits, for limiting how many do something at once: Twisted's
 /// `DeferredSemaphore`, asyncio's `BoundedSemaphore`.

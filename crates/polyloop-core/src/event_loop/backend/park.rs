@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+
+use crate::sync::primitive::Arc;
+use crate::sync::primitive::thread::{self, Thread};
 
 struct Unpark(Thread);
 

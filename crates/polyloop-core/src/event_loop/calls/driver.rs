@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -15,6 +14,7 @@ use crate::event_loop::backend::{Backend, Timer};
 use crate::event_loop::context::Entered;
 use crate::event_loop::state::LoopState;
 use crate::promise::failure::Failure;
+use crate::sync::primitive::Arc;
 
 /// Starts the driver. It holds the queue and not the loop, so that a loop which
 /// nobody uses any more can go.

@@ -3,15 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::panic::Location;
-use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use slab::Slab;
 
 use super::PendingCall;
-use crate::event_loop::lock::lock;
 use crate::event_loop::state::LoopState;
+use crate::sync::primitive::{Arc, Mutex, lock};
 
 /// Names one call for good: slots are used again, sequence numbers are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 
-use crate::event_loop::lock::lock;
 use crate::promise::failure::Failure;
+use crate::sync::primitive::{Arc, Mutex, lock};
 
 /// When a shutdown hook runs. The phases come in this order, and a later one waits
 /// for every hook of the earlier ones (LOOP-07).

@@ -4,15 +4,18 @@
 //! operations for each spawn, which is what many tasks are too short for.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
 
 use super::LoopState;
-use crate::event_loop::lock::lock;
+use crate::sync::primitive::process::{AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::primitive::{Arc, PoisonError, Weak};
 
 /// The loops of this process that are alive.
 static LOOPS: Mutex<BTreeMap<LoopId, Weak<LoopState>>> = Mutex::new(BTreeMap::new());
 static NEXT: AtomicU64 = AtomicU64::new(1);
+
+fn loops() -> MutexGuard<'static, BTreeMap<LoopId, Weak<LoopState>>> {
+    LOOPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Says which loop, and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,16 +28,16 @@ impl LoopId {
 
     /// The loop, as long as somebody holds it or work is left on it.
     pub(crate) fn find(self) -> Option<Arc<LoopState>> {
-        lock(&LOOPS).get(&self)?.upgrade()
+        loops().get(&self)?.upgrade()
     }
 }
 
 pub(super) fn enter(state: &Arc<LoopState>) {
-    lock(&LOOPS).insert(state.id, Arc::downgrade(state));
+    loops().insert(state.id, Arc::downgrade(state));
 }
 
 pub(super) fn leave(id: LoopId) {
-    lock(&LOOPS).remove(&id);
+    loops().remove(&id);
 }
 
 #[cfg(test)]
@@ -49,7 +52,7 @@ mod tests {
         assert!(id.find().is_some_and(|found| Arc::ptr_eq(&found, &state)));
         drop(state);
         assert!(id.find().is_none());
-        assert!(!lock(&LOOPS).contains_key(&id), "it left something behind");
+        assert!(!loops().contains_key(&id), "it left something behind");
         assert!(other.id().find().is_some());
     }
 }

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::promise::failure::Failure;
+use crate::sync::primitive::thread_local;
 
 thread_local! {
     /// How the code that runs on this thread stands to cancelling: the bits below.

@@ -6,7 +6,6 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, RawWakerVTable, Waker};
 
 use pin_project_lite::pin_project;
@@ -16,9 +15,10 @@ use tracing::level_filters::LevelFilter;
 use super::catch_cancel;
 use super::table::{Cancel, TaskId};
 use crate::event_loop::context::Entered;
-use crate::event_loop::error_hook::report_here;
 use crate::event_loop::state::LoopState;
 use crate::promise::failure::Failure;
+use crate::promise::report::report_here;
+use crate::sync::primitive::Arc;
 
 pin_project! {
     /// A future on its way through a loop. The fields are dropped in order: the

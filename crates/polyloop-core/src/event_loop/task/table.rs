@@ -8,11 +8,10 @@
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
 
-use crate::event_loop::lock::lock;
+use crate::sync::primitive::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::primitive::{Mutex, MutexGuard, lock};
 
 /// Numbers grow with time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::event_loop::Loop;
 use crate::event_loop::calls::after;
+use crate::net::Loop;
 use crate::net::{ConnectOptions, Tcp};
 
 /// Alternates the families, beginning with the resolver's first choice (CLI-08).

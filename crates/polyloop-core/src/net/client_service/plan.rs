@@ -3,7 +3,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
 
 use crate::net::ConnectOptions;
 use crate::net::endpoint::Endpoint;
@@ -11,6 +10,7 @@ use crate::net::retry::RetryPolicy;
 use crate::promise::failure::Failure;
 use crate::protocol::connection::Connection;
 use crate::protocol::factory::{ProtocolFactory, SharedFactory};
+use crate::sync::primitive::Mutex;
 
 pub(super) type Step = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 pub(super) type Prepare<P> = Box<dyn FnMut(Connection<P>) -> Step + Send>;

@@ -3,15 +3,14 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Mutex;
 use std::task::{Poll, Waker};
 
 use crate::event_loop::lifecycle::Lifecycle;
-use crate::event_loop::lock::lock;
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::Failure;
 use crate::protocol::Protocol;
 use crate::protocol::connection::Connection;
+use crate::sync::primitive::{Mutex, lock};
 
 /// What the task has been told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,18 +4,17 @@
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
 
 use super::plan::Plan;
 use super::state::{Order, Shared};
-use crate::event_loop::Loop;
-use crate::event_loop::lock::lock;
+use crate::net::Loop;
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::{Failure, catch};
 use crate::protocol::connection::Connection;
 use crate::protocol::factory::{ProtocolFactory, SharedFactory, Started};
 use crate::protocol::{CloseReason, Protocol};
+use crate::sync::primitive::{Arc, lock};
 
 /// What one run of the task needs.
 pub(super) struct Supervision<L: Loop, F: ProtocolFactory> {

@@ -4,21 +4,21 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::member::{Common, Membership};
 use super::registry::Registry;
-use crate::event_loop::Loop;
 use crate::event_loop::calls::{WakeUp, after};
 use crate::event_loop::task;
+use crate::net::Loop;
 use crate::net::socket::{ACCEPTED_INHERIT, configure};
 use crate::net::{ListenOptions, Listener, Stream};
 use crate::promise::Promise as _;
 use crate::promise::failure::Failure;
 use crate::protocol::connection::driver::Driver;
 use crate::protocol::factory::{ProtocolFactory, Started};
+use crate::sync::primitive::Arc;
 
 /// Accepts for all the listening sockets of a server.
 pub(super) struct Acceptor<L: Loop, F: ProtocolFactory> {

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::ListenError;
-use crate::event_loop::Loop;
+use crate::net::Loop;
 use crate::net::endpoint::Endpoint;
 use crate::net::{ListenOptions, Listener, Resolve};
 

@@ -1,7 +1,6 @@
 //! What a server knows of one of its connections, and a connection of its server.
 
 use std::net::{SocketAddr, SocketAddrV4};
-use std::sync::Arc;
 use std::task::Waker;
 
 use super::registry::Registry;
@@ -11,6 +10,7 @@ use crate::protocol::connection::Mailbox;
 use crate::protocol::connection::driver::Origin;
 use crate::protocol::transport::WriteLimits;
 use crate::protocol::{CloseReason, Protocol};
+use crate::sync::primitive::Arc;
 
 /// An entry in the server's list. Most connections are never reached from outside, so
 /// the mailbox for that is made when somebody first asks for it.

@@ -1,18 +1,17 @@
 //! What a server, its acceptor and its connections share.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 use slab::Slab;
 
 use super::member::Member;
-use crate::event_loop::lock::lock;
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::protocol::connection::Connection;
 use crate::protocol::transport::WriteLimits;
 use crate::protocol::{CloseReason, Protocol};
+use crate::sync::primitive::atomic::{AtomicBool, Ordering};
+use crate::sync::primitive::{Arc, Mutex, lock};
 
 pub(crate) struct Registry<P: Protocol> {
     limits: WriteLimits,

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::{Children, Limit, Numbered};
-use crate::event_loop::timers::Timers;
 use crate::promise::Promise;
+use crate::promise::delays::Delays;
 use crate::promise::failure::Failure;
 
 /// Gives the outcomes one by one, in the order in which the promises finish, as
@@ -66,8 +66,8 @@ impl<P: Promise> AsCompleted<P> {
     /// pending when it passes yields a failure of kind
     /// [`TimedOut`](crate::FailureKind::TimedOut), in the order of the input. They
     /// are not cancelled: [`cancel`](Self::cancel) does that.
-    pub fn at_most<T: Timers + 'static>(mut self, timers: &T, limit: Duration) -> Self {
-        self.limit = Some((limit, Box::pin(timers.sleep(limit))));
+    pub fn at_most<D: Delays + 'static>(mut self, lp: &D, limit: Duration) -> Self {
+        self.limit = Some((limit, Box::pin(lp.delay(limit))));
         self
     }
 

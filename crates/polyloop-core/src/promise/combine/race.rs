@@ -113,7 +113,7 @@ impl<P: Promise> fmt::Debug for Race<P> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use crate::sync::primitive::{Arc, Mutex};
 
     use futures_util::FutureExt as _;
 

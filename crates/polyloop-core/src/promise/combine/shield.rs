@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
 
 use futures_util::task::AtomicWaker;
@@ -10,6 +9,7 @@ use pin_project_lite::pin_project;
 
 use crate::promise::Promise;
 use crate::promise::failure::Failure;
+use crate::sync::primitive::OnceLock;
 
 /// Waits for `promise` without passing a cancel on to it (COMB-17).
 ///

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::{Children, Limit, Numbered, polled_again};
-use crate::event_loop::timers::Timers;
 use crate::promise::Promise;
+use crate::promise::delays::Delays;
 use crate::promise::failure::Failure;
 
 /// Waits until `until` holds, or [for so long at most](Wait::at_most), and gives
@@ -87,8 +87,8 @@ pub struct Wait<P: Promise> {
 impl<P: Promise> Wait<P> {
     /// Waits no longer than `limit` from now. With zero, what becomes ready within
     /// one turn of the loop still counts.
-    pub fn at_most<T: Timers + 'static>(mut self, timers: &T, limit: Duration) -> Self {
-        self.limit = Some(Box::pin(timers.sleep(limit)));
+    pub fn at_most<D: Delays + 'static>(mut self, lp: &D, limit: Duration) -> Self {
+        self.limit = Some(Box::pin(lp.delay(limit)));
         self
     }
 

@@ -1,12 +1,11 @@
 //! What a `Deferred` and its `Resolver` share.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 
-use crate::event_loop::error_hook::report_here;
-use crate::event_loop::lock::lock;
 use crate::promise::failure::Failure;
+use crate::promise::report::report_here;
+use crate::sync::primitive::{Arc, Mutex, PoisonError, lock};
 
 pub(super) type Canceller<T> = Box<dyn FnOnce(&str) -> Option<Result<T, Failure>> + Send>;
 

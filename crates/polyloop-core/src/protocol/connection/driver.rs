@@ -13,7 +13,6 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -24,11 +23,12 @@ use super::mailbox::Mailbox;
 use super::read_buffer::ReadBuffer;
 use crate::event_loop::backend::Backend;
 use crate::event_loop::calls::after;
-use crate::net::Stream;
 use crate::promise::deferred::Resolver;
 use crate::promise::failure::{Failure, catch};
+use crate::protocol::stream::Stream;
 use crate::protocol::transport::WriteLimits;
 use crate::protocol::{CloseReason, Protocol};
+use crate::sync::primitive::Arc;
 
 /// How long the system's buffers get to reach a peer that has not ended its side.
 ///

@@ -5,7 +5,6 @@ use std::cell::OnceCell;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,10 +14,11 @@ use super::write_buffer::WriteBuffer;
 use super::{Mailbox, TransportHandle};
 use crate::event_loop::backend::Backend as _;
 use crate::event_loop::calls::after;
-use crate::net::Stream;
 use crate::promise::failure::Failure;
 use crate::protocol::Protocol;
+use crate::protocol::stream::Stream;
 use crate::protocol::transport::{Flow, Transport, WriteError, WriteLimits};
+use crate::sync::primitive::Arc;
 
 /// A write at least this large into an empty buffer goes to the system at once:
 /// copying it would cost more than the call.

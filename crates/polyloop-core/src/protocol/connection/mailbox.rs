@@ -2,18 +2,17 @@
 //! lets the world know.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
 use std::task::Waker;
 
 use bytes::Bytes;
 
 use super::ConnectionLost;
-use crate::event_loop::lock::lock;
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::Failure;
 use crate::protocol::transport::{Flow, Transport, WriteError, WriteLimits};
 use crate::protocol::{CloseReason, Protocol};
+use crate::sync::primitive::atomic::{AtomicBool, Ordering};
+use crate::sync::primitive::{Mutex, MutexGuard, OnceLock, lock};
 
 /// A call with the protocol, or with `None` once the connection is lost. An error is
 /// a panic of the closure, already told to whoever waits for the result.
@@ -140,7 +139,7 @@ impl<P: Protocol> Mailbox<P> {
         self.notify(inner);
     }
 
-    fn notify(&self, inner: std::sync::MutexGuard<'_, Inner<P>>) {
+    fn notify(&self, inner: MutexGuard<'_, Inner<P>>) {
         self.pending.store(true, Ordering::Release);
         let driver = inner.driver.clone();
         drop(inner);

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use crate::sync::primitive::thread_local;
+
 /// What one read can take.
 const READ_SIZE: usize = 64 * 1024;
 

@@ -3,6 +3,8 @@
 
 use std::cell::Cell;
 
+use crate::sync::primitive::thread_local;
+
 /// A larger one is freed instead of kept.
 const KEEP: usize = 128 * 1024;
 

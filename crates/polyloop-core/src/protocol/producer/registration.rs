@@ -4,8 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::event_loop::error_hook::report_here;
 use crate::promise::failure::{Failure, catch};
+use crate::promise::report::report_here;
 use crate::protocol::transport::Transport;
 
 /// A source that produces by itself and can be told to pause: Twisted's

@@ -2,19 +2,18 @@
 //! owner may do to it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
 
 use thiserror::Error;
 
 use super::{SchedulerStopped, Shared, Steps};
 use crate::event_loop::calls::Calls;
-use crate::event_loop::error_hook::report_here;
-use crate::event_loop::lock::lock;
 use crate::event_loop::spawner::Spawner;
 use crate::event_loop::timers::Timers;
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::{Failure, catch};
+use crate::promise::report::report_here;
 use crate::schedule::step::{Kind, Step, Wait};
+use crate::sync::primitive::{Arc, Mutex, lock};
 
 /// One task of a [`Cooperator`](super::Cooperator). Clones are handles of the same
 /// task, which goes on when all are dropped.

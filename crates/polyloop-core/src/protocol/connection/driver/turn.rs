@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 
 use super::{Driver, Origin};
 use crate::event_loop::backend::Backend as _;
-use crate::net::Stream;
 use crate::promise::failure::{Failure, catch};
 use crate::protocol::buffered::checked_buffer;
 use crate::protocol::connection::io::{FlowNews, View};
 use crate::protocol::connection::mailbox::{Message, refuse};
+use crate::protocol::stream::Stream;
 use crate::protocol::transport::{Transport, WriteError};
 use crate::protocol::{CloseReason, OnEof, Protocol};
 

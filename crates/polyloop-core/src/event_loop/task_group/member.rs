@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
@@ -13,6 +12,7 @@ use crate::event_loop::spawner::Spawner;
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::Failure;
 use crate::promise::{FromFuture, Promise, from_future};
+use crate::sync::primitive::Arc;
 
 pin_project! {
     /// The future of a task, as its loop runs it. The fields are dropped in order:

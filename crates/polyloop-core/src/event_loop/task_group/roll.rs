@@ -5,15 +5,14 @@
 //! lead back here.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 use super::GroupClosed;
-use crate::event_loop::error_hook::report_here;
-use crate::event_loop::lock::lock;
 use crate::event_loop::spawner::Spawner;
 use crate::promise::Promise;
 use crate::promise::failure::Failure;
+use crate::promise::report::report_here;
+use crate::sync::primitive::{Arc, Mutex, lock};
 
 pub(super) struct Roll<S: Spawner>(Mutex<State<S>>);
 

@@ -6,16 +6,16 @@ mod roll;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 pub use member::GroupTask;
 
 use self::roll::Roll;
-use super::{joined, polled_again};
 use crate::event_loop::spawner::Spawner;
 use crate::promise::Promise;
+use crate::promise::combine::{joined, polled_again};
 use crate::promise::failure::Failure;
+use crate::sync::primitive::Arc;
 
 /// Tasks that stand and fall together: asyncio's `TaskGroup`, Trio's nursery
 /// (COMB-16).

@@ -1,0 +1,28 @@
+//! What core takes of `std::sync` and `std::thread`, in one place: the ground floor,
+//! which every room stands on.
+//!
+//! Nothing else in core names those modules, so that a model checker puts its own in
+//! their place: with `--cfg shuttle` or `--cfg loom`. In every other build these are
+//! std's and nothing more.
+//!
+//! What outlives a run of a model, such as the list of the process's loops, is taken from
+//! [`process`], which is std's always.
+
+pub(crate) use std::sync::atomic;
+pub(crate) use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
+pub(crate) use std::{thread, thread_local};
+
+/// For statics: a model checker forgets what it made when a run ends.
+pub(crate) mod process {
+    pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+    pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock};
+}
+
+/// The one way to take a [`Mutex`]: poison is ignored.
+///
+/// No callback of a user runs under a lock of core's (a shared factory's own excepted), so
+/// a panic can't leave what it guards half changed, and poison would only spread a panic
+/// that has already been reported.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
