@@ -51,6 +51,10 @@ pub(crate) struct Options {
     /// Measures next to nothing: for the tests.
     #[arg(long, hide = true, conflicts_with = "quick")]
     pub(crate) smoke: bool,
+    /// Counts instructions everywhere, and not only where the machine is too restless to
+    /// tell time. It takes valgrind, and a minute for each suite.
+    #[arg(long)]
+    pub(crate) instructions: bool,
     /// Writes every figure to this file as JSON.
     #[arg(long, value_name = "PATH")]
     pub(crate) json: Option<PathBuf>,

@@ -9,6 +9,7 @@ mod outputs;
 mod row;
 mod tables;
 
+pub(crate) use bars::is_steady;
 pub(crate) use figures::Figures;
 pub(crate) use outputs::Outputs;
 pub(crate) use row::{Metric, Row};

@@ -4,6 +4,7 @@
 mod allocations;
 mod contest;
 mod cores;
+mod instructions;
 mod machine;
 mod memory;
 mod pace;
@@ -41,8 +42,12 @@ struct Bench {
     cores: Cores,
     pace: Pace,
     programs: Programs,
+    /// Instructions are counted everywhere.
+    instructions: bool,
     /// Why system calls can't be counted here, if they can't.
     no_strace: Option<String>,
+    /// The same for instructions.
+    no_valgrind: Option<String>,
 }
 
 pub(crate) fn run() -> Result<(), String> {
@@ -54,7 +59,9 @@ pub(crate) fn run() -> Result<(), String> {
         cores: Cores::choose(),
         pace: Pace::of(&options),
         programs: Programs::find(&options)?,
+        instructions: options.instructions,
         no_strace: syscalls::missing(),
+        no_valgrind: instructions::missing(),
     };
     let machine = machine::describe(&bench.cores);
     eprintln!("{machine}");

@@ -269,6 +269,21 @@ impl Subject {
     pub(crate) fn has_bars(self) -> bool {
         matches!(self, Self::Polyloop | Self::AnyLoop | Self::PolyloopSleep)
     }
+
+    /// It is one of this package's own programs, into which more can be seen than into
+    /// those of others.
+    pub(crate) fn is_own(self) -> bool {
+        matches!(
+            self,
+            Self::Raw
+                | Self::Control
+                | Self::RuntimeSockets
+                | Self::Polyloop
+                | Self::AnyLoop
+                | Self::PolyloopSleep
+                | Self::Source
+        )
+    }
 }
 
 /// Finds one of `all` by its name; the error lists them.

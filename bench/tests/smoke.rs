@@ -131,6 +131,32 @@ fn each_subject_works_by_itself() {
 }
 
 #[test]
+fn instructions_are_counted_where_there_is_valgrind() {
+    let there = Command::new("valgrind")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    let rows = rows(&["ping1", "deferred", "--loop", "tokio-ct", "--instructions"]);
+    for suite in ["ping1", "deferred"] {
+        let found = rows.iter().find(|row| {
+            named(row, "suite") == suite
+                && named(row, "subject") == "polyloop"
+                && named(row, "metric") == "instructions_per_op"
+        });
+        let row = found.unwrap_or_else(|| panic!("nothing of {suite}"));
+        // An operation takes some hundred, and starting the program some millions, which
+        // must not be in it.
+        let few = |field: &str| {
+            row[field]
+                .as_f64()
+                .is_some_and(|n| (50.0..1e5).contains(&n))
+        };
+        assert_eq!(few("value") && few("reference"), there, "{row}");
+    }
+}
+
+#[test]
 fn simulations_are_held_against_their_bars_alone() {
     let arguments = ["sim-events", "sim-retries", "deferred"];
     let loops = ["--loop", "sim", "--loop", "tokio"];

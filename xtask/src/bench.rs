@@ -35,6 +35,7 @@ fn arguments(options: &Options) -> Result<Vec<String>, String> {
         .switch("--smoke", options.smoke)
         .switch("--peers", options.peers)
         .switch("--python", options.python)
+        .switch("--instructions", options.instructions)
         .path("--json", options.json.as_deref())?
         .path("--markdown", options.markdown.as_deref())?
         .path("--svg", options.svg.as_deref())?;
@@ -58,6 +59,7 @@ mod tests {
             svg: Some("/charts".into()),
             peers: true,
             python: true,
+            instructions: true,
         };
         assert_eq!(parsed::<Options>(&arguments(&given).unwrap()), given);
         assert!(arguments(&Options::default()).unwrap().is_empty());

@@ -25,8 +25,14 @@ pub(crate) enum Verdict {
     /// Over it, by less than the reference differs from itself.
     WithinNoise,
     Missed,
+    /// The reference differs from itself by more than [`STEADY`]: what was read off is
+    /// the noise of the machine.
+    Unsteady,
     NotMeasured,
 }
+
+/// A ratio says something only as long as the control strays from 1 by no more.
+const STEADY: f64 = 0.1;
 
 impl Metric {
     /// What is as good as no difference, besides the noise of the machine; less than
@@ -70,6 +76,17 @@ pub(crate) fn bar(row: &Row) -> Option<Bar> {
         }
         (Idle, Metric::MemoryIdle | Metric::MemoryAfterTraffic) => Bar::Ratio(1.0),
         (Idle, Metric::MemoryGrowth) => Bar::Over(0.0),
+        // They stand in where the machine is too restless to tell time.
+        (
+            Ping1 | Ping64 | Ping1000 | AnyLoop | Stream | Lines | Churn | Spawn | CallLater
+            | Deferred,
+            Metric::Instructions,
+        ) => {
+            return bar(&Row {
+                metric: Metric::CpuNanos,
+                ..*row
+            });
+        }
         (Spawn, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(1.05),
         // One for the task; the queues of smol and async-std take some of their own.
         (Spawn, Metric::Allocations) if row.on.is_on_async_io() => Bar::Ratio(1.0),
@@ -92,20 +109,20 @@ pub(crate) fn verdict(row: &Row, bar: Bar, control: Option<&Row>) -> Verdict {
     let Some(figures) = row.figures else {
         return Verdict::NotMeasured;
     };
-    let noise = control.and_then(|row| row.figures?.spread);
-    // However far it went, in either direction.
-    let noise = noise.map_or(0.0, |(low, high)| (high - 1.0).max(1.0 - low).max(0.0));
+    let noise = control.map_or(0.0, stray);
     let (value, reference) = (figures.value, figures.reference.unwrap_or_default());
     let most = match bar {
         Bar::Ratio(most) => most * reference,
         Bar::Value(most) | Bar::AtLeast(most) => most,
         Bar::Over(most) => most + reference,
     };
+    let steady = !matches!(bar, Bar::Ratio(_)) || noise <= STEADY;
     let (excess, tolerance) = match bar {
         Bar::AtLeast(least) => (least - value, least * noise),
         // What is counted differs by nothing as long as only single operations of a whole
         // run do, whatever their ratio; that has to be said of neighbours otherwise.
-        _ if value - most <= row.metric.nothing() => return Verdict::Met,
+        _ if (value - most).abs() <= row.metric.nothing() => return Verdict::Met,
+        _ if steady && value - most <= row.metric.nothing() => return Verdict::Met,
         Bar::Ratio(most) => match figures.ratio {
             Some(ratio) => (ratio - most, noise),
             None => return Verdict::Missed,
@@ -113,13 +130,26 @@ pub(crate) fn verdict(row: &Row, bar: Bar, control: Option<&Row>) -> Verdict {
         Bar::Value(most) => (value - most, most * noise),
         Bar::Over(most) => (value - reference - most, reference * noise),
     };
-    if excess <= 0.0 {
-        Verdict::Met
-    } else if excess <= tolerance {
+    if excess > tolerance {
+        Verdict::Missed
+    } else if !steady {
+        Verdict::Unsteady
+    } else if excess > 0.0 {
         Verdict::WithinNoise
     } else {
-        Verdict::Missed
+        Verdict::Met
     }
+}
+
+/// How far the quartiles of a control are from 1, in either direction.
+fn stray(control: &Row) -> f64 {
+    let spread = control.figures.and_then(|figures| figures.spread);
+    spread.map_or(0.0, |(low, high)| (high - 1.0).max(1.0 - low).max(0.0))
+}
+
+/// Whether figures can be held against the reference that this is a control of.
+pub(crate) fn is_steady(control: &Row) -> bool {
+    stray(control) <= STEADY
 }
 
 impl fmt::Display for Bar {
@@ -139,6 +169,7 @@ impl fmt::Display for Verdict {
             Self::Met => "yes",
             Self::WithinNoise => "within noise",
             Self::Missed => "NO",
+            Self::Unsteady => "unmeasured: the control strays",
             Self::NotMeasured => "not measured",
         })
     }
@@ -181,6 +212,29 @@ mod tests {
         );
         assert_eq!(verdict(&at(108.0), bar, Some(&control)), Verdict::Missed);
         assert_eq!(verdict(&at(106.0), bar, None), Verdict::Missed);
+    }
+
+    #[test]
+    fn a_restless_machine_tells_nothing_but_a_clear_miss() {
+        let at = |metric, value: f64| {
+            let row = row(Suite::Stream, metric, Some(Figures::of(&[value], &[100.0])));
+            let control = Figures {
+                spread: Some((0.88, 1.02)),
+                ..Figures::of(&[100.0], &[100.0])
+            };
+            let control = super::Row {
+                figures: Some(control),
+                ..row
+            };
+            verdict(&row, bar(&row).unwrap(), Some(&control))
+        };
+        for metric in [Metric::CpuNanos, Metric::Instructions, Metric::SystemCalls] {
+            assert_eq!(at(metric, 54.0), Verdict::Unsteady);
+            assert_eq!(at(metric, 110.0), Verdict::Unsteady);
+            assert_eq!(at(metric, 130.0), Verdict::Missed);
+        }
+        // A hundredth of a call is nothing, however restless the machine.
+        assert_eq!(at(Metric::SystemCalls, 100.005), Verdict::Met);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Metric {
     CpuNanos,
+    /// Of the program itself, without the system's.
+    Instructions,
     SystemCalls,
     /// Those of them that have to do with a socket: how often a program waits depends
     /// on how fast it is, how often it sends does not.
@@ -43,6 +45,7 @@ impl Metric {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::CpuNanos => "cpu_ns_per_op",
+            Self::Instructions => "instructions_per_op",
             Self::SystemCalls => "syscalls_per_op",
             Self::SocketCalls => "socket_calls_per_op",
             Self::Allocations => "allocations_per_op",
@@ -63,6 +66,7 @@ impl Metric {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::CpuNanos => "CPU ns/op",
+            Self::Instructions => "instructions/op",
             Self::SystemCalls => "system calls/op",
             Self::SocketCalls => "socket calls/op",
             Self::Allocations => "allocations/op",

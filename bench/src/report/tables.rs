@@ -121,7 +121,7 @@ pub(super) fn counts(rows: &[Row]) -> String {
         count(Verdict::Met),
         count(Verdict::WithinNoise),
         count(Verdict::Missed),
-        count(Verdict::NotMeasured)
+        count(Verdict::NotMeasured) + count(Verdict::Unsteady)
     )
 }
 
@@ -131,6 +131,7 @@ pub(crate) fn in_short(rows: &[Row]) -> String {
         matches!(
             row.metric,
             Metric::CpuNanos
+                | Metric::Instructions
                 | Metric::SystemCalls
                 | Metric::Allocations
                 | Metric::MemoryAfterTraffic
@@ -143,6 +144,7 @@ pub(crate) fn in_short(rows: &[Row]) -> String {
     for row in rows.iter().filter(shown) {
         let what = match row.metric {
             Metric::CpuNanos => "cpu",
+            Metric::Instructions => "instructions",
             Metric::SystemCalls => "calls",
             Metric::SocketCalls => "socket calls",
             Metric::Allocations => "allocations",

@@ -12,7 +12,7 @@ const RUNS: usize = 3;
 pub(crate) fn measure(contest: &Contest<'_>) -> Result<Vec<Row>, String> {
     let mut values = Vec::new();
     for subject in contest.subjects() {
-        values.push(if subject.is_counted() {
+        values.push(if subject.is_own() {
             count(contest, subject)?
         } else {
             Vec::new()
@@ -49,20 +49,4 @@ fn allocations(stage: &mut Stage) -> Result<u64, String> {
     answer
         .parse()
         .map_err(|_| format!("asked for its allocations, a subject said {answer:?}"))
-}
-
-impl Subject {
-    /// Its allocations can be counted: it is one of this package's own programs.
-    fn is_counted(self) -> bool {
-        matches!(
-            self,
-            Self::Raw
-                | Self::Control
-                | Self::RuntimeSockets
-                | Self::Polyloop
-                | Self::AnyLoop
-                | Self::PolyloopSleep
-                | Self::Source
-        )
-    }
 }

@@ -1,7 +1,7 @@
 //! [`Contest`]: one suite on one loop, and all the figures that come of it.
 
 use super::process::Process;
-use super::{Bench, allocations, memory, simulating, syscalls, turns};
+use super::{Bench, allocations, instructions, memory, simulating, syscalls, turns};
 use crate::report::{Figures, Metric, Row};
 use crate::suites::{LoopKind, Subject, Suite, Work};
 
@@ -48,6 +48,10 @@ impl<'a> Contest<'a> {
         let mut rows = turns::measure(self)?;
         rows.extend(allocations::measure(self)?);
         rows.extend(syscalls::measure(self)?);
+        let strays = self.bench.pace.insists && !turns::is_steady(&rows);
+        if self.bench.instructions || strays {
+            rows.extend(instructions::measure(self)?);
+        }
         Ok(rows)
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Pace {
     pub(crate) memory: usize,
     /// Only what has a bar, and the control, is measured.
     pub(crate) essentials: bool,
+    /// Where the control strays, time is measured once more and instructions are counted.
+    pub(crate) insists: bool,
 }
 
 impl Pace {
@@ -50,6 +52,7 @@ impl Pace {
         alive: 100_000,
         memory: 1,
         essentials: true,
+        insists: true,
     };
     const FULL: Self = Self {
         sittings: 5,
@@ -61,6 +64,7 @@ impl Pace {
         alive: 100_000,
         memory: 3,
         essentials: false,
+        insists: true,
     };
 
     /// To see whether everything works.
@@ -74,6 +78,7 @@ impl Pace {
         alive: 1_000,
         memory: 1,
         essentials: false,
+        insists: false,
     };
 
     /// How many operations fill `time`, if `operations` took `nanos`.

@@ -1,5 +1,6 @@
 //! [`Programs`]: where the programs of the subjects are and how they are started.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -117,6 +118,24 @@ impl Programs {
         cores.with_subject(|| Process::start(name(suite, on, subject), command))
     }
 
+    /// The same below valgrind, which writes to `log` how many instructions it took.
+    pub(crate) fn weighed(
+        &self,
+        cores: &Cores,
+        suite: Suite,
+        on: LoopKind,
+        subject: Subject,
+        log: &Path,
+    ) -> Result<Process, String> {
+        let weighed = self.command(suite, on, subject)?;
+        let mut command = Command::new("valgrind");
+        command.args(["--tool=cachegrind", "--cache-sim=no"]);
+        command.arg("--cachegrind-out-file=/dev/null");
+        command.arg(prefixed("--log-file=", log));
+        command.arg(weighed.get_program()).args(weighed.get_args());
+        cores.with_subject(|| Process::start(name(suite, on, subject), command))
+    }
+
     fn command(&self, suite: Suite, on: LoopKind, subject: Subject) -> Result<Command, String> {
         let program = match subject {
             Subject::TorRtcompat | Subject::AgnosticNet | Subject::AsyncRs => self.peers.as_ref(),
@@ -132,6 +151,13 @@ impl Programs {
         }
         Ok(command)
     }
+}
+
+/// An option and its path in one argument, whatever bytes the path is made of.
+fn prefixed(option: &str, path: &Path) -> OsString {
+    let mut argument = OsString::from(option);
+    argument.push(path);
+    argument
 }
 
 fn arguments(suite: Suite, on: LoopKind, subject: Subject) -> [&'static str; 4] {

@@ -9,7 +9,7 @@ use std::process;
 use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
-use rustix::time::{ClockId, clock_gettime};
+use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 /// Gives the number of allocations so far, where they are counted.
@@ -114,11 +114,9 @@ fn say_number(number: u64) {
 
 /// What this process has run so far, all its threads together.
 pub(crate) fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(
-        u64::try_from(time.tv_sec).unwrap_or_default(),
-        u32::try_from(time.tv_nsec).unwrap_or_default(),
-    )
+    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID);
+    // Every process has that clock.
+    time.map(Duration::from).unwrap_or_default()
 }
 
 pub(crate) fn nanos_between(before: Duration, after: Duration) -> u64 {
