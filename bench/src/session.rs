@@ -2,6 +2,7 @@
 //! collects what it reads off them.
 
 mod allocations;
+mod bench;
 mod contest;
 mod cores;
 mod instructions;
@@ -22,7 +23,8 @@ use clap::Parser;
 
 use crate::options::{Options, selects};
 use crate::report::{self, Row};
-use crate::suites::{LoopKind, Suite};
+use crate::suites::{LoopKind, Suite, Work};
+use bench::Bench;
 use contest::Contest;
 use cores::Cores;
 pub(crate) use machine::Machine;
@@ -35,19 +37,6 @@ use programs::Programs;
 struct Program {
     #[command(flatten)]
     options: Options,
-}
-
-/// Everything that a contest needs besides its suite and loop.
-struct Bench {
-    cores: Cores,
-    pace: Pace,
-    programs: Programs,
-    /// Instructions are counted everywhere.
-    instructions: bool,
-    /// Why system calls can't be counted here, if they can't.
-    no_strace: Option<String>,
-    /// The same for instructions.
-    no_valgrind: Option<String>,
 }
 
 pub(crate) fn run() -> Result<(), String> {
@@ -82,7 +71,7 @@ pub(crate) fn run() -> Result<(), String> {
             on.name()
         );
         let started = Instant::now();
-        let found = Contest::new(&bench, *suite, *on).run()?;
+        let found = figures(&Contest::new(&bench, *suite, *on))?;
         let took = started.elapsed().as_secs_f64();
         eprintln!("{took:4.1} s  {}", report::in_short(&found));
         rows.extend(found);
@@ -112,4 +101,22 @@ fn contests(options: &Options) -> Vec<(Suite, LoopKind)> {
         .flat_map(|suite| LoopKind::ALL.into_iter().map(move |on| (suite, on)))
         .filter(|(suite, on)| loop_wanted(on) && suite.runs_on(*on))
         .collect()
+}
+
+/// All the figures that come of a contest.
+fn figures(contest: &Contest<'_>) -> Result<Vec<Row>, String> {
+    if let Work::Idle(connections) = contest.suite.work() {
+        return memory::measure(contest, connections);
+    }
+    if let Work::Simulation(_) = contest.suite.work() {
+        return simulating::measure(contest);
+    }
+    let mut rows = turns::measure(contest)?;
+    rows.extend(allocations::measure(contest)?);
+    rows.extend(syscalls::measure(contest)?);
+    let strays = contest.bench.pace.insists && !turns::is_steady(&rows);
+    if contest.bench.instructions || strays {
+        rows.extend(instructions::measure(contest)?);
+    }
+    Ok(rows)
 }

@@ -1,10 +1,11 @@
 //! `cargo xtask test`: everything that a change must pass, as a list of steps.
 //!
 //! What there is to run is in `steps`; the checks that are not a single call of
-//! cargo are in `manifests` and `core_dependencies`.
+//! cargo are in `manifests`, `core_dependencies` and `rooms`.
 
 mod core_dependencies;
 mod manifests;
+mod rooms;
 mod steps;
 
 use std::time::{Duration, Instant};

@@ -1,9 +1,11 @@
-//! [`Contest`]: one suite on one loop, and all the figures that come of it.
+//! [`Contest`]: one suite on one loop, and who takes part in it.
+//!
+//! What measures it knows it, and not the other way round.
 
+use super::bench::Bench;
 use super::process::Process;
-use super::{Bench, allocations, instructions, memory, simulating, syscalls, turns};
 use crate::report::{Figures, Metric, Row};
-use crate::suites::{LoopKind, Subject, Suite, Work};
+use crate::suites::{LoopKind, Subject, Suite};
 
 /// Who takes part in what.
 pub(crate) struct Contest<'a> {
@@ -36,23 +38,6 @@ impl<'a> Contest<'a> {
         let mut subjects = vec![self.reference];
         subjects.extend(&self.others);
         subjects
-    }
-
-    pub(crate) fn run(&self) -> Result<Vec<Row>, String> {
-        if let Work::Idle(connections) = self.suite.work() {
-            return memory::measure(self, connections);
-        }
-        if let Work::Simulation(_) = self.suite.work() {
-            return simulating::measure(self);
-        }
-        let mut rows = turns::measure(self)?;
-        rows.extend(allocations::measure(self)?);
-        rows.extend(syscalls::measure(self)?);
-        let strays = self.bench.pace.insists && !turns::is_steady(&rows);
-        if self.bench.instructions || strays {
-            rows.extend(instructions::measure(self)?);
-        }
-        Ok(rows)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{core_dependencies, manifests};
+use super::{core_dependencies, manifests, rooms};
 use crate::shell::Shell;
 
 /// One step.
@@ -78,6 +78,11 @@ pub(crate) fn all() -> Vec<Step> {
             "core-dependencies",
             "polyloop-core depends on no runtime",
             core_dependencies::check,
+        ),
+        check(
+            "rooms",
+            "the rooms of polyloop-core know only those below them",
+            rooms::check,
         ),
     ];
     let selected = |(set, packages): (&str, &str)| match set {

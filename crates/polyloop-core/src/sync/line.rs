@@ -233,6 +233,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
+    use crate::sync::primitive::thread;
 
     fn claim(line: &Arc<Line<u32>>) -> Claim<u32> {
         line.take(None)
@@ -293,7 +294,7 @@ mod tests {
     #[test]
     fn threads_that_take_and_leave_lose_no_token() {
         let line = Line::new([1, 2, 3]);
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for seed in 0..4 {
                 let line = &line;
                 scope.spawn(move || {
@@ -305,7 +306,7 @@ mod tests {
                         }
                         // Holds it for a moment if it was granted, else leaves.
                         let _grant = (&mut claim).now_or_never();
-                        std::thread::yield_now();
+                        thread::yield_now();
                     }
                 });
             }
