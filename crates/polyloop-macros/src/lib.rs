@@ -97,7 +97,7 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | --- | --- |
 /// | `POLYLOOP_SEED=17` | runs this seed and no other |
 /// | `POLYLOOP_SEEDS=100000` | the number of seeds of the tests that have `seeds = …` |
-/// | `POLYLOOP_TRACE=path.html` | draws the run of a failing seed, or, with `POLYLOOP_SEED`, that run however it ends; into a file of its own if the path is a directory. Under `cargo test` a path is relative to the package |
+/// | `POLYLOOP_TRACE=path.html` | draws the run of a failing seed, or, with `POLYLOOP_SEED`, that run however it ends; as one line per event if the path ends in `.txt`; into a file of its own if it is a directory. Under `cargo test` a path is relative to the package |
 ///
 /// The deadline of a simulated test is in real time, too, for all its seeds together.
 ///

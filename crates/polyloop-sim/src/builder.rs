@@ -30,6 +30,7 @@ pub struct Builder {
     pub(crate) link: Link,
     pub(crate) keep: usize,
     pub(crate) recording: bool,
+    pub(crate) payload: bool,
     pub(crate) spin_limit: u64,
     pub(crate) time_limit: Option<Duration>,
     pub(crate) wall_time: SystemTime,
@@ -50,6 +51,7 @@ impl Builder {
             link: Link::default(),
             keep: 4_096,
             recording: true,
+            payload: false,
             spin_limit: 1_000_000,
             time_limit: None,
             wall_time: SystemTime::UNIX_EPOCH + BEGINNING,
@@ -97,6 +99,22 @@ impl Builder {
     /// no digest to compare runs by, and large simulations are faster.
     pub fn recording(mut self, recording: bool) -> Self {
         self.recording = recording;
+        self
+    }
+
+    /// Whether the trace also has what programs write to their connections: it has not
+    /// unless set. Then the [digest](crate::Trace::digest) is one of content, too, and
+    /// [`Seeds::twice`](crate::Seeds::twice) finds a date or a random number that went over
+    /// the network.
+    ///
+    /// ```
+    /// use polyloop_sim::{Seeds, Sim};
+    ///
+    /// # async fn exchange(_: polyloop_sim::SimLoop) {}
+    /// Seeds::first(20).builder(Sim::builder().payload(true)).twice().check(exchange);
+    /// ```
+    pub fn payload(mut self, payload: bool) -> Self {
+        self.payload = payload;
         self
     }
 

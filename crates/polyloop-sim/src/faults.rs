@@ -61,9 +61,20 @@ impl Sim {
         self.fault(Fault::Release { from, to });
     }
 
-    /// Replaces what leads from one host to the other, both ways.
+    /// Replaces what leads from one host to the other, both ways. A name that no host has
+    /// yet is that of one to come: the network may be described before its hosts.
+    ///
+    /// ```
+    /// use polyloop_sim::{Link, Sim};
+    /// use std::time::Duration;
+    ///
+    /// let sim = Sim::new(1);
+    /// sim.link("paris", "tokyo", Link::new().latency(Duration::from_millis(120)));
+    /// let paris = sim.host("paris");
+    /// ```
+    #[track_caller]
     pub fn link(&self, a: impl HostRef, b: impl HostRef, link: Link) {
-        let (a, b) = (a.host_in(self), b.host_in(self));
+        let (a, b) = (a.host_to_be(self), b.host_to_be(self));
         self.fault(Fault::Link {
             from: a,
             to: b,

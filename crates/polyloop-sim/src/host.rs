@@ -40,6 +40,17 @@ pub trait HostRef {
     /// # Panics
     /// If the simulation has no such host.
     fn host_in(&self, sim: &Sim) -> HostId;
+
+    /// The host; a name that the simulation does not have yet makes one, as
+    /// [`Sim::host`] does. For what describes a network, which may come before what is
+    /// in it.
+    ///
+    /// # Panics
+    /// If the simulation has no such host and can have none.
+    #[track_caller]
+    fn host_to_be(&self, sim: &Sim) -> HostId {
+        self.host_in(sim)
+    }
 }
 
 impl HostRef for str {
@@ -52,6 +63,10 @@ impl HostRef for str {
             let names = sim.trace().hosts;
             panic!("the simulation has no host {self:?}; it has {names:?}")
         })
+    }
+
+    fn host_to_be(&self, sim: &Sim) -> HostId {
+        self.look_up(sim).unwrap_or_else(|| sim.host(self).id())
     }
 }
 
@@ -89,6 +104,10 @@ impl<T: HostRef + ?Sized> HostRef for &T {
 
     fn host_in(&self, sim: &Sim) -> HostId {
         (**self).host_in(sim)
+    }
+
+    fn host_to_be(&self, sim: &Sim) -> HostId {
+        (**self).host_to_be(sim)
     }
 }
 

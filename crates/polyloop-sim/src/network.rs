@@ -149,6 +149,11 @@ impl Network {
         self.effects.set_recording(on);
     }
 
+    /// Whether what programs write is recorded, too. It is not, unless told otherwise.
+    pub(crate) fn set_payload(&mut self, on: bool) {
+        self.effects.set_payload(on);
+    }
+
     /// Moves what there is to do into `into`. To be called after each call that takes
     /// the time, and to be done when the lock around the network was let go of.
     pub(crate) fn take_effects(&mut self, into: &mut Effects) {

@@ -137,7 +137,8 @@ impl Seeds {
     }
 
     /// Where [`check`](Self::check) draws the run of a failing seed: in this file or, if
-    /// it is a directory, in a file of that test and seed. `POLYLOOP_TRACE` in the
+    /// it is a directory, in a file of that test and seed. A file whose name ends in `.txt`
+    /// gets one line per event instead. `POLYLOOP_TRACE` in the
     /// environment goes before it.
     pub fn picture(mut self, path: impl Into<PathBuf>) -> Self {
         self.picture = Some(path.into());
@@ -149,8 +150,8 @@ impl Seeds {
     ///
     /// It follows the environment: `POLYLOOP_SEED` makes it run that seed only,
     /// `POLYLOOP_SEEDS` is another number of seeds (unless it is one seed by design),
-    /// and `POLYLOOP_TRACE` says where the run of a failing seed is drawn, or, with
-    /// `POLYLOOP_SEED`, that of this seed however it ends.
+    /// and `POLYLOOP_TRACE` says where the run of a failing seed is drawn (or, if that ends in
+    /// `.txt`, written as lines), or, with `POLYLOOP_SEED`, that of this seed however it ends.
     ///
     /// # Panics
     /// If the body panics or returns an error, if a simulation can't go on, or if a
@@ -174,11 +175,15 @@ impl Seeds {
             let path = environment::picture_file(picture?, title, seed);
             // Whoever reads that may be in another directory than the test.
             let path = std::path::absolute(&path).unwrap_or(path);
-            let written = trace.diagram().title(title).write_to(&path);
+            let (what, written) = if environment::is_text(&path) {
+                ("events", trace.write_to(&path))
+            } else {
+                ("picture", trace.diagram().title(title).write_to(&path))
+            };
             Some(match written {
-                Ok(()) => format!("its picture: {}", path.display()),
+                Ok(()) => format!("its {what}: {}", path.display()),
                 Err(error) => format!(
-                    "its picture could not be written to {}: {error}",
+                    "its {what} could not be written to {}: {error}",
                     path.display()
                 ),
             })

@@ -96,11 +96,13 @@ impl Sim {
         let mut root = Rng::with_seed(seed);
         let ready = Arc::new(Ready::new(builder.scheduler, root.fork()));
         let recorder = Recorder::new(builder.keep, builder.recording);
+        let mut world = World::new(seed, recorder, builder.link, &mut root);
+        world.network.set_payload(builder.payload);
         let shared = Shared {
             clock: Arc::new(Clock::new()),
             workshop: Arc::new(Workshop::new(ready.clone())),
             ready,
-            world: Mutex::new(World::new(seed, recorder, builder.link, &mut root)),
+            world: Mutex::new(world),
             checks: Mutex::default(),
             has_checks: AtomicBool::new(false),
             driving: Mutex::new(()),

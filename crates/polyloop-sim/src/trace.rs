@@ -19,6 +19,9 @@ pub(crate) use recorder::Recorder;
 pub use diagram::Diagram;
 pub use event::{ConnectionId, Event, Phase, Record, Segment, TaskId};
 
+use std::path::Path;
+use std::{fs, io};
+
 use crate::HostId;
 
 /// A run, as it was recorded.
@@ -58,6 +61,11 @@ impl Trace {
         Diagram::new(self)
     }
 
+    /// Writes the lines into a file, and makes the directories above it if there are none.
+    pub fn write_to(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        write_file(path.as_ref(), &format!("{self}\n"))
+    }
+
     /// What the host is called.
     fn host_name(&self, host: HostId) -> String {
         self.hosts
@@ -65,4 +73,11 @@ impl Trace {
             .cloned()
             .unwrap_or_else(|| host.to_string())
     }
+}
+
+fn write_file(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    fs::write(path, text)
 }

@@ -211,6 +211,15 @@ fn a_picture_of_the_failing_run_is_written_where_one_asks_for_it() {
         page.contains("drawn: 13") && page.contains("<svg"),
         "{page}"
     );
+    // One line per event, for those who have no browser.
+    let lines = directory.path().join("run.txt");
+    let (passed, text) = ask(FAILING, &[("POLYLOOP_TRACE", lines.to_str().unwrap())]);
+    assert!(!passed && text.contains(lines.to_str().unwrap()), "{text}");
+    let lines = std::fs::read_to_string(&lines).unwrap();
+    assert!(
+        lines.starts_with("seed ") && lines.contains("drawn: 13"),
+        "{lines}"
+    );
     // Nothing fails, nothing is written; unless one asks for exactly that run.
     std::fs::remove_file(&file).unwrap();
     assert!(ask("under_many_seeds::sim", &trace).0);

@@ -15,6 +15,7 @@ pub(crate) struct Effects {
     /// What happened, in order; empty if nothing is recorded.
     pub(crate) records: Vec<Record>,
     recording: bool,
+    payload: bool,
 }
 
 impl Effects {
@@ -27,6 +28,17 @@ impl Effects {
 
     pub(super) fn set_recording(&mut self, on: bool) {
         self.recording = on;
+    }
+
+    pub(super) fn set_payload(&mut self, on: bool) {
+        self.payload = on;
+    }
+
+    /// Records what `event` makes of content, if anybody wants to know.
+    pub(super) fn record_payload(&mut self, now: super::Nanos, event: impl FnOnce() -> Event) {
+        if self.payload {
+            self.record(now, event);
+        }
     }
 
     /// Empties itself behind what `into` holds.

@@ -248,7 +248,13 @@ impl Network {
             return Poll::Pending;
         }
         let written = end.outgoing.write(data);
+        let host = end.host;
         let now = nanos(now);
+        self.effects.record_payload(now, || Event::Written {
+            connection: socket.connection(),
+            host,
+            bytes: data[..written].to_vec(),
+        });
         self.with_end(now, socket.0, |end, out| end.send(now, out));
         Poll::Ready(Ok(written))
     }

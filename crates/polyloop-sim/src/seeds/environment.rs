@@ -49,6 +49,11 @@ fn count(given: OsString) -> Result<u64, EnvironmentError> {
         .ok_or(EnvironmentError::Seeds { given })
 }
 
+/// Whether a run is written to `path` as lines instead of being drawn.
+pub(super) fn is_text(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "txt")
+}
+
 /// The file that a picture goes to: `path`, or one of its own in that directory.
 pub(super) fn picture_file(path: &Path, name: &str, seed: u64) -> PathBuf {
     let directory = path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/');
@@ -78,6 +83,7 @@ mod tests {
             picture_file(Path::new("runs/"), "chat::order::sim", 7),
             Path::new("runs/chat-order-sim-seed-7.html")
         );
+        assert!(is_text(Path::new("run.txt")) && !is_text(file) && !is_text(Path::new("txt")));
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(
             picture_file(directory.path(), "../a b", 7),

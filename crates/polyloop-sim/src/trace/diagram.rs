@@ -15,11 +15,10 @@ mod page;
 mod picture;
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::Trace;
+use super::{Trace, write_file};
 use picture::Picture;
 
 /// How many records are drawn unless the caller wants more.
@@ -63,11 +62,7 @@ impl<'a> Diagram<'a> {
 
     /// Writes the file, and makes the directories above it if there are none.
     pub fn write_to(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        let path = path.as_ref();
-        if let Some(directory) = path.parent() {
-            fs::create_dir_all(directory)?;
-        }
-        fs::write(path, self.to_string())
+        write_file(path.as_ref(), &self.to_string())
     }
 }
 

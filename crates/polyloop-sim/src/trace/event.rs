@@ -149,6 +149,16 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A program wrote to a connection; only where [payload](crate::Builder::payload) is
+    /// asked for.
+    Written {
+        /// Which.
+        connection: ConnectionId,
+        /// Whose end.
+        host: HostId,
+        /// What the system took.
+        bytes: Vec<u8>,
+    },
     /// A segment left a host.
     Sent {
         /// Of which connection.

@@ -65,6 +65,11 @@ pub(super) fn describe(trace: &Trace, event: &Event) -> Described {
             to,
         } => of(connection, host, format!("connects: {from} to {to}")),
         Event::Established { connection, host } => of(connection, host, "established".to_owned()),
+        Event::Written {
+            connection,
+            host,
+            bytes,
+        } => of(connection, host, written(bytes)),
         Event::ConnectFailed {
             connection,
             host,
@@ -118,5 +123,25 @@ pub(super) fn describe(trace: &Trace, event: &Event) -> Described {
             words: format!("*** {text}"),
         },
         Event::Note { host, text } => at(host, format!("\u{201c}{text}\u{201d}")),
+    }
+}
+
+/// What was written, as far as it fits on a line.
+fn written(bytes: &[u8]) -> String {
+    const SHOWN: usize = 64;
+    let shown = bytes[..bytes.len().min(SHOWN)].escape_ascii();
+    let rest = if bytes.len() > SHOWN { "\u{2026}" } else { "" };
+    format!("wrote {} bytes: {shown}{rest}", bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::written;
+
+    #[test]
+    fn the_beginning_of_what_was_written_is_shown() {
+        assert_eq!(written(b"GET /\r\n"), "wrote 7 bytes: GET /\\r\\n");
+        let long = written(&[b'x'; 65]);
+        assert_eq!(long, format!("wrote 65 bytes: {}\u{2026}", "x".repeat(64)));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use polyloop_core::{Loop, Threads, Timers};
+use polyloop_core::{Loop, MainLoop, Resolve, Tcp, TcpOptions, Threads, Timers};
 use polyloop_sim::{FaultKind, FaultRate, Link, Sim};
 
 use crate::{Silent, panic_of, within_a_minute};
@@ -33,6 +33,38 @@ fn a_link_carries_something() {
     assert!(text.contains("bandwidth of 0"), "{text}");
     let text = panic_of(|| Link::new().segment(0));
     assert!(text.contains("segments of 0 bytes"), "{text}");
+}
+
+#[test]
+fn a_link_may_come_before_its_hosts() {
+    let sim = Sim::new(1);
+    sim.link(
+        "near",
+        "far",
+        Link::new().latency(Duration::from_millis(300)),
+    );
+    let near = sim.host("near");
+    let lp = near.clone();
+    let took = near
+        .run(async move {
+            let address = lp.resolve("far", 7).await.unwrap()[0];
+            let before = lp.now();
+            let refused = lp.connect_tcp(address, &TcpOptions::default()).await;
+            assert!(refused.is_err());
+            lp.now() - before
+        })
+        .unwrap();
+    // There and back, and what the links' jitter adds.
+    assert!(took >= Duration::from_millis(600), "{took:?}");
+    // What can be no name of a host is none of one to come.
+    let text = panic_of(|| sim.link("near", "10.0.0.7", Link::new()));
+    assert!(text.contains("\"10.0.0.7\""), "{text}");
+    // A fault that would hit nobody is still a mistake.
+    let text = panic_of(|| sim.partition("near", "fra"));
+    assert!(
+        text.contains("no host \"fra\"") && text.contains("far"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod crowds;
 mod hosts;
 mod inputs;
+mod payload;
 mod reports;
 mod threads;
 mod time;
