@@ -5,6 +5,7 @@
 //! nothing more may happen it waits 50 ms. Bodies that need only some abilities of
 //! a loop are functions of their own, so that a test can give them those alone.
 
+pub mod adopting;
 pub mod batching;
 pub mod calls;
 pub mod client_service;

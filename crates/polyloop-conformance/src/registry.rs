@@ -89,13 +89,13 @@ macro_rules! for_each_behaviour {
                     fact_01 fact_02 fact_03 fact_04 fact_05 fact_06 fact_07
                 }
                 listening: Tcp {
-                    serv_10 serv_12
+                    serv_10 serv_12 serv_15 serv_17
                 }
                 listening: Ipv6 {
-                    serv_02 serv_07
+                    serv_02 serv_07 serv_16
                 }
-                listening: SystemSockets {
-                    serv_13
+                adopting: SystemSockets {
+                    serv_13 serv_14 serv_18
                 }
                 serving: Tcp {
                     serv_01 serv_05 serv_06 serv_08 serv_09 serv_11

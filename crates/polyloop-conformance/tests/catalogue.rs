@@ -19,7 +19,7 @@ const SECTIONS: [(&str, usize); 14] = [
     ("PROTO", 13),
     ("BUF", 3),
     ("FACT", 7),
-    ("SERV", 13),
+    ("SERV", 18),
     ("CLI", 19),
     ("ERR", 7),
 ];

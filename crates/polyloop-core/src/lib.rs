@@ -58,7 +58,7 @@ pub use event_loop::timers::{Sleep, Timers, yield_now};
 pub use event_loop::{RunError, backend, context};
 pub use net::client::{Attempts, ConnectError, Connected};
 pub use net::endpoint::{Endpoint, EndpointError, IntoEndpoint};
-pub use net::server::{ListenError, Server};
+pub use net::server::{ListenError, Server, UnfitSocket};
 pub use net::{
     Backoff, ClientService, ClientServiceBuilder, ConnectOptions, ListenOptions, Listener, Loop,
     MainLoop, Resolve, RetryPolicy, Tcp, TcpOptions,

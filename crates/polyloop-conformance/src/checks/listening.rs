@@ -1,15 +1,17 @@
 //! SERV: which sockets a server listens on, and when it begins.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
 
 use polyloop_core::{
-    Endpoint, ListenError, ListenOptions, Listener as _, Loop as _, MainLoop, Promise, TcpOptions,
+    ConnectOptions, Endpoint, Flow, ListenError, ListenOptions, Listener as _, Loop as _, MainLoop,
+    Promise, TcpOptions, WriteLimits,
 };
 
 use crate::fault::{Verdict, ensure, ensure_eq};
 use crate::probe::{
-    Fate, Journal, Probe, Reports, Scripted, Starving, dial, poll_once, quiet, run, until,
+    Fate, Journal, Once, Probe, Reports, Scripted, Starving, dial, poll_once, quiet, run, until,
 };
 
 fn any_probe(journal: &Journal) -> impl FnMut() -> Probe + Send + 'static {
@@ -127,18 +129,102 @@ pub fn serv_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     })
 }
 
-/// Bound and listening before the loop saw it.
-pub fn serv_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+/// Of a server and of a client, from the moment the connection is made; and what is
+/// written from outside counts against them, too.
+pub fn serv_15<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
-        let journal = Journal::new();
-        let socket = TcpListener::bind("127.0.0.1:0")?;
-        let address = socket.local_addr()?;
-        let server = lp.serve_socket(socket, ListenOptions::new(), any_probe(&journal))?;
-        ensure_eq!(server.local_addr(), address, "the address");
-        let _peer = dial(&lp, address).await?;
-        until(&lp, "the connection", || journal.has("made")).await?;
+        let limits = WriteLimits::new(100, 10)?;
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let probe = |journal: &Journal| {
+            let seen = seen.clone();
+            Probe::new(journal).made(move |transport| {
+                seen.lock().unwrap().push(transport.write_limits());
+                Ok(())
+            })
+        };
+        let (there, here) = (Journal::new(), Journal::new());
+        let options = ListenOptions::new().write_limits(limits);
+        let accepted = Once::new(probe(&there));
+        let server = lp.serve_with("127.0.0.1:0", options, accepted).await?;
+        let options = ConnectOptions::new().write_limits(limits);
+        let dialled = Once::new(probe(&here));
+        let client = lp
+            .connect_with(server.local_addr(), options, dialled)
+            .await?;
+        until(&lp, "both ends", || there.has("made") && here.has("made")).await?;
+        ensure_eq!(
+            *seen.lock().unwrap(),
+            [limits, limits],
+            "the limits that the protocols saw"
+        );
+        for connection in server.connections().iter().chain([&client]) {
+            let flow = connection.write(vec![0; 101])?;
+            ensure_eq!(flow, Flow::Pause, "one byte over the high mark");
+        }
+        Ok(())
+    })
+}
+
+/// A few times the port that was given out for IPv6 is taken in IPv4, and another is
+/// tried; if all are, the attempts come to an end.
+pub fn serv_16<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let everywhere = Endpoint::every_interface(0);
+        let crowded = Scripted::new(&lp, &[]).taken(3);
+        let server = crowded
+            .serve(everywhere.clone(), any_probe(&Journal::new()))
+            .await?;
+        let ports: Vec<u16> = server.local_addrs().iter().map(SocketAddr::port).collect();
+        ensure!(
+            ports.len() == 2 && ports[0] == ports[1],
+            "it listens on {:?}",
+            server.local_addrs()
+        );
+        ensure_eq!(crowded.binds.count(), 4, "sockets bound on IPv4");
+
+        let full = Scripted::new(&lp, &[]).taken(usize::MAX);
+        let outcome = full.serve(everywhere, any_probe(&Journal::new())).await;
+        ensure!(
+            matches!(outcome, Err(ListenError::InUse { .. })),
+            "with every port taken it gave {outcome:?}"
+        );
+        // A port that was asked for is not given up for another.
+        let asked = Scripted::new(&lp, &[]).taken(1);
+        let port = server.local_addr().port();
         server.close();
         server.closed().await;
+        let outcome = asked
+            .serve(Endpoint::every_interface(port), any_probe(&Journal::new()))
+            .await;
+        ensure!(
+            matches!(outcome, Err(ListenError::InUse { .. })),
+            "with the port taken that was asked for it gave {outcome:?}"
+        );
+        Ok(())
+    })
+}
+
+/// A few in a row say nothing; where there is no end to them the listener rests, so that
+/// it does not spin, and says so.
+pub fn serv_17<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let (reports, journal) = (Reports::of(&lp), Journal::new());
+        let gone = || io::Error::from(io::ErrorKind::ConnectionAborted);
+        let starving = Starving::for_a_while(&lp, gone(), 20);
+        let server = starving.serve("127.0.0.1:0", any_probe(&journal)).await?;
+        let _peer = dial(&lp, server.local_addr()).await?;
+        until(&lp, "the connection behind them", || journal.has("made")).await?;
+        ensure_eq!(starving.refusals(), 20, "accepts that failed");
+        ensure!(reports.all().is_empty(), "reported: {:?}", reports.all());
+        server.close();
+
+        let starving = Starving::new(&lp, gone());
+        let server = starving.serve("127.0.0.1:0", any_probe(&journal)).await?;
+        let _peer = dial(&lp, server.local_addr()).await?;
+        until(&lp, "the report", || reports.all().len() == 1).await?;
+        let refusals = starving.refusals();
+        quiet(&lp).await;
+        ensure_eq!(starving.refusals(), refusals, "accepts while it rests");
         Ok(())
     })
 }

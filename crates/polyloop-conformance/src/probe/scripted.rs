@@ -21,6 +21,9 @@ pub enum Fate {
     Hangs,
     /// It fails at once.
     Fails(io::ErrorKind),
+    /// It connects to itself, as one does whose system happens to give it the very port
+    /// that it connects to; so many attempts, and those behind them are real.
+    Itself(usize),
 }
 
 /// A loop that resolves every name to given addresses, each with a [`Fate`].
@@ -34,6 +37,9 @@ pub struct Scripted<L> {
     pub attempts: Arc<Mutex<Vec<SocketAddr>>>,
     /// How many attempts that hung were given up.
     pub given_up: Flag,
+    /// How many sockets were bound to listen on IPv4.
+    pub binds: Flag,
+    taken: usize,
 }
 
 impl<L: Loop> Scripted<L> {
@@ -45,7 +51,16 @@ impl<L: Loop> Scripted<L> {
             lookups: Flag::new(),
             attempts: Arc::default(),
             given_up: Flag::new(),
+            binds: Flag::new(),
+            taken: 0,
         }
+    }
+
+    /// Somebody else has the port each of the first `count` times that one of IPv4 is to
+    /// be listened on.
+    pub fn taken(mut self, count: usize) -> Self {
+        self.taken = count;
+        self
     }
 
     /// The attempts, in order.
@@ -99,13 +114,18 @@ impl<L: Loop> Tcp for Scripted<L> {
         address: SocketAddr,
         options: &TcpOptions,
     ) -> io::Result<L::TcpStream> {
-        if let Ok(mut attempts) = self.attempts.lock() {
+        let before = self.attempts.lock().map_or(0, |mut attempts| {
             attempts.push(address);
-        }
+            attempts.len() - 1
+        });
         let known = self.addresses.iter().find(|(known, _)| *known == address);
         match known.map_or(Fate::Real, |(_, fate)| *fate) {
-            Fate::Real => self.inner.connect_tcp(address, options).await,
             Fate::Fails(kind) => Err(kind.into()),
+            Fate::Itself(count) if before < count => {
+                let from_itself = options.clone().local_address(Some(address));
+                self.inner.connect_tcp(address, &from_itself).await
+            }
+            Fate::Real | Fate::Itself(_) => self.inner.connect_tcp(address, options).await,
             Fate::Hangs => {
                 let _guard = self.given_up.on_drop();
                 pending().await
@@ -114,6 +134,12 @@ impl<L: Loop> Tcp for Scripted<L> {
     }
 
     fn bind_tcp(&self, address: SocketAddr, options: &ListenOptions) -> io::Result<L::TcpListener> {
+        if address.is_ipv4() {
+            self.binds.set();
+            if self.binds.count() <= self.taken {
+                return Err(io::ErrorKind::AddrInUse.into());
+            }
+        }
         self.inner.bind_tcp(address, options)
     }
 

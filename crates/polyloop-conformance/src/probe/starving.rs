@@ -1,4 +1,5 @@
-//! [`Starving`]: a loop whose listeners can't accept, until they are fed.
+//! [`Starving`]: a loop whose listeners can't accept, until they are fed, or for some
+//! times.
 
 use std::future::Future;
 use std::io;
@@ -11,7 +12,7 @@ use std::time::Instant;
 use polyloop_core::backend::Backend;
 use polyloop_core::{ListenOptions, Listener, Loop, LoopState, Tcp, TcpOptions};
 
-/// A loop that is out of descriptors whenever it is to accept.
+/// A loop that fails, for lack of descriptors or another reason, when it is to accept.
 #[derive(Clone, Debug)]
 pub struct Starving<L> {
     inner: L,
@@ -21,6 +22,9 @@ pub struct Starving<L> {
 #[derive(Debug)]
 struct Hunger {
     code: Option<i32>,
+    kind: io::ErrorKind,
+    /// How many accepts fail.
+    lasts: usize,
     fed: AtomicBool,
     refusals: AtomicUsize,
 }
@@ -28,8 +32,15 @@ struct Hunger {
 impl<L: Loop> Starving<L> {
     /// Fails every accept of `inner` with `error`.
     pub fn new(inner: &L, error: io::Error) -> Self {
+        Self::for_a_while(inner, error, usize::MAX)
+    }
+
+    /// Fails the first `lasts` accepts of `inner` with `error`.
+    pub fn for_a_while(inner: &L, error: io::Error, lasts: usize) -> Self {
         let hunger = Hunger {
             code: error.raw_os_error(),
+            kind: error.kind(),
+            lasts,
             fed: AtomicBool::new(false),
             refusals: AtomicUsize::new(0),
         };
@@ -120,13 +131,14 @@ impl<T: Listener> Listener for StarvingListener<T> {
     type Stream = T::Stream;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(T::Stream, SocketAddr)>> {
-        if self.hunger.fed.load(Ordering::SeqCst) {
+        let refused = self.hunger.refusals.load(Ordering::SeqCst);
+        if self.hunger.fed.load(Ordering::SeqCst) || refused == self.hunger.lasts {
             return self.inner.poll_accept(cx);
         }
         self.hunger.refusals.fetch_add(1, Ordering::SeqCst);
         Poll::Ready(Err(match self.hunger.code {
             Some(code) => io::Error::from_raw_os_error(code),
-            None => io::ErrorKind::Other.into(),
+            None => self.hunger.kind.into(),
         }))
     }
 

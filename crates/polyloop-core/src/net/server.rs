@@ -1,6 +1,7 @@
 //! Servers: listening, accepting, and the list of accepted connections.
 
 mod acceptor;
+mod adopting;
 mod listening;
 mod member;
 mod registry;
@@ -22,7 +23,8 @@ use crate::protocol::Protocol;
 use crate::protocol::connection::Connection;
 use crate::protocol::factory::{ProtocolFactory, Started};
 use crate::sync::primitive::Arc;
-use acceptor::Acceptor;
+use acceptor::{Acceptor, Options};
+pub use adopting::UnfitSocket;
 use registry::Registry;
 
 /// Why nothing is listening.
@@ -56,6 +58,12 @@ pub enum ListenError {
         /// What the system said.
         source: io::Error,
     },
+    /// The socket to be adopted is none that TCP connections can be accepted from
+    /// (SERV-14).
+    #[error(
+        "can't listen on the given socket: {0}; expected a TCP socket on which `listen` was called"
+    )]
+    Unfit(UnfitSocket),
     /// The socket to be adopted can't be used by this loop.
     #[error("can't listen on the given socket: {0}")]
     Adopt(io::Error),
@@ -208,7 +216,13 @@ pub(crate) async fn serve<L: Loop, F: ProtocolFactory>(
     let addresses = listening::addresses(&lp, &endpoint).await?;
     let every_interface = endpoint.is_every_interface();
     let listeners = listening::bind_all(&lp, &addresses, &options, every_interface)?;
-    begin(&lp, listeners, &addresses, options, factory)
+    begin(
+        &lp,
+        listeners,
+        &addresses,
+        Options::of_bound(options),
+        factory,
+    )
 }
 
 pub(crate) fn adopt<L: Loop, F: ProtocolFactory>(
@@ -218,17 +232,23 @@ pub(crate) fn adopt<L: Loop, F: ProtocolFactory>(
     factory: F,
 ) -> Result<Server<F::Protocol>, ListenError> {
     lp.state().check_open()?;
+    let address = adopting::listening_on(&socket)?;
     socket.set_nonblocking(true).map_err(ListenError::Adopt)?;
-    let address = socket.local_addr().map_err(ListenError::Adopt)?;
     let listener = lp.adopt_tcp(socket).map_err(ListenError::Adopt)?;
-    begin(lp, vec![listener], &[address], options, factory)
+    begin(
+        lp,
+        vec![listener],
+        &[address],
+        Options::of_adopted(options),
+        factory,
+    )
 }
 
 fn begin<L: Loop, F: ProtocolFactory>(
     lp: &L,
     listeners: Vec<L::TcpListener>,
     addresses: &[SocketAddr],
-    options: ListenOptions,
+    options: Options,
     factory: F,
 ) -> Result<Server<F::Protocol>, ListenError> {
     let local = listeners
@@ -246,7 +266,7 @@ fn begin<L: Loop, F: ProtocolFactory>(
     }
     // Only now: a failed bind leaves the factory unstarted (FACT-07).
     let factory = Started::new(factory).map_err(ListenError::Factory)?;
-    let registry = Registry::new(!options.start_serving, options.write_limits);
+    let registry = Registry::new(!options.listen.start_serving, options.listen.write_limits);
     let acceptor = Acceptor::new(lp.clone(), listeners, factory, options, registry.clone());
     task::spawn(lp, acceptor).detach();
     Ok(Server { registry, local })

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::{ListenOptions, TcpOptions};
+use super::{ListenOptions, Stream, TcpOptions};
 
 /// A non-blocking socket on its way to `address`. It is connected when it becomes
 /// writable and [`finish_connect`] finds no error.
@@ -74,7 +74,7 @@ pub fn listen(address: SocketAddr, options: &ListenOptions) -> io::Result<TcpLis
 /// a system call per connection is saved.
 pub(crate) const ACCEPTED_INHERIT: bool = cfg!(target_os = "linux");
 
-pub(crate) fn configure(socket: SockRef<'_>, options: &TcpOptions) -> io::Result<()> {
+fn configure(socket: SockRef<'_>, options: &TcpOptions) -> io::Result<()> {
     if options.nodelay {
         socket.set_tcp_nodelay(true)?;
     }
@@ -88,6 +88,22 @@ pub(crate) fn configure(socket: SockRef<'_>, options: &TcpOptions) -> io::Result
         socket.set_send_buffer_size(size)?;
     }
     Ok(())
+}
+
+/// Sets the options of a stream that does not have them from its listener. One that can't
+/// be set is no reason to lose a connection, nor to leave out the next.
+pub(crate) fn configure_accepted<S: Stream>(stream: &S, options: &TcpOptions) {
+    let _ = stream.set_nodelay(options.nodelay);
+    let _ = stream.set_keepalive(options.keepalive);
+    let Some(socket) = stream.socket() else {
+        return;
+    };
+    if let Some(size) = options.recv_buffer_size {
+        let _ = socket.set_recv_buffer_size(size);
+    }
+    if let Some(size) = options.send_buffer_size {
+        let _ = socket.set_send_buffer_size(size);
+    }
 }
 
 fn in_progress(error: &io::Error) -> bool {

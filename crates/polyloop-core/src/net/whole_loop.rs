@@ -113,7 +113,11 @@ pub trait Loop: Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + L
 
     /// Serves on a socket that listens already: one that a supervisor passed on, or
     /// that was bound before privileges were dropped (SERV-13). Only those of the
-    /// options count that are about connections.
+    /// options count that are about connections; they are set on each one as it is
+    /// accepted, since the socket itself may be in use elsewhere, too.
+    ///
+    /// A socket that does not listen, or is none of TCP, is refused with
+    /// [`ListenError::Unfit`] (SERV-14).
     fn serve_socket<F>(
         &self,
         socket: std::net::TcpListener,

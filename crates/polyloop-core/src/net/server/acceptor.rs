@@ -12,20 +12,46 @@ use super::registry::Registry;
 use crate::event_loop::calls::{WakeUp, after};
 use crate::event_loop::task;
 use crate::net::Loop;
-use crate::net::socket::{ACCEPTED_INHERIT, configure};
-use crate::net::{ListenOptions, Listener, Stream};
+use crate::net::socket::{ACCEPTED_INHERIT, configure_accepted};
+use crate::net::{ListenOptions, Listener};
 use crate::promise::Promise as _;
 use crate::promise::failure::Failure;
 use crate::protocol::connection::driver::Driver;
 use crate::protocol::factory::{ProtocolFactory, Started};
 use crate::sync::primitive::Arc;
 
+/// The options of a server, and how its connections come by theirs.
+pub(super) struct Options {
+    pub(super) listen: ListenOptions,
+    /// What is accepted has them from the listening socket.
+    inherited: bool,
+}
+
+impl Options {
+    /// The listening socket was made with these.
+    pub(super) fn of_bound(listen: ListenOptions) -> Self {
+        Self {
+            listen,
+            inherited: ACCEPTED_INHERIT,
+        }
+    }
+
+    /// The listening socket was made by somebody else, who may have it in use still, and
+    /// connections may have been waiting in it since before it was given away (SERV-13).
+    pub(super) fn of_adopted(listen: ListenOptions) -> Self {
+        Self {
+            listen,
+            inherited: false,
+        }
+    }
+}
+
 /// Accepts for all the listening sockets of a server.
 pub(super) struct Acceptor<L: Loop, F: ProtocolFactory> {
     common: Arc<Common<F::Protocol, L>>,
     listeners: Vec<L::TcpListener>,
     factory: Option<Started<F>>,
-    options: ListenOptions,
+    options: Options,
     /// Failures in a row.
     failures: usize,
     /// Out of descriptors: nothing is accepted until then.
@@ -53,7 +79,7 @@ impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
         lp: L,
         listeners: Vec<L::TcpListener>,
         factory: Started<F>,
-        options: ListenOptions,
+        options: Options,
         registry: Arc<Registry<F::Protocol>>,
     ) -> Self {
         let common = Common {
@@ -72,9 +98,8 @@ impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
 
     fn accept(&mut self, stream: L::TcpStream, peer: SocketAddr) {
         self.failures = 0;
-        if !ACCEPTED_INHERIT && let Some(socket) = stream.socket() {
-            // An option that can't be set is no reason to lose a connection.
-            let _ = configure(socket, &self.options.tcp);
+        if !self.options.inherited {
+            configure_accepted(&stream, &self.options.listen.tcp);
         }
         let Some(factory) = &mut self.factory else {
             return;

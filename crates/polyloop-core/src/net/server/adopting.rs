@@ -1,0 +1,68 @@
+//! Taking over a socket that somebody else bound: a supervisor, or the program itself
+//! before it dropped its privileges.
+//!
+//! Any descriptor can be wrapped as the standard library's listener, so what is given is
+//! looked at first: a runtime would take it, and fail at each accept or wait for ever.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{SockRef, Type};
+use thiserror::Error;
+
+use super::ListenError;
+
+/// What a socket is that no TCP connections can be accepted from.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnfitSocket {
+    /// A datagram socket, such as one of UDP.
+    #[error("it is a datagram socket")]
+    Datagram,
+    /// A socket that is neither a stream nor a datagram socket.
+    #[error("it is no stream socket")]
+    NoStream,
+    /// A stream socket of another family, such as one of UNIX.
+    #[error("it has no IP address")]
+    NoIpAddress,
+    /// A TCP connection.
+    #[error("it is connected to {0}")]
+    Connected(SocketAddr),
+    /// A TCP socket that was bound at most.
+    #[error("it does not listen")]
+    NotListening,
+}
+
+/// The address that the socket listens on.
+pub(super) fn listening_on(socket: &TcpListener) -> Result<SocketAddr, ListenError> {
+    let socket = SockRef::from(socket);
+    let kind = socket.r#type().map_err(ListenError::Adopt)?;
+    if kind == Type::DGRAM {
+        return Err(ListenError::Unfit(UnfitSocket::Datagram));
+    }
+    if kind != Type::STREAM {
+        return Err(ListenError::Unfit(UnfitSocket::NoStream));
+    }
+    let local = socket.local_addr().map_err(ListenError::Adopt)?;
+    let Some(local) = local.as_socket() else {
+        return Err(ListenError::Unfit(UnfitSocket::NoIpAddress));
+    };
+    if let Ok(Some(peer)) = socket.peer_addr().map(|peer| peer.as_socket()) {
+        return Err(ListenError::Unfit(UnfitSocket::Connected(peer)));
+    }
+    if !listens(&socket).map_err(ListenError::Adopt)? {
+        return Err(ListenError::Unfit(UnfitSocket::NotListening));
+    }
+    Ok(local)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+fn listens(socket: &SockRef<'_>) -> io::Result<bool> {
+    socket.is_listener()
+}
+
+/// Where the system can't be asked, the first accept tells.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+fn listens(_: &SockRef<'_>) -> io::Result<bool> {
+    Ok(true)
+}
