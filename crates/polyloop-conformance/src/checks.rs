@@ -18,6 +18,7 @@ pub mod delaying;
 pub mod ending;
 pub mod errors;
 pub mod factories;
+pub mod factory_faults;
 pub mod flow;
 pub mod listening;
 pub mod locks;

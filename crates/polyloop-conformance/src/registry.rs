@@ -88,6 +88,9 @@ macro_rules! for_each_behaviour {
                 factories: Tcp {
                     fact_01 fact_02 fact_03 fact_04 fact_05 fact_06 fact_07
                 }
+                factory_faults: Tcp {
+                    fact_08 fact_09
+                }
                 listening: Tcp {
                     serv_10 serv_12 serv_15 serv_17
                 }

@@ -18,7 +18,7 @@ const SECTIONS: [(&str, usize); 14] = [
     ("PROD", 8),
     ("PROTO", 13),
     ("BUF", 3),
-    ("FACT", 7),
+    ("FACT", 9),
     ("SERV", 18),
     ("CLI", 19),
     ("ERR", 7),

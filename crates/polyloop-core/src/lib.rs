@@ -77,10 +77,11 @@ pub use promise::{
 };
 pub use protocol::buffered::{Buffered, BufferedProtocol};
 pub use protocol::connection::{Connection, ConnectionLost, TransportHandle};
-pub use protocol::factory::{ProtocolFactory, SharedFactory};
+pub use protocol::factory::ProtocolFactory;
 pub use protocol::producer::{
     self, Consumer, Produced, PullProducer, PushProducer, RegisterError, Registration,
 };
+pub use protocol::shared_factory::SharedFactory;
 pub use protocol::stream::Stream;
 pub use protocol::switchable::{SwitchHandle, Switchable};
 pub use protocol::transport::{Flow, InvalidLimits, Transport, WriteError, WriteLimits};

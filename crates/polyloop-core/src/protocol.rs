@@ -4,6 +4,7 @@ pub(crate) mod buffered;
 pub(crate) mod connection;
 pub(crate) mod factory;
 pub mod producer;
+pub(crate) mod shared_factory;
 pub(crate) mod stream;
 pub(crate) mod switchable;
 pub(crate) mod transport;

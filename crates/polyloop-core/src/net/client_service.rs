@@ -27,7 +27,8 @@ use crate::promise::deferred::Deferred;
 use crate::promise::failure::Failure;
 use crate::protocol::Protocol;
 use crate::protocol::connection::Connection;
-use crate::protocol::factory::{ProtocolFactory, SharedFactory};
+use crate::protocol::factory::ProtocolFactory;
+use crate::protocol::shared_factory::SharedFactory;
 use crate::sync::primitive::{Arc, Mutex};
 
 /// Keeps a client's connection up: Twisted's `ClientService`.

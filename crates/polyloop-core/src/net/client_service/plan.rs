@@ -9,7 +9,8 @@ use crate::net::endpoint::Endpoint;
 use crate::net::retry::RetryPolicy;
 use crate::promise::failure::Failure;
 use crate::protocol::connection::Connection;
-use crate::protocol::factory::{ProtocolFactory, SharedFactory};
+use crate::protocol::factory::ProtocolFactory;
+use crate::protocol::shared_factory::SharedFactory;
 use crate::sync::primitive::Mutex;
 
 pub(super) type Step = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;

@@ -12,7 +12,8 @@ use crate::net::Loop;
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::{Failure, catch};
 use crate::protocol::connection::Connection;
-use crate::protocol::factory::{ProtocolFactory, SharedFactory, Started};
+use crate::protocol::factory::{ProtocolFactory, Started};
+use crate::protocol::shared_factory::SharedFactory;
 use crate::protocol::{CloseReason, Protocol};
 use crate::sync::primitive::{Arc, lock};
 
