@@ -34,6 +34,8 @@ pub(crate) mod delays;
 pub(crate) mod failure;
 mod from_future;
 mod links;
+#[cfg(all(test, shuttle))]
+mod models;
 pub(crate) mod report;
 mod shared;
 mod timeout;

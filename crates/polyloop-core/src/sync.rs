@@ -33,11 +33,15 @@ mod crowd;
 mod event;
 mod line;
 mod lock;
+#[cfg(all(test, shuttle))]
+mod models;
 pub(crate) mod primitive;
 mod queue;
 mod semaphore;
 
+#[cfg(not(loom))]
 pub use async_channel as channel;
+#[cfg(not(loom))]
 pub use async_lock::{
     Barrier, BarrierWaitResult, OnceCell, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard,
     RwLockWriteGuard,

@@ -2,15 +2,28 @@
 //! which every room stands on.
 //!
 //! Nothing else in core names those modules, so that a model checker puts its own in
-//! their place: with `--cfg shuttle` or `--cfg loom`. In every other build these are
-//! std's and nothing more.
+//! their place: in core's own tests, with `--cfg shuttle` or `--cfg loom`. In every other
+//! build these are std's and nothing more.
 //!
 //! What outlives a run of a model, such as the list of the process's loops, is taken from
 //! [`process`], which is std's always.
 
-pub(crate) use std::sync::atomic;
-pub(crate) use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
-pub(crate) use std::{thread, thread_local};
+#[cfg(all(test, shuttle))]
+pub(crate) mod exploring;
+#[cfg(all(test, any(shuttle, loom)))]
+mod swapped;
+
+pub(crate) use std::sync::{Arc, PoisonError, TryLockError, Weak};
+
+#[cfg(not(all(test, any(shuttle, loom))))]
+pub(crate) use std::{
+    sync::{Mutex, MutexGuard, OnceLock, atomic},
+    thread, thread_local,
+};
+#[cfg(all(test, shuttle))]
+pub(crate) use swapped::LocalKey;
+#[cfg(all(test, any(shuttle, loom)))]
+pub(crate) use swapped::{Mutex, MutexGuard, OnceLock, atomic, thread, thread_local};
 
 /// For statics: a model checker forgets what it made when a run ends.
 pub(crate) mod process {
