@@ -33,6 +33,8 @@ fn builder() -> Builder {
 fn seeds(name: &str) -> Seeds {
     Seeds::first(SEEDS)
         .builder(builder())
+        .each_scheduler()
+        .each_pace()
         .named(name)
         .package(env!("CARGO_PKG_NAME"))
 }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
-use crate::{Link, Scheduler, Sim, SimLoop};
+use crate::{Link, Pace, Scheduler, Sim, SimLoop};
 
 /// In real time: longer than anybody waits, and no clock overflows.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -27,6 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
 pub struct Builder {
     pub(crate) seed: Option<u64>,
     pub(crate) scheduler: Scheduler,
+    pub(crate) pace: Pace,
     pub(crate) link: Link,
     pub(crate) keep: usize,
     pub(crate) recording: bool,
@@ -48,6 +49,7 @@ impl Builder {
         Self {
             seed: None,
             scheduler: Scheduler::default(),
+            pace: Pace::default(),
             link: Link::default(),
             keep: 4_096,
             recording: true,
@@ -79,6 +81,13 @@ impl Builder {
     /// Which of the tasks that are ready has its turn: drawn at random unless set.
     pub fn scheduler(mut self, scheduler: Scheduler) -> Self {
         self.scheduler = scheduler;
+        self
+    }
+
+    /// How fast the hosts are: infinitely fast unless set, so that whatever is ready has
+    /// its turn before time moves on.
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
         self
     }
 

@@ -3,19 +3,21 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use polyloop_core::Lifecycle;
 
 use crate::lock::lock;
-use crate::ready::{Entry, Mode, Turn, main_waker};
+use crate::ready::{Entry, Mode, SOMEBODY, TIMERS, Turn, main_waker};
 use crate::report::{self, Stuck};
 use crate::sim::Shared;
 use crate::sim_loop::SimLoop;
+use crate::stalls::Admission;
 use crate::threads::News;
-use crate::trace::Event;
+use crate::trace::{Event, Stalled};
 use crate::world::{Due, Woken};
+use crate::{HostId, Pace};
 
 /// Turns at one moment that take no time.
 const FREE_TURNS: u64 = 500;
@@ -32,6 +34,7 @@ pub(crate) fn drive<F: Future>(lp: &SimLoop, future: F) -> F::Output {
     let _driving = shared.workshop.drive();
     let mut future = pin!(future);
     shared.ready.forget_main();
+    lock(&shared.stalls).forget_main();
     let waker = main_waker(&shared.ready, lp.id());
     waker.wake_by_ref();
     let mut cx = Context::from_waker(&waker);
@@ -39,6 +42,10 @@ pub(crate) fn drive<F: Future>(lp: &SimLoop, future: F) -> F::Output {
     loop {
         match shared.ready.choose() {
             Some((entry, turn)) => {
+                let Some(entry) = run.admit(entry) else {
+                    continue;
+                };
+                let had_on = (!entry.ends).then_some(entry.host);
                 shared.clock.begin_turn();
                 if let Some(MainTurn) = run.take_turn(entry, turn)
                     && let Poll::Ready(output) = future.as_mut().poll(&mut cx)
@@ -46,6 +53,7 @@ pub(crate) fn drive<F: Future>(lp: &SimLoop, future: F) -> F::Output {
                     run.check_at_the_end();
                     return output;
                 }
+                run.turn_had(had_on);
                 run.was_busy();
             }
             None => run.was_idle(),
@@ -73,6 +81,7 @@ struct Run<'a> {
     due: Vec<Due>,
     woken: Woken,
     news: Vec<News>,
+    late: Vec<Entry>,
 }
 
 impl<'a> Run<'a> {
@@ -87,7 +96,68 @@ impl<'a> Run<'a> {
             due: Vec::new(),
             woken: Woken::default(),
             news: Vec::new(),
+            late: Vec::new(),
         }
+    }
+
+    /// Gives what was chosen back if it has its turn now, and is not late.
+    fn admit(&mut self, entry: Entry) -> Option<Entry> {
+        let shared = self.shared;
+        if shared.pace == Pace::Instant {
+            return Some(entry);
+        }
+        let (host, now) = (entry.host, shared.clock.elapsed());
+        let slot = match &entry.turn {
+            Turn::Task(task) => Some(task.metadata().slot),
+            _ => None,
+        };
+        let admission = lock(&shared.stalls).admit(now, entry, |host| self.round_trip(host));
+        let until = match admission {
+            Admission::Turn(entry) => return Some(entry),
+            Admission::Held(until) => until,
+        };
+        if slot.is_none() {
+            shared.ready.put_main_off();
+        }
+        if let Some(until) = until {
+            let mut world = lock(&shared.world);
+            let what = match slot {
+                Some(slot) => world.tasks.get(slot).map(|task| Stalled::Task(task.id)),
+                None => Some(Stalled::Main),
+            };
+            if let Some(what) = what {
+                world.trace.note(now, Event::Stalled { host, what, until });
+            }
+        }
+        None
+    }
+
+    /// A turn was had there, and was none of a host that has crashed.
+    fn turn_had(&mut self, host: Option<HostId>) {
+        let shared = self.shared;
+        let Some(host) = host.filter(|_| shared.pace == Pace::HostsStall) else {
+            return;
+        };
+        let now = shared.clock.elapsed();
+        let stalls = lock(&shared.stalls).turn_had(now, host, |host| self.round_trip(host));
+        if let Some(until) = stalls {
+            let what = Stalled::Host;
+            lock(&shared.world)
+                .trace
+                .note(now, Event::Stalled { host, what, until });
+        }
+    }
+
+    fn round_trip(&self, host: HostId) -> Duration {
+        lock(&self.shared.world).network.round_trip(host)
+    }
+
+    /// When a stall ends.
+    fn next_late(&self) -> Option<Duration> {
+        if self.shared.pace == Pace::Instant {
+            return None;
+        }
+        lock(&self.shared.stalls).next_event()
     }
 
     fn take_turn(&mut self, entry: Entry, number: u64) -> Option<MainTurn> {
@@ -97,7 +167,13 @@ impl<'a> Run<'a> {
                 task.metadata().set_last_turn(number);
                 let slot = task.metadata().slot;
                 lock(&shared.world).begin_turn(shared.clock.elapsed(), slot);
-                task.run();
+                if shared.pace == Pace::TasksStall {
+                    shared.ready.set_waking(slot);
+                    task.run();
+                    shared.ready.set_waking(SOMEBODY);
+                } else {
+                    task.run();
+                }
                 None
             }
             Turn::Main => {
@@ -134,6 +210,7 @@ impl<'a> Run<'a> {
         }
         let then = if moved { now } else { now + PER_TURN };
         let next = lock(&self.shared.world).next_event();
+        let next = next.into_iter().chain(self.next_late()).min();
         match next {
             Some(next) if next <= then => self.step(next.max(now), false),
             _ => self.shared.clock.advance_to(then),
@@ -161,7 +238,8 @@ impl<'a> Run<'a> {
             let over = world.timers.is_empty() && world.network.is_idle();
             if over { None } else { world.next_event() }
         };
-        let Some(next) = next else {
+        let late = self.next_late();
+        let Some(next) = next.into_iter().chain(late).min() else {
             let patience = if strays > 0 {
                 FOR_STRAYS.max(shared.patience)
             } else {
@@ -189,11 +267,12 @@ impl<'a> Run<'a> {
                 self.report(report::too_late, limit);
             }
             _ => {
-                let moves = next > now;
-                if moves {
+                // Whoever is only late is busy.
+                let was_idle = next > now && late != Some(next);
+                if was_idle {
                     self.busy = 0;
                 }
-                self.step(next, moves);
+                self.step(next, was_idle);
             }
         }
         self.now = shared.clock.elapsed();
@@ -204,6 +283,9 @@ impl<'a> Run<'a> {
         let shared = self.shared;
         shared.clock.begin_turn();
         shared.clock.advance_to(now);
+        if shared.pace != Pace::Instant {
+            self.go_on(now);
+        }
         let mut world = lock(&shared.world);
         world.idle_times += u64::from(was_idle);
         world.take_due(now, &mut self.due);
@@ -217,7 +299,11 @@ impl<'a> Run<'a> {
         let mut due = std::mem::take(&mut self.due);
         for due in due.drain(..) {
             match due {
-                Due::Wake(_, waker) => Waker::wake(waker),
+                Due::Wake(_, waker) => {
+                    shared.ready.set_waking(TIMERS);
+                    waker.wake();
+                    shared.ready.set_waking(SOMEBODY);
+                }
                 Due::Blocking(host, work) => shared.ready.push_blocking(host, work),
                 Due::Script(script) => script(self.lp.sim()),
             }
@@ -230,6 +316,18 @@ impl<'a> Run<'a> {
             drop(world);
             self.woken.wake();
         }
+    }
+
+    /// What was late until now is ready again.
+    fn go_on(&mut self, now: Duration) {
+        let shared = self.shared;
+        let mut stalls = lock(&shared.stalls);
+        stalls.take_due(now, &mut self.late);
+        if self.late.is_empty() {
+            stalls.went_on();
+        }
+        drop(stalls);
+        shared.ready.put_back(self.late.drain(..));
     }
 
     /// Work that runs on a thread comes first.

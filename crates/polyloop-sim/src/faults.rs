@@ -142,6 +142,8 @@ impl Sim {
         let host = host.host_in(self);
         self.with_network(|network, now| network.crash(now, host, how));
         self.shared.ready.set_mode(host, Mode::Down);
+        let late = lock(&self.shared.stalls).take_host(host);
+        self.shared.ready.put_back(late);
         let (state, work, ending) = {
             let mut world = lock(&self.shared.world);
             let keys: Vec<_> = world

@@ -22,7 +22,7 @@
 //! | --- | --- |
 //! | `sim`, `builder`, `host`, `faults` | a simulation, as a test sees it |
 //! | `sim_loop`, `hosts_run`, `spawned`, `timer`, `tcp`, `stream`, `listener` | the loop of one host |
-//! | `drive`, `world`, `clock`, `ready`, `scheduler`, `threads` | what happens, and in what order |
+//! | `drive`, `world`, `clock`, `ready`, `scheduler`, `pace`, `stalls`, `threads` | what happens, and in what order |
 //! | `network` | hosts, links and TCP, as a state machine |
 //! | [`trace`], `report` | what happened, and why it can't go on |
 //! | `seed`, `seeds` | which seed, or which ones; what is told of one that fails |
@@ -36,6 +36,7 @@ mod hosts_run;
 mod listener;
 mod lock;
 mod network;
+mod pace;
 mod ready;
 mod report;
 mod scheduler;
@@ -44,6 +45,7 @@ mod seeds;
 mod sim;
 mod sim_loop;
 mod spawned;
+mod stalls;
 mod stream;
 mod tcp;
 mod threads;
@@ -55,6 +57,7 @@ pub use builder::Builder;
 pub use host::{HostId, HostRef};
 pub use listener::SimTcpListener;
 pub use network::{Crash, Fault, FaultKind, FaultRate, Link};
+pub use pace::Pace;
 pub use scheduler::Scheduler;
 pub use seed::{SeedError, seed_from_env};
 pub use seeds::{Counterexample, Outcome, Seeds, check_seeds};

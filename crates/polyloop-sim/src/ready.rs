@@ -2,6 +2,7 @@
 //! simulation takes them off in the order that its [`Scheduler`] says.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
@@ -33,6 +34,12 @@ pub(crate) struct Entry {
     pub(crate) since: u64,
     /// The number of the choice that fell on it last.
     pub(crate) last_turn: u64,
+    /// It has woken itself: it lets others have a turn.
+    pub(crate) yields: bool,
+    /// It was late, or may not be: its turn is its turn.
+    pub(crate) was_held: bool,
+    /// Its host has crashed: it ends before anything else happens.
+    pub(crate) ends: bool,
 }
 
 /// What a host's tasks may do.
@@ -62,9 +69,17 @@ struct Queue {
     nudged: bool,
 }
 
+/// Nobody in particular wakes.
+pub(crate) const SOMEBODY: usize = usize::MAX;
+
+/// Timers that are due wake.
+pub(crate) const TIMERS: usize = usize::MAX - 1;
+
 pub(crate) struct Ready {
     queue: Mutex<Queue>,
     arrived: Condvar,
+    /// Who wakes: the place of the task that has its turn, or one of the two below.
+    waking: AtomicUsize,
 }
 
 impl Ready {
@@ -82,31 +97,41 @@ impl Ready {
                 nudged: false,
             }),
             arrived: Condvar::new(),
+            waking: AtomicUsize::new(SOMEBODY),
         }
+    }
+
+    /// Tells who wakes from here on.
+    pub(crate) fn set_waking(&self, who: usize) {
+        self.waking.store(who, Ordering::Relaxed);
+    }
+
+    fn is_woken_by(&self, who: usize) -> bool {
+        self.waking.load(Ordering::Relaxed) == who
     }
 
     pub(crate) fn push_task(&self, task: Runnable<TaskMeta>) {
         let (host, last_turn) = (task.metadata().host, task.metadata().last_turn());
-        self.push(host, Turn::Task(task), last_turn);
+        let yields = self.is_woken_by(task.metadata().slot);
+        self.push(host, Turn::Task(task), last_turn, yields);
     }
 
     pub(crate) fn push_blocking(&self, host: HostId, work: Box<dyn FnOnce() + Send>) {
-        self.push(host, Turn::Blocking(work), 0);
+        self.push(host, Turn::Blocking(work), 0, false);
     }
 
-    fn push(&self, host: HostId, turn: Turn, last_turn: u64) {
+    fn push(&self, host: HostId, turn: Turn, last_turn: u64, yields: bool) {
         let mut queue = lock(&self.queue);
-        let entry = Entry {
+        let since = queue.turn;
+        queue.put(Entry {
             host,
             turn,
-            since: queue.turn,
+            since,
             last_turn,
-        };
-        match queue.mode(host) {
-            Mode::Up => queue.waiting.push_back(entry),
-            Mode::Paused => queue.frozen.push(entry),
-            Mode::Down => queue.ending.push_back(entry),
-        }
+            yields,
+            was_held: false,
+            ends: false,
+        });
         drop(queue);
         self.arrived.notify_one();
     }
@@ -119,6 +144,9 @@ impl Ready {
                 turn: Turn::Main,
                 since: queue.turn,
                 last_turn: 0,
+                yields: false,
+                was_held: self.is_woken_by(TIMERS),
+                ends: false,
             };
             queue.waiting.push_back(entry);
             drop(queue);
@@ -127,7 +155,20 @@ impl Ready {
     }
 
     fn push_stop(&self, host: HostId) {
-        self.push(host, Turn::Stop, 0);
+        self.push(host, Turn::Stop, 0, false);
+    }
+
+    /// Takes back what was held for a while.
+    pub(crate) fn put_back(&self, entries: impl IntoIterator<Item = Entry>) {
+        let mut queue = lock(&self.queue);
+        for entry in entries {
+            queue.put(entry);
+        }
+    }
+
+    /// The main future's turn was put off: it waits as before.
+    pub(crate) fn put_main_off(&self) {
+        lock(&self.queue).main_waits = true;
     }
 
     /// Another main future is run from here on.
@@ -181,15 +222,7 @@ impl Ready {
             std::mem::take(&mut queue.frozen).into(),
         ];
         for entry in lists.into_iter().flatten() {
-            let mode = match entry.turn {
-                Turn::Main => Mode::Up,
-                _ => queue.mode(entry.host),
-            };
-            match mode {
-                Mode::Up => queue.waiting.push_back(entry),
-                Mode::Paused => queue.frozen.push(entry),
-                Mode::Down => queue.ending.push_back(entry),
-            }
+            queue.put(entry);
         }
     }
 
@@ -223,6 +256,22 @@ impl Ready {
 impl Queue {
     fn mode(&self, host: HostId) -> Mode {
         self.modes.get(host.index()).copied().unwrap_or_default()
+    }
+
+    /// Puts one where the mode of its host says. What is run goes on whatever that is.
+    fn put(&mut self, mut entry: Entry) {
+        let mode = match entry.turn {
+            Turn::Main => Mode::Up,
+            _ => self.mode(entry.host),
+        };
+        match mode {
+            Mode::Up => self.waiting.push_back(entry),
+            Mode::Paused => self.frozen.push(entry),
+            Mode::Down => {
+                entry.ends = true;
+                self.ending.push_back(entry);
+            }
+        }
     }
 
     fn is_empty(&self) -> bool {

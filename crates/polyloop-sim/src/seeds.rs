@@ -69,6 +69,7 @@ pub struct Seeds {
     builder: Builder,
     twice: bool,
     each_scheduler: bool,
+    each_pace: bool,
     name: Option<String>,
     package: Option<String>,
     picture: Option<PathBuf>,
@@ -83,6 +84,7 @@ impl Seeds {
             builder: Sim::builder(),
             twice: false,
             each_scheduler: false,
+            each_pace: false,
             name: None,
             package: None,
             picture: None,
@@ -120,6 +122,28 @@ impl Seeds {
     /// ```
     pub fn each_scheduler(mut self) -> Self {
         self.each_scheduler = true;
+        self
+    }
+
+    /// Lets the seeds take turns with every [pace](crate::Pace::ALL) as well, whatever the
+    /// builder says: which one a seed has is [told by the seed](crate::Pace::by_seed).
+    ///
+    /// Where something is late, a task that sleeps may wake up late, too: such a test
+    /// does not rely on an exact time.
+    ///
+    /// ```
+    /// use polyloop_core::{Loop, Timers};
+    /// use polyloop_sim::Seeds;
+    /// use std::time::Duration;
+    ///
+    /// Seeds::first(50).each_scheduler().each_pace().check(|lp| async move {
+    ///     let before = lp.now();
+    ///     lp.sleep(Duration::from_secs(1)).await;
+    ///     assert!(lp.now() - before >= Duration::from_secs(1));
+    /// });
+    /// ```
+    pub fn each_pace(mut self) -> Self {
+        self.each_pace = true;
         self
     }
 

@@ -11,7 +11,6 @@ use std::time::Duration;
 use fastrand::Rng;
 use polyloop_core::{LoopState, MainLoop, RunError};
 
-use crate::HostId;
 use crate::builder::Builder;
 use crate::clock::Clock;
 use crate::host::{HostRef, unfit};
@@ -22,9 +21,11 @@ use crate::ready::Ready;
 use crate::report::Wait;
 use crate::seed::seed_from_env;
 use crate::sim_loop::{Home, SimLoop};
+use crate::stalls::Stalls;
 use crate::threads::Workshop;
 use crate::trace::{Event, Recorder, Trace};
 use crate::world::{Due, Host, TimerKey, World};
+use crate::{HostId, Pace};
 
 /// The name of the host that [`Sim::run`] runs its future on.
 const LOCAL: &str = "local";
@@ -61,6 +62,9 @@ pub(crate) struct Shared {
     pub(crate) ready: Arc<Ready>,
     pub(crate) workshop: Arc<Workshop>,
     pub(crate) world: Mutex<World>,
+    /// Taken before the world, where both are.
+    pub(crate) stalls: Mutex<Stalls>,
+    pub(crate) pace: Pace,
     pub(crate) checks: Mutex<Vec<Check>>,
     pub(crate) has_checks: AtomicBool,
     /// Whoever runs the simulation has this.
@@ -96,13 +100,17 @@ impl Sim {
         let mut root = Rng::with_seed(seed);
         let ready = Arc::new(Ready::new(builder.scheduler, root.fork()));
         let recorder = Recorder::new(builder.keep, builder.recording);
+        let (scheduler, pace) = (builder.scheduler, builder.pace);
         let mut world = World::new(seed, recorder, builder.link, &mut root);
+        (world.scheduler, world.pace) = (scheduler, pace);
         world.network.set_payload(builder.payload);
         let shared = Shared {
             clock: Arc::new(Clock::new()),
             workshop: Arc::new(Workshop::new(ready.clone())),
             ready,
             world: Mutex::new(world),
+            stalls: Mutex::new(Stalls::new(pace, root.fork())),
+            pace,
             checks: Mutex::default(),
             has_checks: AtomicBool::new(false),
             driving: Mutex::new(()),

@@ -13,6 +13,7 @@ use polyloop_core::backend::StartedTask;
 
 use crate::HostId;
 use crate::sim::Shared;
+use crate::stalls::Lateness;
 
 /// What goes with a task through the list of those that are ready.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(crate) struct TaskMeta {
     /// Its place among the tasks that are alive.
     pub(crate) slot: usize,
     last_turn: AtomicU64,
+    pub(crate) lateness: Lateness,
 }
 
 impl TaskMeta {
@@ -29,6 +31,7 @@ impl TaskMeta {
             host,
             slot,
             last_turn: AtomicU64::new(0),
+            lateness: Lateness::default(),
         }
     }
 

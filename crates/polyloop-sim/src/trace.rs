@@ -17,12 +17,12 @@ mod words;
 pub(crate) use recorder::Recorder;
 
 pub use diagram::Diagram;
-pub use event::{ConnectionId, Event, Phase, Record, Segment, TaskId};
+pub use event::{ConnectionId, Event, Phase, Record, Segment, Stalled, TaskId};
 
 use std::path::Path;
 use std::{fs, io};
 
-use crate::HostId;
+use crate::{HostId, Pace, Scheduler};
 
 /// A run, as it was recorded.
 ///
@@ -32,6 +32,10 @@ use crate::HostId;
 pub struct Trace {
     /// The seed that gives this run again.
     pub seed: u64,
+    /// How it was chosen whose turn it was.
+    pub scheduler: Scheduler,
+    /// How fast the hosts were.
+    pub pace: Pace,
     /// The hosts' names, by their number.
     pub hosts: Vec<String>,
     /// What happened, in order.
@@ -49,6 +53,8 @@ impl Trace {
         let left_out = self.records.len().saturating_sub(count);
         Self {
             seed: self.seed,
+            scheduler: self.scheduler,
+            pace: self.pace,
             hosts: self.hosts.clone(),
             records: self.records[left_out..].to_vec(),
             dropped: self.dropped + left_out as u64,
@@ -64,6 +70,11 @@ impl Trace {
     /// Writes the lines into a file, and makes the directories above it if there are none.
     pub fn write_to(&self, path: impl AsRef<Path>) -> io::Result<()> {
         write_file(path.as_ref(), &format!("{self}\n"))
+    }
+
+    /// What seeds take turns with, in words.
+    pub(crate) fn conditions(&self) -> String {
+        format!("scheduler: {}; pace: {}", self.scheduler, self.pace)
     }
 
     /// What the host is called.

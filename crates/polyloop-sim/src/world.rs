@@ -18,7 +18,7 @@ use crate::report::Wait;
 use crate::sim::Sim;
 use crate::spawned::{Spawned, TaskInfo};
 use crate::trace::{Event, Recorder, TaskId, Trace};
-use crate::{HostId, Link};
+use crate::{HostId, Link, Pace, Scheduler};
 
 /// A place in the order of timers: when it is due, and a number of its own.
 pub(crate) type TimerKey = (Duration, u64);
@@ -61,6 +61,9 @@ pub(crate) struct Randoms {
 
 pub(crate) struct World {
     pub(crate) seed: u64,
+    /// For the trace.
+    pub(crate) scheduler: Scheduler,
+    pub(crate) pace: Pace,
     pub(crate) hosts: Vec<Host>,
     pub(crate) network: Network,
     pub(crate) effects: Effects,
@@ -90,6 +93,8 @@ impl World {
         network.set_recording(trace.is_on());
         Self {
             seed,
+            scheduler: Scheduler::default(),
+            pace: Pace::default(),
             hosts: Vec::new(),
             network,
             effects: Effects::default(),
@@ -123,6 +128,8 @@ impl World {
         let left_out = records.len().saturating_sub(count);
         Trace {
             seed: self.seed,
+            scheduler: self.scheduler,
+            pace: self.pace,
             hosts: (0..self.hosts.len())
                 .map(|index| self.name_of(HostId::from_index(index)).to_owned())
                 .collect(),

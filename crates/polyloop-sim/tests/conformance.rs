@@ -1,5 +1,5 @@
 //! The conformance suite in simulations: once as everywhere, and under many seeds with
-//! each of the schedulers.
+//! each of the schedulers and paces.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,12 +7,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use polyloop_conformance::{Capability, Runner, Status};
-use polyloop_sim::{Scheduler, Sim, SimLoop};
+use polyloop_sim::{Pace, Scheduler, Sim, SimLoop};
 
-fn simulation(seed: u64, scheduler: Scheduler) -> SimLoop {
+fn simulation(seed: u64, scheduler: Scheduler, pace: Pace) -> SimLoop {
     Sim::builder()
         .seed(seed)
         .scheduler(scheduler)
+        .pace(pace)
         // Some checks use threads of their own, which the simulation has to wait for.
         .patience(Duration::from_secs(10))
         // And some work waits on its thread in ways that it can't see.
@@ -22,12 +23,12 @@ fn simulation(seed: u64, scheduler: Scheduler) -> SimLoop {
 
 polyloop_conformance::suite!(
     sim,
-    || super::simulation(0, super::Scheduler::Random),
+    || super::simulation(0, super::Scheduler::Random, super::Pace::Instant),
     lacks: [SystemSockets]
 );
 
 #[test]
-fn every_check_passes_under_fifty_seeds_and_each_scheduler() {
+fn every_check_passes_under_fifty_seeds_and_each_scheduler_and_pace() {
     const SEEDS: u64 = 50;
     const DEADLINE: Duration = Duration::from_secs(500);
 
@@ -64,9 +65,9 @@ fn every_check_passes_under_fifty_seeds_and_each_scheduler() {
 }
 
 fn failures_of(seed: u64) -> Vec<String> {
-    let scheduler = Scheduler::by_seed(seed);
-    let name = format!("seed {seed}, {scheduler}");
-    let outcomes = Runner::new(&name, move || simulation(seed, scheduler))
+    let (scheduler, pace) = (Scheduler::by_seed(seed), Pace::by_seed(seed));
+    let name = format!("seed {seed}, {scheduler}, {pace}");
+    let outcomes = Runner::new(&name, move || simulation(seed, scheduler, pace))
         .lacking(&[Capability::SystemSockets])
         .run_all();
     assert!(

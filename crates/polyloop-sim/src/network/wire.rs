@@ -1,5 +1,7 @@
 //! From host to host: what a segment meets on its way.
 
+use std::time::Duration;
+
 use super::packet::{EndKey, Outbound, Packet, Side};
 use super::queue::Due;
 use super::{Link, Nanos, Network, nanos};
@@ -158,6 +160,18 @@ impl Network {
             .get(&(from, to))
             .and_then(|wire| wire.link.as_ref())
             .unwrap_or(&self.link)
+    }
+
+    /// How long a segment takes at most from this host to another and back, if nothing
+    /// holds it up.
+    pub(crate) fn round_trip(&self, host: HostId) -> Duration {
+        let reach = |link: &Link| 2 * (link.latency + link.jitter);
+        let ways = (host, HostId(0))..=(host, HostId(u32::MAX));
+        let own = self
+            .wires
+            .range(ways)
+            .filter_map(|(_, wire)| wire.link.as_ref());
+        own.map(reach).max().unwrap_or_else(|| reach(&self.link))
     }
 
     pub(super) fn is_cut(&self, from: HostId, to: HostId) -> bool {

@@ -70,6 +70,7 @@ impl fmt::Display for Counterexample {
         if let Some(place) = &self.place {
             writeln!(f, "at {place}")?;
         }
+        writeln!(f, "({})", self.trace.conditions())?;
         match (&self.others[..], self.runs) {
             ([], 1) => {}
             ([], runs) => writeln!(f, "({runs} seeds were run, and no other one fails)")?,

@@ -10,7 +10,7 @@ use polyloop_core::MainLoop;
 use super::hush::Hush;
 use super::{Outcome, Seeds};
 use crate::trace::Event;
-use crate::{Scheduler, SimLoop, Trace};
+use crate::{Pace, Scheduler, SimLoop, Trace};
 
 /// What one seed gave.
 pub(super) struct Run {
@@ -60,6 +60,9 @@ impl Seeds {
         let mut builder = self.builder.clone().seed(seed).silent();
         if self.each_scheduler {
             builder = builder.scheduler(Scheduler::by_seed(seed));
+        }
+        if self.each_pace {
+            builder = builder.pace(Pace::by_seed(seed));
         }
         let lp = builder.build_loop();
         let sim = lp.sim().clone();

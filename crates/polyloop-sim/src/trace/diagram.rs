@@ -81,7 +81,7 @@ mod tests {
     use roxmltree::{Document, Node};
 
     use super::super::sample;
-    use super::super::{ConnectionId, Event, Record, TaskId, Trace};
+    use super::super::{ConnectionId, Event, Record, Stalled, TaskId, Trace};
 
     /// The part of the page between two marks, both included.
     fn part<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
@@ -200,6 +200,24 @@ mod tests {
         // Nobody ends the pause, so it lasts to the end of the picture.
         let (_, width, height) = band("server pauses");
         assert!(width < 100.0 && height > 0.0, "{width} x {height}");
+    }
+
+    #[test]
+    fn what_is_late_is_a_band_until_it_goes_on() {
+        let mut trace = sample::exchange();
+        let (host, what) = (sample::CLIENT, Stalled::Task(TaskId(4)));
+        let until = trace.records[5].at;
+        let late = Event::Stalled { host, what, until };
+        trace.records.insert(0, Record::new(Duration::ZERO, late));
+        trace.pace = crate::Pace::TasksStall;
+        let page = trace.diagram().to_string();
+        assert!(page.contains("pace: tasks stall"));
+        let svg = svg(&page);
+        let mark = marks(&svg, "task 4 stalls until ")[0];
+        assert_eq!(classes(mark), ["m", "stalls"]);
+        let rows = ["data-a", "data-b"].map(|name| mark.attribute(name).unwrap());
+        let back = trace.records.partition_point(|record| record.at < until);
+        assert_eq!(rows, ["0", &*back.to_string()]);
     }
 
     #[test]

@@ -71,6 +71,18 @@ pub enum Phase {
     Passes,
 }
 
+/// What is late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stalled {
+    /// One task.
+    Task(TaskId),
+    /// The future that is being run.
+    Main,
+    /// All of the host's programs.
+    Host,
+}
+
 /// What can happen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -95,6 +107,15 @@ pub enum Event {
         host: HostId,
         /// Which.
         task: TaskId,
+    },
+    /// Something is ready for a turn, and is late: see [`Pace`](crate::Pace).
+    Stalled {
+        /// Where.
+        host: HostId,
+        /// What.
+        what: Stalled,
+        /// Until when.
+        until: Duration,
     },
     /// A timer was due.
     TimerFired {

@@ -9,12 +9,11 @@ use super::{Trace, clock};
 /// what happened. The first line names the seed.
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "seed {}: {}",
-            self.seed,
-            counted(self.records.len() as u64, "record")
-        )?;
+        write!(f, "seed {}", self.seed)?;
+        if (self.scheduler, self.pace) != Default::default() {
+            write!(f, " ({})", self.conditions())?;
+        }
+        write!(f, ": {}", counted(self.records.len() as u64, "record"))?;
         if self.dropped > 0 {
             write!(f, ", after {} not shown", self.dropped)?;
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ConnectionId, Event, Segment, Trace};
+use super::{ConnectionId, Event, Segment, Stalled, Trace};
 use crate::HostId;
 
 /// One event, taken apart.
@@ -35,6 +35,16 @@ impl fmt::Display for Segment {
     }
 }
 
+impl fmt::Display for Stalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Task(task) => write!(f, "task {}", task.0),
+            Self::Main => f.write_str("what is run"),
+            Self::Host => f.write_str("the host"),
+        }
+    }
+}
+
 pub(super) fn describe(trace: &Trace, event: &Event) -> Described {
     let name = |host: &HostId| trace.host_name(*host);
     let at = |host: &HostId, words: String| Described {
@@ -51,6 +61,10 @@ pub(super) fn describe(trace: &Trace, event: &Event) -> Described {
         Event::TaskSpawned { host, task } => at(host, format!("task {} spawned", task.0)),
         Event::TaskPolled { host, task } => at(host, format!("task {} polled", task.0)),
         Event::TaskEnded { host, task } => at(host, format!("task {} ended", task.0)),
+        Event::Stalled { host, what, until } => at(
+            host,
+            format!("{what} stalls until {}", super::clock::exact(*until)),
+        ),
         Event::TimerFired { host } => at(host, "timer fired".to_owned()),
         Event::Thread { host, done: false } => at(host, "work handed to a thread".to_owned()),
         Event::Thread { host, done: true } => at(host, "work on a thread is done".to_owned()),

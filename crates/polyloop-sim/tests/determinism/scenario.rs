@@ -9,7 +9,7 @@ use polyloop_core::{
     TaskGroup, Threads, Timers, Transport,
 };
 use polyloop_sim::trace::Trace;
-use polyloop_sim::{Crash, FaultKind, FaultRate, Link, Scheduler, Sim, SimLoop};
+use polyloop_sim::{Crash, FaultKind, FaultRate, Link, Pace, Scheduler, Sim, SimLoop};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -66,11 +66,12 @@ impl Protocol for Client {
 }
 
 /// Runs it all under a seed.
-pub(crate) fn told(seed: u64, scheduler: Scheduler) -> Story {
+pub(crate) fn told(seed: u64, scheduler: Scheduler, pace: Pace) -> Story {
     let log = Log::default();
     let sim = Sim::builder()
         .seed(seed)
         .scheduler(scheduler)
+        .pace(pace)
         .link(Link::new().latency(5 * MS).jitter(3 * MS).loss(0.02))
         .thread_time(Duration::ZERO..=3 * MS)
         .keep_records(usize::MAX)

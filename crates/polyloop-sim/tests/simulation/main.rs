@@ -3,6 +3,7 @@
 mod crowds;
 mod hosts;
 mod inputs;
+mod paces;
 mod payload;
 mod reports;
 mod threads;

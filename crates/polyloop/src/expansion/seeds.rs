@@ -49,7 +49,7 @@ where
     let running = Arc::new(Mutex::new(None::<SimLoop>));
     let on_thread = Arc::clone(&running);
     let work = move || {
-        let mut runs = Seeds::first(seeds).each_scheduler().named(name);
+        let mut runs = Seeds::first(seeds).each_scheduler().each_pace().named(name);
         if let Some(package) = package {
             runs = runs.package(package);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::super::words::describe;
 use super::super::{ConnectionId, Event, Phase, Record, Segment, Trace, clock};
@@ -20,6 +21,8 @@ pub(super) struct Drawer<'a> {
     flying: BTreeMap<Key, VecDeque<usize>>,
     /// Faults that last: their marks.
     lasting: Vec<usize>,
+    /// What is late: its mark, and until when.
+    late: Vec<(usize, Duration)>,
     /// The stroke that a host's next turn adds to.
     ticks: BTreeMap<(HostId, Kind), usize>,
 }
@@ -31,6 +34,7 @@ impl<'a> Drawer<'a> {
             marks: Vec::new(),
             flying: BTreeMap::new(),
             lasting: Vec::new(),
+            late: Vec::new(),
             ticks: BTreeMap::new(),
         }
     }
@@ -97,6 +101,12 @@ impl<'a> Drawer<'a> {
             } => {
                 self.fault(row, record, *host, *peer, *phase, text);
             }
+            Event::Stalled { host, what, until } => {
+                self.late.push((self.marks.len(), *until));
+                let (host, peer) = (*host, None);
+                let shape = Shape::Band { host, peer };
+                self.add(row, record, Kind::Stalls, shape, format!("{what} stalls"));
+            }
             Event::Note { host, text } => {
                 self.add(
                     row,
@@ -134,6 +144,11 @@ impl<'a> Drawer<'a> {
         let end = records.len().saturating_sub(1);
         for index in self.lasting {
             self.marks[index].until = end;
+        }
+        for (index, until) in self.late {
+            let back = records.partition_point(|record| record.at < until);
+            let mark = &mut self.marks[index];
+            mark.until = back.min(end).max(mark.row);
         }
         for index in self.flying.into_values().flatten() {
             let mark = &mut self.marks[index];

@@ -12,12 +12,13 @@ pub(super) enum Kind {
     States,
     Faults,
     Notes,
+    Stalls,
     Tasks,
     Timers,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Handshake,
         Self::Data,
         Self::Acks,
@@ -25,6 +26,7 @@ impl Kind {
         Self::States,
         Self::Faults,
         Self::Notes,
+        Self::Stalls,
         Self::Tasks,
         Self::Timers,
     ];
@@ -39,6 +41,7 @@ impl Kind {
             Self::States => "states",
             Self::Faults => "faults",
             Self::Notes => "notes",
+            Self::Stalls => "stalls",
             Self::Tasks => "tasks",
             Self::Timers => "timers",
         }
@@ -54,6 +57,7 @@ impl Kind {
             Self::States => "states",
             Self::Faults => "faults",
             Self::Notes => "notes",
+            Self::Stalls => "stalls",
             Self::Tasks => "tasks",
             Self::Timers => "timers, threads",
         }

@@ -59,6 +59,7 @@ fn summary(trace: &Trace, picture: &Picture) -> String {
         .map_or(Duration::ZERO, |record| record.at);
     let mut parts = vec![
         format!("seed <b>{}</b>", trace.seed),
+        trace.conditions(),
         counted(picture.hosts.len() as u64, "host"),
         counted(picture.connections.len() as u64, "connection"),
         counted(trace.records.len() as u64, "record"),

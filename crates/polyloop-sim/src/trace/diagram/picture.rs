@@ -99,7 +99,8 @@ impl Picture {
         let mut marks = drawer.into_marks();
         // A host that does nothing but wait for the others needs no lifeline, unless it is
         // all there is.
-        let is_tick = |mark: &Mark| matches!(mark.shape, Shape::Tick { .. });
+        let is_tick =
+            |mark: &Mark| matches!(mark.shape, Shape::Tick { .. }) || mark.kind == Kind::Stalls;
         let others: BTreeSet<HostId> = marks
             .iter()
             .filter(|mark| !is_tick(mark))
