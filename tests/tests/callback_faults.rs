@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use polyloop::test as polyloop_test;
 use polyloop_core::{
-    CloseReason, Connection, Failure, FailureKind, Flow, Loop, OnEof, Protocol, Server, Transport,
+    CloseReason, Connection, Failure, FailureKind, Flow, Loop, OnEof, Protocol, Server, TimerKey,
+    Transport,
 };
 use polyloop_tests::{Log, Recorder};
 
@@ -58,7 +59,7 @@ impl Faulty {
 impl Protocol for Faulty {
     fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         if self.at == At::Timer {
-            transport.set_timer(std::time::Duration::from_millis(1));
+            transport.set_timer(TimerKey::new("fault"), std::time::Duration::from_millis(1));
         }
         self.reached(At::Made)
     }
@@ -88,7 +89,7 @@ impl Protocol for Faulty {
         self.reached(At::ResumeWriting)
     }
 
-    fn timer_fired(&mut self, _: &mut dyn Transport) -> Result<(), Failure> {
+    fn timer_fired(&mut self, _: &mut dyn Transport, _: TimerKey) -> Result<(), Failure> {
         self.reached(At::Timer)
     }
 

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use polyloop::{
-    Backoff, ClientService, Connection, Failure, Loop, Protocol, RunError, Spawner, Timers,
-    Transport,
+    Backoff, ClientService, Connection, Failure, Loop, Protocol, RunError, Spawner, TimerKey,
+    Timers, Transport,
 };
 use polyloop_sim::trace::Event;
 use polyloop_sim::{Builder, Link, Sim, SimLoop};
@@ -118,12 +118,12 @@ impl Protocol for Client {
         } else if self.pause.is_zero() {
             self.say(transport)
         } else {
-            transport.set_timer(self.pause);
+            transport.set_timer(TimerKey::new("pause"), self.pause);
             Ok(())
         }
     }
 
-    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+    fn timer_fired(&mut self, transport: &mut dyn Transport, _: TimerKey) -> Result<(), Failure> {
         self.say(transport)
     }
 }

@@ -17,6 +17,7 @@ pub(crate) mod calls;
 pub mod context;
 pub(crate) mod error_hook;
 pub(crate) mod lifecycle;
+mod report_limits;
 mod run;
 pub(crate) mod spawner;
 pub(crate) mod state;

@@ -76,7 +76,9 @@ pub use promise::{
     Shared, Then, Timeout, as_promise, from_future,
 };
 pub use protocol::buffered::{Buffered, BufferedProtocol};
-pub use protocol::connection::{Connection, ConnectionLost, TransportHandle};
+pub use protocol::connection::{
+    Connection, ConnectionLost, CutShort, ProtocolReplaced, TransportHandle,
+};
 pub use protocol::factory::ProtocolFactory;
 pub use protocol::producer::{
     self, Consumer, Produced, PullProducer, PushProducer, RegisterError, Registration,
@@ -84,5 +86,6 @@ pub use protocol::producer::{
 pub use protocol::shared_factory::SharedFactory;
 pub use protocol::stream::Stream;
 pub use protocol::switchable::{SwitchHandle, Switchable};
+pub use protocol::timer_key::TimerKey;
 pub use protocol::transport::{Flow, InvalidLimits, Transport, WriteError, WriteLimits};
-pub use protocol::{CloseReason, OnEof, Protocol};
+pub use protocol::{AsAny, CloseReason, OnEof, Protocol};

@@ -7,12 +7,15 @@ pub mod producer;
 pub(crate) mod shared_factory;
 pub(crate) mod stream;
 pub(crate) mod switchable;
+pub(crate) mod timer_key;
 pub(crate) mod transport;
 
+use std::any::{Any, TypeId};
 use std::fmt;
 
 use crate::promise::failure::Failure;
 use crate::protocol::buffered::BufferedProtocol;
+use crate::protocol::timer_key::TimerKey;
 use crate::protocol::transport::Transport;
 
 /// A network protocol, as one object per connection.
@@ -21,7 +24,14 @@ use crate::protocol::transport::Transport;
 /// stream, lost exactly once and last (PROTO-01). The calls are plain functions
 /// that never await and never overlap, so the same source serves every kind of
 /// loop, and state needs no lock. A panic or an error in one ends that
-/// connection alone, with that error as its reason.
+/// connection alone, with that error as its reason; for what a peer did wrong there is
+/// [`Transport::fail`]. A callback that passes on the refusal of a write to a connection
+/// that is lost, or was closing already, has not failed.
+///
+/// Others reach it through the [`Connection`](crate::Connection) that it makes of its own
+/// transport: [`Connection::of`](crate::Connection::of) gives its address away,
+/// [`call`](crate::Connection::call) and [`post`](crate::Connection::post) run something
+/// with it, [`wake`](crate::Connection::wake) makes it look for itself.
 ///
 /// ```
 /// use polyloop_core::{CloseReason, Failure, Protocol, Transport};
@@ -47,7 +57,7 @@ use crate::protocol::transport::Transport;
     message = "`{Self}` is not a protocol",
     note = "implement `Protocol` for it; `data_received` is all that it needs"
 )]
-pub trait Protocol: Send + 'static {
+pub trait Protocol: AsAny + Send + 'static {
     /// The connection stands.
     fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         let _ = transport;
@@ -78,8 +88,17 @@ pub trait Protocol: Send + 'static {
         Ok(())
     }
 
-    /// The timer that [`Transport::set_timer`] set has fired.
-    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+    /// The timer that [`Transport::set_timer`] set for `key` has fired.
+    fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {
+        let _ = (transport, key);
+        Ok(())
+    }
+
+    /// Somebody has woken it, with [`Connection::wake`](crate::Connection::wake) or
+    /// [`TransportHandle::wake`](crate::TransportHandle::wake): once for any number of wakes
+    /// before it, and behind what was posted before them (PROTO-14). Not called while the
+    /// connection is closing.
+    fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         let _ = transport;
         Ok(())
     }
@@ -94,6 +113,31 @@ pub trait Protocol: Send + 'static {
     /// answers it; a protocol that wraps others passes it on.
     fn as_buffered(&mut self) -> Option<&mut dyn BufferedProtocol> {
         None
+    }
+
+    /// The protocol of type `wanted` in this one, if there is one: itself, or for a protocol
+    /// that wraps others what it wraps. How a [`Connection`](crate::Connection) finds the
+    /// protocol that it is of.
+    fn reach(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
+        itself(self, wanted)
+    }
+}
+
+/// The protocol, if it is `wanted`.
+pub(crate) fn itself<P: AsAny + ?Sized>(protocol: &mut P, wanted: TypeId) -> Option<&mut dyn Any> {
+    let own = protocol.as_any_mut();
+    ((*own).type_id() == wanted).then_some(own)
+}
+
+/// Every type is one. It lets a `dyn Protocol` say what it is.
+pub trait AsAny: Any {
+    /// The value itself.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+impl<T: Any> AsAny for T {
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
     }
 }
 
@@ -118,8 +162,12 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
         (**self).resume_writing(transport)
     }
 
-    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
-        (**self).timer_fired(transport)
+    fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {
+        (**self).timer_fired(transport, key)
+    }
+
+    fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        (**self).woken(transport)
     }
 
     fn connection_lost(&mut self, reason: CloseReason) {
@@ -128,6 +176,13 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 
     fn as_buffered(&mut self) -> Option<&mut dyn BufferedProtocol> {
         (**self).as_buffered()
+    }
+
+    fn reach(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
+        if wanted == TypeId::of::<Self>() {
+            return Some(self);
+        }
+        (**self).reach(wanted)
     }
 }
 
@@ -145,12 +200,15 @@ pub enum OnEof {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// Both sides had their say: this side closed, or the peer did.
+    /// Both sides had their say, this side closed or the peer did, and what was written
+    /// has reached the peer's system (TRAN-33).
     Clean,
     /// This side aborted it, or its loop ended (TRAN-10).
     Aborted,
-    /// The network or a callback failed; a reset by the peer is an
-    /// [`io::Error`](std::io::Error) of kind `ConnectionReset` (PROTO-04).
+    /// The network or a callback failed, or the protocol [said so](Transport::fail); a
+    /// reset by the peer is an [`io::Error`](std::io::Error) of kind `ConnectionReset`
+    /// (PROTO-04), a close that was not waited for to its end a
+    /// [`CutShort`](crate::CutShort).
     Error(Failure),
 }
 

@@ -147,6 +147,24 @@ impl Stream for SimTcpStream {
     fn reset_on_drop(&self) -> io::Result<()> {
         self.with(|network, _, id| network.reset_on_close(id))
     }
+
+    fn unconfirmed(&self) -> io::Result<Option<u64>> {
+        self.with(|network, _, id| network.unconfirmed(id))
+            .map(Some)
+    }
+
+    fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let id = self.socket.id;
+        self.socket
+            .sim
+            .poll_network(Wait::Read(self.peer), |network, _| {
+                network.poll_broken(id, cx.waker())
+            })
+    }
+
+    fn wakes_when_broken(&self) -> bool {
+        true
+    }
 }
 
 impl AsyncRead for SimTcpStream {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use polyloop_core::{CloseReason, Failure, OnEof, Protocol, Transport, WriteLimits};
+use polyloop_core::{CloseReason, Failure, OnEof, Protocol, TimerKey, Transport, WriteLimits};
 
 use super::ChatOptions;
 use super::lines::Lines;
@@ -92,11 +92,11 @@ impl Protocol for ChatSession {
         // have had their turn to empty them. So after each read the loop goes round
         // once: a timer of zero fires in the next turn.
         transport.pause_reading();
-        transport.set_timer(Duration::ZERO);
+        transport.set_timer(TimerKey::new("go round"), Duration::ZERO);
         Ok(())
     }
 
-    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+    fn timer_fired(&mut self, transport: &mut dyn Transport, _: TimerKey) -> Result<(), Failure> {
         transport.resume_reading();
         Ok(())
     }

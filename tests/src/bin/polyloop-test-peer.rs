@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use polyloop::AnyLoop;
 use polyloop_core::{
     CloseReason, Connection, Deferred, Failure, Flow, ListenOptions, Loop, MainLoop, Protocol,
-    Resolver, Transport,
+    Resolver, TimerKey, Transport,
 };
 use polyloop_examples::echo::Echo;
 use polyloop_examples::kv::KvServer;
@@ -133,7 +133,7 @@ impl Protocol for SlowReader {
         self.received += data.len() as u64;
         if self.received >> 20 > before {
             transport.pause_reading();
-            transport.set_timer(Duration::from_millis(1));
+            transport.set_timer(TimerKey::new("read on"), Duration::from_millis(1));
         }
         if self.received == TOTAL {
             if let Some(done) = self.done.take() {
@@ -144,7 +144,7 @@ impl Protocol for SlowReader {
         Ok(())
     }
 
-    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+    fn timer_fired(&mut self, transport: &mut dyn Transport, _: TimerKey) -> Result<(), Failure> {
         transport.resume_reading();
         Ok(())
     }

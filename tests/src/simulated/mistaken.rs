@@ -1,6 +1,8 @@
 //! Servers with one mistake each, such as people make: the scenarios have to find them.
 
-use polyloop_core::{CloseReason, Failure, Loop, OnEof, Protocol, Transport, TransportHandle};
+use polyloop_core::{
+    CloseReason, Failure, Loop, OnEof, Protocol, TimerKey, Transport, TransportHandle,
+};
 use std::sync::Arc;
 
 use polyloop_examples::chat::{Lines, Room};
@@ -64,8 +66,12 @@ impl<P: Protocol> Protocol for Resumes<P> {
         (self.resume)(&mut self.inner, transport)
     }
 
-    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
-        self.inner.timer_fired(transport)
+    fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {
+        self.inner.timer_fired(transport, key)
+    }
+
+    fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.inner.woken(transport)
     }
 
     fn connection_lost(&mut self, reason: CloseReason) {

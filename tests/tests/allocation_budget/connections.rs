@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use polyloop_core::{Deferred, Failure, Loop, Protocol, Transport};
+use polyloop_core::{Deferred, Failure, Loop, Protocol, TimerKey, Transport};
 
 use crate::meter::{count, count_beside};
 use crate::raw::{Does, Raw};
@@ -48,11 +48,11 @@ struct Ticking(Arc<AtomicUsize>);
 
 impl Protocol for Ticking {
     fn data_received(&mut self, transport: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {
-        transport.set_timer(Duration::from_micros(1));
+        transport.set_timer(TimerKey::new("tick"), Duration::from_micros(1));
         Ok(())
     }
 
-    fn timer_fired(&mut self, _: &mut dyn Transport) -> Result<(), Failure> {
+    fn timer_fired(&mut self, _: &mut dyn Transport, _: TimerKey) -> Result<(), Failure> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use polyloop_core::CloseReason;
+use polyloop_core::{CloseReason, TimerKey};
 
 use crate::fault::{Fault, Verdict};
 
@@ -20,7 +20,9 @@ pub enum Event {
     /// `resume_writing`
     Resume,
     /// `timer_fired`
-    Timer,
+    Timer(TimerKey),
+    /// `woken`
+    Woken,
     /// `connection_lost`
     Lost(CloseReason),
     /// Whatever a check notes itself.
@@ -36,7 +38,8 @@ impl Event {
             Self::Eof => "eof",
             Self::Pause => "pause",
             Self::Resume => "resume",
-            Self::Timer => "timer",
+            Self::Timer(_) => "timer",
+            Self::Woken => "woken",
             Self::Lost(_) => "lost",
             Self::Note(note) => note,
         }
@@ -83,6 +86,16 @@ impl Journal {
     /// Whether there is one of that name.
     pub fn has(&self, name: &str) -> bool {
         self.count(name) > 0
+    }
+
+    /// The keys of the timers that fired, in order.
+    pub fn timers(&self) -> Vec<TimerKey> {
+        let events = self.lock();
+        let keys = events.iter().filter_map(|event| match event {
+            Event::Timer(key) => Some(*key),
+            _ => None,
+        });
+        keys.collect()
     }
 
     /// All data so far, joined.

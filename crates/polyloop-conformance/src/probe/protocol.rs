@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
-use polyloop_core::{CloseReason, Failure, OnEof, Protocol, ProtocolFactory, Transport};
+use polyloop_core::{CloseReason, Failure, OnEof, Protocol, ProtocolFactory, TimerKey, Transport};
 
 use super::{Event, Journal};
 
 type Step = Box<dyn FnMut(&mut dyn Transport) -> Result<(), Failure> + Send>;
 type OnData = Box<dyn FnMut(&mut dyn Transport, &[u8]) -> Result<(), Failure> + Send>;
+type OnTimer = Box<dyn FnMut(&mut dyn Transport, TimerKey) -> Result<(), Failure> + Send>;
 type AtEof = Box<dyn FnMut(&mut dyn Transport) -> Result<OnEof, Failure> + Send>;
 type OnLost = Box<dyn FnMut(&CloseReason) + Send>;
 
@@ -21,7 +22,8 @@ pub struct Probe {
     eof: Option<AtEof>,
     pause: Option<Step>,
     resume: Option<Step>,
-    timer: Option<Step>,
+    timer: Option<OnTimer>,
+    woken: Option<Step>,
     lost: Option<OnLost>,
 }
 
@@ -49,6 +51,7 @@ impl Probe {
             pause: None,
             resume: None,
             timer: None,
+            woken: None,
             lost: None,
         }
     }
@@ -82,7 +85,9 @@ impl Probe {
         /// What to do in `resume_writing`.
         resume(&mut dyn Transport) -> Result<(), Failure>;
         /// What to do in `timer_fired`.
-        timer(&mut dyn Transport) -> Result<(), Failure>;
+        timer(&mut dyn Transport, TimerKey) -> Result<(), Failure>;
+        /// What to do in `woken`.
+        woken(&mut dyn Transport) -> Result<(), Failure>;
     }
 }
 
@@ -122,9 +127,17 @@ impl Protocol for Probe {
         go(&mut self.resume, transport)
     }
 
-    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
-        self.journal.push(Event::Timer);
-        go(&mut self.timer, transport)
+    fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {
+        self.journal.push(Event::Timer(key));
+        match &mut self.timer {
+            Some(step) => step(transport, key),
+            None => Ok(()),
+        }
+    }
+
+    fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.journal.push(Event::Woken);
+        go(&mut self.woken, transport)
     }
 
     fn connection_lost(&mut self, reason: CloseReason) {

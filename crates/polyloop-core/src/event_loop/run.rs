@@ -214,6 +214,7 @@ pub(crate) async fn wind_up<B: MainBackend>(backend: &B) {
     state.calls.clear();
     state.tasks.reopen();
     run_hooks(backend, ShutdownPhase::After).await;
+    state.report_left_out();
 }
 
 /// Runs the hooks of a phase side by side; what fails or takes too long is reported

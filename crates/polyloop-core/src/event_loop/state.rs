@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::event_loop::calls::CallQueue;
 use crate::event_loop::error_hook::{ErrorHook, lay_route, report_to};
 use crate::event_loop::lifecycle::{LoopClosed, ShutdownHooks, ShutdownPhase};
+use crate::event_loop::report_limits::{Admitted, ReportLimits};
 use crate::event_loop::task::table::TaskTable;
 use crate::promise::failure::Failure;
 use crate::promise::report::ErrorReport;
@@ -35,6 +36,7 @@ pub struct LoopState {
     pub(crate) tasks: TaskTable,
     pub(crate) calls: Arc<CallQueue>,
     hook: Mutex<Option<ErrorHook>>,
+    report_limits: ReportLimits,
     pub(crate) shutdown_hooks: Arc<ShutdownHooks>,
     /// Calls that wait for a run to begin; `None` while one is under way.
     when_running: Mutex<Option<Vec<WaitingCall>>>,
@@ -82,6 +84,7 @@ impl LoopState {
             tasks: TaskTable::new(),
             calls: Arc::new(CallQueue::new()),
             hook: Mutex::new(None),
+            report_limits: ReportLimits::default(),
             shutdown_hooks: Arc::default(),
             when_running: Mutex::new(Some(Vec::new())),
             running: AtomicBool::new(false),
@@ -125,6 +128,28 @@ impl LoopState {
             loop_name: Some(self.name),
         };
         report_to(hook.as_ref(), &report);
+    }
+
+    /// Reports what somebody outside can bring about any number of times: what fails alike
+    /// in one place is told a few times, and then how often (PROTO-18). `of` says more of the
+    /// place than the failure's own location, which for a panic is core's.
+    pub(crate) fn report_often(&self, context: &'static str, of: &'static str, failure: &Failure) {
+        match self.report_limits.admit(context, of, failure, self.now()) {
+            Admitted::Told { left_out: 0 } => self.report(context, failure),
+            Admitted::Told { left_out } => {
+                let more = format!("{context} (and {left_out} times more since it was last told)");
+                self.report(&more, failure);
+            }
+            Admitted::LeftOut => {}
+        }
+    }
+
+    /// Says what was left out so far and has not been said.
+    pub(crate) fn report_left_out(&self) {
+        for (context, failure, left_out) in self.report_limits.take_left_out() {
+            let more = format!("{context} ({left_out} times more than was told)");
+            self.report(&more, &failure);
+        }
     }
 
     pub(crate) fn set_hook(&self, hook: Option<ErrorHook>) {

@@ -13,6 +13,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+pub(crate) use catch_cancel::take_cancel;
 pub use catch_cancel::{CatchCancel, catch_cancel};
 pub use supervised::Outcome;
 

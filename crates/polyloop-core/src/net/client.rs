@@ -73,10 +73,10 @@ struct Dialled<L, F: ProtocolFactory> {
     limits: WriteLimits,
     made: Option<Resolver<()>>,
     factory: Option<Started<F>>,
-    mailbox: Arc<Mailbox<F::Protocol>>,
+    mailbox: Arc<Mailbox>,
 }
 
-impl<L: Loop, F: ProtocolFactory> Origin<F::Protocol> for Dialled<L, F> {
+impl<L: Loop, F: ProtocolFactory> Origin for Dialled<L, F> {
     type Backend = L;
 
     fn backend(&self) -> &L {
@@ -99,11 +99,11 @@ impl<L: Loop, F: ProtocolFactory> Origin<F::Protocol> for Dialled<L, F> {
         self.mailbox.set_driver(waker);
     }
 
-    fn known_mailbox(&self) -> Option<Arc<Mailbox<F::Protocol>>> {
+    fn known_mailbox(&self) -> Option<Arc<Mailbox>> {
         Some(self.mailbox.clone())
     }
 
-    fn mailbox(&self) -> Arc<Mailbox<F::Protocol>> {
+    fn mailbox(&self) -> Arc<Mailbox> {
         self.mailbox.clone()
     }
 
@@ -126,7 +126,7 @@ struct Unclaimed<P: Protocol> {
 }
 
 impl<P: Protocol> Unclaimed<P> {
-    fn new(mailbox: Arc<Mailbox<P>>) -> Self {
+    fn new(mailbox: Arc<Mailbox>) -> Self {
         Self {
             connection: Connection::new(mailbox),
             claimed: false,

@@ -8,6 +8,7 @@ mod registry;
 
 use std::future::Future;
 use std::io;
+use std::marker::PhantomData;
 use std::net::{SocketAddr, TcpListener};
 
 use thiserror::Error;
@@ -88,8 +89,9 @@ impl From<ListenError> for Failure {
 /// [`close`](Self::close) closes it.
 #[must_use = "a server runs on when its handle is dropped; keep it to close it"]
 pub struct Server<P: Protocol> {
-    registry: Arc<Registry<P>>,
+    registry: Arc<Registry>,
     local: Arc<[SocketAddr]>,
+    protocol: PhantomData<fn(&mut P)>,
 }
 
 impl<P: Protocol> Server<P> {
@@ -142,8 +144,8 @@ impl<P: Protocol> Server<P> {
         }
     }
 
-    /// Waits until the listening sockets are released and the last accepted
-    /// connection is lost (SERV-09). Cancel safe.
+    /// Waits until the listening sockets are released, the last accepted connection is
+    /// lost (SERV-09) and its socket has gone (TRAN-35). Cancel safe.
     pub async fn drained(&self) {
         if let Some(waiting) = self.registry.until_drained() {
             let _ = waiting.await;
@@ -152,10 +154,12 @@ impl<P: Protocol> Server<P> {
 
     /// The connections that are open now, in no order.
     pub fn connections(&self) -> Vec<Connection<P>> {
-        self.registry.connections()
+        let mailboxes = self.registry.connections();
+        mailboxes.into_iter().map(Connection::new).collect()
     }
 
-    /// How many connections are open now.
+    /// How many connections are open now: each holds a descriptor. One that is lost counts
+    /// until its socket has gone, which may take a moment longer (TRAN-35).
     pub fn connection_count(&self) -> usize {
         self.registry.connection_count()
     }
@@ -192,6 +196,7 @@ impl<P: Protocol> Clone for Server<P> {
         Self {
             registry: self.registry.clone(),
             local: self.local.clone(),
+            protocol: PhantomData,
         }
     }
 }
@@ -266,8 +271,16 @@ fn begin<L: Loop, F: ProtocolFactory>(
     }
     // Only now: a failed bind leaves the factory unstarted (FACT-07).
     let factory = Started::new(factory).map_err(ListenError::Factory)?;
-    let registry = Registry::new(!options.listen.start_serving, options.listen.write_limits);
+    let registry = Registry::new(
+        !options.listen.start_serving,
+        options.listen.write_limits,
+        &local,
+    );
     let acceptor = Acceptor::new(lp.clone(), listeners, factory, options, registry.clone());
     task::spawn(lp, acceptor).detach();
-    Ok(Server { registry, local })
+    Ok(Server {
+        registry,
+        local,
+        protocol: PhantomData,
+    })
 }

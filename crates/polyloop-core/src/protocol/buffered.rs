@@ -6,9 +6,12 @@
 //! shall go. The driver asks each protocol whether it is such a one; for a plain
 //! protocol the answer is known when it is compiled, and costs nothing.
 
+use std::any::{Any, TypeId};
+
 use crate::promise::failure::Failure;
+use crate::protocol::timer_key::TimerKey;
 use crate::protocol::transport::Transport;
-use crate::protocol::{CloseReason, OnEof, Protocol};
+use crate::protocol::{CloseReason, OnEof, Protocol, itself};
 
 /// A protocol that says where received bytes go. [`Buffered`] makes a [`Protocol`] of
 /// it.
@@ -79,7 +82,13 @@ pub trait BufferedProtocol: Send + 'static {
     }
 
     /// See [`Protocol::timer_fired`].
-    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+    fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {
+        let _ = (transport, key);
+        Ok(())
+    }
+
+    /// See [`Protocol::woken`].
+    fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         let _ = transport;
         Ok(())
     }
@@ -132,8 +141,19 @@ impl<B: BufferedProtocol> Protocol for Buffered<B> {
         self.0.resume_writing(transport)
     }
 
-    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
-        self.0.timer_fired(transport)
+    fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {
+        self.0.timer_fired(transport, key)
+    }
+
+    fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.0.woken(transport)
+    }
+
+    fn reach(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
+        if wanted == TypeId::of::<Self>() {
+            return Some(self);
+        }
+        itself(&mut self.0, wanted)
     }
 
     fn connection_lost(&mut self, reason: CloseReason) {

@@ -5,20 +5,27 @@
 //! callbacks. Nothing is locked to read, to write or to call back, and a protocol's
 //! state needs no lock. A connection that nobody reaches from outside has no mailbox.
 
+mod alarm;
+mod closing;
 pub(crate) mod driver;
 mod io;
 mod mailbox;
 mod rare;
 mod read_buffer;
+mod timers;
 mod write_buffer;
 
+use std::any::{TypeId, type_name};
+use std::marker::PhantomData;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use thiserror::Error;
 
+pub use closing::CutShort;
 pub(crate) use mailbox::Mailbox;
-use mailbox::{Message, Post};
+use mailbox::Message;
 
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::{Failure, catch};
@@ -49,13 +56,55 @@ use crate::sync::primitive::Arc;
 /// println!("{so_far} bytes, {}", connection.closed().await);
 /// # Ok(()) }
 /// ```
-pub struct Connection<P: Protocol> {
-    mailbox: Arc<Mailbox<P>>,
+///
+/// A protocol makes one of its own transport, for others to reach it by:
+///
+/// ```
+/// # use std::sync::{Arc, Mutex};
+/// # use polyloop_core::*;
+/// /// Every player, by name.
+/// struct Table { players: Mutex<Vec<Connection<Player>>> }
+/// struct Player { table: Arc<Table>, points: u32 }
+///
+/// impl Protocol for Player {
+///     fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+///         self.table.players.lock().unwrap().push(Connection::of(transport));
+///         Ok(())
+///     }
+///     fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {
+///         for player in self.table.players.lock().unwrap().iter() {
+///             player.post(|player, transport| {
+///                 player.points += 1;
+///                 transport.write(b"a point for everybody\n")?;
+///                 Ok(())
+///             });
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+pub struct Connection<P: 'static> {
+    mailbox: Arc<Mailbox>,
+    protocol: PhantomData<fn(&mut P)>,
 }
 
-impl<P: Protocol> Connection<P> {
-    pub(crate) fn new(mailbox: Arc<Mailbox<P>>) -> Self {
-        Self { mailbox }
+impl<P: 'static> Connection<P> {
+    pub(crate) fn new(mailbox: Arc<Mailbox>) -> Self {
+        Self {
+            mailbox,
+            protocol: PhantomData,
+        }
+    }
+
+    /// The connection of a transport, to reach its protocol by from everywhere
+    /// (PROTO-14). `P` is that protocol, or one inside of it: what a
+    /// [`Switchable`](crate::Switchable) has active, what a box or a
+    /// [`Buffered`](crate::Buffered) holds, what [`Protocol::reach`] finds.
+    ///
+    /// It is not looked for here. Where there is no `P` when a call is to be made, the call
+    /// fails with [`ProtocolReplaced`].
+    pub fn of(transport: &dyn Transport) -> Self {
+        Self::new(transport.handle().mailbox)
     }
 
     /// Runs `f` on the connection's own task and promises its result.
@@ -70,29 +119,37 @@ impl<P: Protocol> Connection<P> {
         R: Send + 'static,
     {
         let (resolver, promise) = Deferred::new();
-        self.mailbox.post(Message::Protocol(Box::new(move |target| {
-            if let Some((protocol, transport)) = target {
-                run(resolver, || f(protocol, transport))
-            } else {
-                lost(resolver);
-                Ok(())
-            }
-        })));
+        self.mailbox
+            .post(Message::Call(Box::new(move |target| match target {
+                Some((protocol, transport)) => match find::<P>(protocol) {
+                    Some(protocol) => run(resolver, || f(protocol, transport)),
+                    None => refuse(resolver, ProtocolReplaced::of::<P>()),
+                },
+                None => refuse(resolver, ConnectionLost),
+            })));
         promise
     }
 
     /// Runs `f` on the connection's own task, with nobody to wait for it. An error or a
-    /// panic in it ends the connection, as in any callback; a connection that is lost
-    /// drops it.
+    /// panic in it ends the connection, as in any callback; a connection that is lost, or
+    /// has no `P` any more, drops it.
     pub fn post<F>(&self, f: F)
     where
         F: FnOnce(&mut P, &mut dyn Transport) -> Result<(), Failure> + Send + 'static,
     {
         self.mailbox
-            .post(Message::Protocol(Box::new(move |target| match target {
-                Some((protocol, transport)) => f(protocol, transport),
+            .post(Message::Call(Box::new(move |target| match target {
+                Some((protocol, transport)) => match find::<P>(protocol) {
+                    Some(protocol) => f(protocol, transport),
+                    None => Ok(()),
+                },
                 None => Ok(()),
             })));
+    }
+
+    /// See [`TransportHandle::wake`].
+    pub fn wake(&self) {
+        self.mailbox.wake();
     }
 
     /// An untyped handle to the same connection.
@@ -114,7 +171,17 @@ impl<P: Protocol> Connection<P> {
 
     /// See [`TransportHandle::close`].
     pub fn close(&self) {
-        self.mailbox.post(Message::Close);
+        self.mailbox.post(Message::Close(None));
+    }
+
+    /// See [`TransportHandle::close_within`].
+    pub fn close_within(&self, limit: Duration) {
+        self.mailbox.post(Message::Close(Some(limit)));
+    }
+
+    /// See [`TransportHandle::fail`].
+    pub fn fail(&self, reason: impl Into<Failure>) {
+        self.mailbox.post(Message::Fail(reason.into()));
     }
 
     /// See [`TransportHandle::abort`].
@@ -134,25 +201,31 @@ impl<P: Protocol> Connection<P> {
 
     /// This end's address.
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.mailbox.local_addr()
+        self.mailbox.known_local()
     }
 
     /// The other end's address.
     pub fn peer_addr(&self) -> SocketAddr {
-        self.mailbox.peer_addr()
+        self.mailbox.peer()
     }
 }
 
 /// A connection, whatever its protocol: what a protocol keeps of its peers' or its
 /// own transport for use outside of its callbacks. Usable from any thread.
 pub struct TransportHandle {
-    mailbox: Arc<dyn Post>,
+    mailbox: Arc<Mailbox>,
 }
 
 impl TransportHandle {
-    /// Sends `data`, after everything sent before. [`Flow::Pause`] says that the
-    /// connection has more waiting than its high mark; then a considerate writer
-    /// waits for [`ready`](Self::ready).
+    /// Sends `data`, after everything sent before through handles and in callbacks that
+    /// have returned (TRAN-36).
+    ///
+    /// [`Flow::Pause`] says that the connection has more waiting than its high mark, the
+    /// mail on its way there included; then a considerate writer waits for
+    /// [`ready`](Self::ready), which always comes. The protocol's
+    /// [`pause_writing`](Protocol::pause_writing) and
+    /// [`resume_writing`](Protocol::resume_writing) go by the write buffer alone: what a
+    /// handle was told need not lead to them (TRAN-37).
     pub fn write(&self, data: impl Into<Bytes>) -> Result<Flow, WriteError> {
         self.mailbox.write(data.into())
     }
@@ -171,14 +244,11 @@ impl TransportHandle {
         R: Send + 'static,
     {
         let (resolver, promise) = Deferred::new();
-        self.mailbox.post_transport_call(Box::new(move |target| {
-            if let Some(transport) = target {
-                run(resolver, || f(transport))
-            } else {
-                lost(resolver);
-                Ok(())
-            }
-        }));
+        self.mailbox
+            .post(Message::Call(Box::new(move |target| match target {
+                Some((_, transport)) => run(resolver, || f(transport)),
+                None => refuse(resolver, ConnectionLost),
+            })));
         promise
     }
 
@@ -189,20 +259,40 @@ impl TransportHandle {
         F: FnOnce(&mut dyn Transport) -> Result<(), Failure> + Send + 'static,
     {
         self.mailbox
-            .post_transport_call(Box::new(move |target| match target {
-                Some(transport) => f(transport),
+            .post(Message::Call(Box::new(move |target| match target {
+                Some((_, transport)) => f(transport),
                 None => Ok(()),
-            }));
+            })));
     }
 
-    /// Ends the connection once everything written so far is sent.
+    /// Has the protocol's [`woken`](Protocol::woken) called soon, on the connection's own
+    /// task: once for all wakes until then. It allocates nothing, so any number of sessions
+    /// may tell each other that there is something to look at (PROTO-14).
+    pub fn wake(&self) {
+        self.mailbox.wake();
+    }
+
+    /// Ends the connection once everything written so far has reached the peer. See
+    /// [`Transport::close`].
     pub fn close(&self) {
-        self.mailbox.post_close();
+        self.mailbox.post(Message::Close(None));
+    }
+
+    /// The same, and cuts what has not got there within `limit`. See
+    /// [`Transport::close_within`].
+    pub fn close_within(&self, limit: Duration) {
+        self.mailbox.post(Message::Close(Some(limit)));
+    }
+
+    /// Sends what was written, then ends the connection with `reason`. See
+    /// [`Transport::fail`].
+    pub fn fail(&self, reason: impl Into<Failure>) {
+        self.mailbox.post(Message::Fail(reason.into()));
     }
 
     /// Ends the connection now; the peer sees a reset.
     pub fn abort(&self) {
-        self.mailbox.post_abort();
+        self.mailbox.post(Message::Abort);
     }
 
     /// Waits until the connection is lost, and says how it ended. Cancel safe.
@@ -220,12 +310,12 @@ impl TransportHandle {
 
     /// This end's address.
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.mailbox.local_addr()
+        self.mailbox.known_local()
     }
 
     /// The other end's address.
     pub fn peer_addr(&self) -> SocketAddr {
-        self.mailbox.peer_addr()
+        self.mailbox.peer()
     }
 }
 
@@ -234,6 +324,30 @@ impl TransportHandle {
 #[error("the connection was lost before the call was made")]
 #[non_exhaustive]
 pub struct ConnectionLost;
+
+/// A call found another protocol than the one it was for: a
+/// [`Switchable`](crate::Switchable) has replaced it, or the
+/// [`Connection`] was [made](Connection::of) of a transport whose protocol is not of that
+/// type.
+#[derive(Clone, Debug, Error)]
+#[error("the connection has no protocol `{wanted}` (any more), which the call was for")]
+#[non_exhaustive]
+pub struct ProtocolReplaced {
+    /// The type that was looked for.
+    pub wanted: &'static str,
+}
+
+impl ProtocolReplaced {
+    fn of<P>() -> Self {
+        Self {
+            wanted: type_name::<P>(),
+        }
+    }
+}
+
+fn find<P: 'static>(protocol: &mut dyn Protocol) -> Option<&mut P> {
+    protocol.reach(TypeId::of::<P>())?.downcast_mut()
+}
 
 /// Settles the promise; what a panic left behind is for the driver to judge.
 fn run<R: Send>(resolver: Resolver<R>, f: impl FnOnce() -> R) -> Result<(), Failure> {
@@ -250,15 +364,18 @@ fn run<R: Send>(resolver: Resolver<R>, f: impl FnOnce() -> R) -> Result<(), Fail
     }
 }
 
-fn lost<R: Send>(resolver: Resolver<R>) {
-    let _ = resolver.reject(Failure::new(ConnectionLost));
+fn refuse<R, E>(resolver: Resolver<R>, error: E) -> Result<(), Failure>
+where
+    R: Send,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let _ = resolver.reject(Failure::new(error));
+    Ok(())
 }
 
-impl<P: Protocol> Clone for Connection<P> {
+impl<P: 'static> Clone for Connection<P> {
     fn clone(&self) -> Self {
-        Self {
-            mailbox: self.mailbox.clone(),
-        }
+        Self::new(self.mailbox.clone())
     }
 }
 
@@ -270,7 +387,7 @@ impl Clone for TransportHandle {
     }
 }
 
-impl<P: Protocol> std::fmt::Debug for Connection<P> {
+impl<P: 'static> std::fmt::Debug for Connection<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection")
             .field("peer", &self.peer_addr())

@@ -1,8 +1,11 @@
 //! [`Stream`]: the byte stream that a connection is driven over, and what the driver may
 //! ask of the socket below it.
 
+mod tcp_info;
+
 use std::io;
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
@@ -55,6 +58,38 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// from a clean end (TRAN-09).
     fn reset_on_drop(&self) -> io::Result<()> {
         socket_of(self)?.set_linger(Some(std::time::Duration::ZERO))
+    }
+
+    /// How much of what was written the peer's system has not confirmed yet, in bytes, the
+    /// end of stream included; about, but 0 exactly when it has everything. `None` where
+    /// that can't be known: then a close asks no more of the peer than its own end
+    /// (TRAN-33). An error is what broke the connection; it may be told once.
+    ///
+    /// The default asks the socket, which on Linux knows.
+    fn unconfirmed(&self) -> io::Result<Option<u64>> {
+        match self.socket() {
+            Some(socket) => tcp_info::unconfirmed(&socket),
+            None => Ok(None),
+        }
+    }
+
+    /// Ready with the error if the connection is broken (reset, or given up by the system),
+    /// whatever is still to be read. For a connection that is not being read from, which
+    /// would learn of it by no other way (PROTO-15).
+    ///
+    /// The default asks the socket, and wakes nobody.
+    fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let _ = cx;
+        match self.socket().map(|socket| socket.take_error()) {
+            Some(Ok(Some(error))) => Poll::Ready(error),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Whether [`poll_broken`](Self::poll_broken) wakes its task. If not, as by default, it
+    /// is asked from time to time.
+    fn wakes_when_broken(&self) -> bool {
+        false
     }
 }
 

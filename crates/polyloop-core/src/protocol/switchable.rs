@@ -5,12 +5,14 @@
 //! says so in its type: its protocol is a `Switchable`, which holds whichever one is
 //! active. Nothing else pays for it.
 
+use std::any::{Any, TypeId};
 use std::fmt;
 
 use bytes::Bytes;
 
 use crate::promise::failure::Failure;
 use crate::protocol::buffered::BufferedProtocol;
+use crate::protocol::timer_key::TimerKey;
 use crate::protocol::transport::Transport;
 use crate::protocol::{CloseReason, OnEof, Protocol};
 use crate::sync::primitive::{Arc, Mutex, lock};
@@ -161,9 +163,22 @@ impl Protocol for Switchable {
         self.settle(transport)
     }
 
-    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
-        self.current.timer_fired(transport)?;
+    fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {
+        self.current.timer_fired(transport, key)?;
         self.settle(transport)
+    }
+
+    fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.current.woken(transport)?;
+        self.settle(transport)
+    }
+
+    /// Itself, or whichever protocol is active.
+    fn reach(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
+        if wanted == TypeId::of::<Self>() {
+            return Some(self);
+        }
+        self.current.reach(wanted)
     }
 
     fn connection_lost(&mut self, reason: CloseReason) {

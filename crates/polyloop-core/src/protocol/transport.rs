@@ -2,18 +2,36 @@
 //! callbacks.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use crate::promise::failure::Failure;
 use crate::protocol::connection::TransportHandle;
+use crate::protocol::timer_key::TimerKey;
 
 /// A communication channel.
 ///
 /// A protocol is lent it for the time of each callback. Nothing here blocks, and
 /// nothing calls back into the protocol before its callback has returned
-/// (TRAN-02). Code outside of the callbacks uses a [handle](Self::handle).
+/// (TRAN-02). Code outside of the callbacks uses a [handle](Self::handle), or a
+/// [`Connection`](crate::Connection::of), which knows the protocol.
+///
+/// # Order
+/// What a callback writes here is sent in the order it was written. What handles ask for
+/// meanwhile, the callback's own included, is done when the callback has returned, in the
+/// order it was asked for: so a callback's own writes come before what is written through
+/// a handle inside of it (TRAN-36).
+///
+/// # Ends
+/// Four ways lead out of a connection:
+///
+/// | | what was written | the peer sees | the reason told |
+/// | --- | --- | --- | --- |
+/// | [`close`](Self::close) | is sent | an end | clean |
+/// | [`fail`](Self::fail) | is sent | an end | the failure; not reported |
+/// | [`abort`](Self::abort) | is dropped | a reset | aborted |
+/// | an error or a panic of a callback | is dropped | a reset | the failure; reported |
 ///
 /// ```
 /// use polyloop_core::{Failure, Flow, Protocol, Transport};
@@ -49,6 +67,9 @@ pub trait Transport {
     /// answer is [`Flow::Pause`] while more than the high watermark is buffered; then
     /// a considerate writer waits for
     /// [`resume_writing`](crate::Protocol::resume_writing).
+    ///
+    /// So that one connection does not hold a thread, no more than a few MiB go to the
+    /// system inside of this call; the rest of a larger write is copied to the buffer.
     fn write(&mut self, data: &[u8]) -> Result<Flow, WriteError>;
 
     /// Sends the parts as if they were one (TRAN-04).
@@ -65,9 +86,28 @@ pub trait Transport {
     /// or one after close, does nothing (TRAN-14, TRAN-15).
     fn write_eof(&mut self);
 
+    /// What the next write would answer, as far as it is known now.
+    fn flow(&self) -> Flow;
+
     /// Sends what is buffered, then ends the connection with a clean
-    /// `connection_lost`. From here on nothing more is received (TRAN-05, TRAN-06).
+    /// `connection_lost`. From here on nothing more is received (TRAN-05, TRAN-06);
+    /// timers still fire, so a protocol can lose patience (TRAN-34).
+    ///
+    /// Clean is a promise: everything that was written has reached the peer's system, as
+    /// far as this side can know (TRAN-33). It takes as long as the peer takes, and ends
+    /// with an error ([`CutShort`](crate::CutShort)) if the peer takes nothing for a minute,
+    /// or if the loop's run ends and its shutdown limit is up.
     fn close(&mut self);
+
+    /// The same, and what has not reached the peer's system when `limit` has passed is cut:
+    /// the peer sees a reset, and the reason is [`CutShort`](crate::CutShort). After a
+    /// close it sets the limit, or lowers it (TRAN-34).
+    fn close_within(&mut self, limit: Duration);
+
+    /// Sends what is buffered, then ends the connection with `reason`, which is not
+    /// reported: a peer that breaks the protocol is an everyday event (PROTO-16). The
+    /// first reason stays.
+    fn fail(&mut self, reason: Failure);
 
     /// Ends the connection now: what is buffered is dropped, and the peer sees a
     /// reset (TRAN-09). `connection_lost` follows when the callback has returned.
@@ -77,7 +117,8 @@ pub trait Transport {
     fn is_closing(&self) -> bool;
 
     /// Delivers nothing more until [`resume_reading`](Self::resume_reading), the
-    /// peer's end included; nothing is lost (TRAN-24 to TRAN-26).
+    /// peer's end included; nothing is lost (TRAN-24 to TRAN-26). A reset by the peer ends
+    /// the connection all the same, within seconds (PROTO-15).
     fn pause_reading(&mut self);
 
     /// Undoes [`pause_reading`](Self::pause_reading).
@@ -110,13 +151,17 @@ pub trait Transport {
     /// See [`keepalive`](Self::keepalive).
     fn set_keepalive(&mut self, on: bool) -> std::io::Result<()>;
 
-    /// Calls [`timer_fired`](crate::Protocol::timer_fired) when `delay` has passed. A
-    /// connection has one timer; setting it again moves it, which is cheap enough
-    /// to do at every read.
-    fn set_timer(&mut self, delay: Duration);
+    /// The loop's clock.
+    fn now(&self) -> Instant;
 
-    /// Stops the timer. False if it was not set, or has fired.
-    fn cancel_timer(&mut self) -> bool;
+    /// Calls [`timer_fired`](crate::Protocol::timer_fired) with `key` when `delay` has
+    /// passed. A connection has one timer for each key; setting it again moves it, which is
+    /// cheap enough to do at every read. Timers fire in the order they are due, also while
+    /// the connection is closing (TRAN-34, PROTO-17).
+    fn set_timer(&mut self, key: TimerKey, delay: Duration);
+
+    /// Stops the timer of that key. False if it was not set, or has fired.
+    fn cancel_timer(&mut self, key: TimerKey) -> bool;
 
     /// A handle for code outside of the callbacks, and for other threads.
     fn handle(&self) -> TransportHandle;

@@ -56,6 +56,11 @@ impl Outgoing {
         usize::try_from(self.nxt - self.una).unwrap_or(usize::MAX) + self.unsent.len()
     }
 
+    /// What the peer has not confirmed, the end counted as a byte.
+    pub(super) fn unconfirmed(&self) -> u64 {
+        self.held() as u64 + u64::from(matches!(self.fin, Fin::Queued | Fin::Sent))
+    }
+
     /// How many bytes there is room for.
     pub(super) fn room(&self) -> usize {
         self.capacity.saturating_sub(self.held())

@@ -259,6 +259,29 @@ impl Network {
         Poll::Ready(Ok(written))
     }
 
+    /// What the peer's system does not have of what was written, the end included.
+    pub(crate) fn unconfirmed(&mut self, socket: SocketId) -> io::Result<u64> {
+        let end = self.socket_mut(socket)?;
+        match end.phase {
+            Phase::Dead => Err(end.error.take().unwrap_or(Errno::Reset).into()),
+            _ => Ok(end.outgoing.unconfirmed()),
+        }
+    }
+
+    /// Ready once it is broken, whatever is still to be read.
+    pub(crate) fn poll_broken(&mut self, socket: SocketId, waker: &Waker) -> Poll<io::Error> {
+        match self.socket_mut(socket) {
+            Ok(end) if end.phase == Phase::Dead => {
+                Poll::Ready(end.error.take().unwrap_or(Errno::Reset).into())
+            }
+            Ok(_) => {
+                self.wait(socket, waker, true);
+                Poll::Pending
+            }
+            Err(errno) => Poll::Ready(errno.into()),
+        }
+    }
+
     /// Ends the sending side behind what was written.
     pub(crate) fn shutdown(&mut self, now: Duration, socket: SocketId) -> io::Result<()> {
         let end = self.socket_mut(socket)?;

@@ -128,6 +128,18 @@ impl Stream for AnyTcpStream {
     fn reset_on_drop(&self) -> io::Result<()> {
         dispatch!(Streams, &self.0, stream => stream.reset_on_drop())
     }
+
+    fn unconfirmed(&self) -> io::Result<Option<u64>> {
+        dispatch!(Streams, &self.0, stream => stream.unconfirmed())
+    }
+
+    fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        dispatch!(Streams, &mut self.0, stream => stream.poll_broken(cx))
+    }
+
+    fn wakes_when_broken(&self) -> bool {
+        dispatch!(Streams, &self.0, stream => stream.wakes_when_broken())
+    }
 }
 
 impl AsyncRead for AnyTcpStream {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use polyloop_core::{CloseReason, Failure, Flow, OnEof, Protocol, Transport};
+use polyloop_core::{CloseReason, Failure, Flow, OnEof, Protocol, TimerKey, Transport};
 
 use crate::checksum::Checksum;
 use crate::witness::Witness;
@@ -37,11 +37,11 @@ impl Protocol for Summarizer {
     }
 
     fn eof_received(&mut self, transport: &mut dyn Transport) -> Result<OnEof, Failure> {
-        transport.set_timer(ANSWER_AFTER);
+        transport.set_timer(TimerKey::new("answer"), ANSWER_AFTER);
         Ok(OnEof::KeepOpen)
     }
 
-    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+    fn timer_fired(&mut self, transport: &mut dyn Transport, _: TimerKey) -> Result<(), Failure> {
         let answer = summary(self.witness.received_so_far());
         self.witness.write(transport, answer.as_bytes())?;
         transport.close();

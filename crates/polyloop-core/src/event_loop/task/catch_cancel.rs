@@ -49,8 +49,9 @@ pub(super) fn scope_of_cancelled<T>(
 }
 
 /// The reason of a cancel that has come, if one has; otherwise notes that the body
-/// waits for one.
-fn take_cancel() -> Option<String> {
+/// waits for one. A hand-written future asks at each poll, and then sees its cancel instead
+/// of being dropped.
+pub(crate) fn take_cancel() -> Option<String> {
     let standing = STANDING.get();
     if standing & ASKED != 0 {
         STANDING.set(standing & !ASKED);

@@ -1,5 +1,6 @@
 //! The task that accepts connections.
 
+use std::any::type_name;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -48,7 +49,7 @@ impl Options {
 
 /// Accepts for all the listening sockets of a server.
 pub(super) struct Acceptor<L: Loop, F: ProtocolFactory> {
-    common: Arc<Common<F::Protocol, L>>,
+    common: Arc<Common<L>>,
     listeners: Vec<L::TcpListener>,
     factory: Option<Started<F>>,
     options: Options,
@@ -80,7 +81,7 @@ impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
         listeners: Vec<L::TcpListener>,
         factory: Started<F>,
         options: Options,
-        registry: Arc<Registry<F::Protocol>>,
+        registry: Arc<Registry>,
     ) -> Self {
         let common = Common {
             backend: lp,
@@ -108,10 +109,11 @@ impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
             Ok(Some(protocol)) => protocol,
             Ok(None) => return,
             Err(failure) => {
-                self.common
-                    .backend
-                    .state()
-                    .report(&format!("the factory failed for {peer}"), &failure);
+                self.common.backend.state().report_often(
+                    "the factory failed for a new connection",
+                    type_name::<F>(),
+                    &failure,
+                );
                 return;
             }
         };

@@ -6,15 +6,15 @@ use std::task::Waker;
 use super::registry::Registry;
 use crate::event_loop::backend::Backend;
 use crate::promise::deferred::Resolver;
+use crate::protocol::CloseReason;
 use crate::protocol::connection::Mailbox;
 use crate::protocol::connection::driver::Origin;
 use crate::protocol::transport::WriteLimits;
-use crate::protocol::{CloseReason, Protocol};
 use crate::sync::primitive::Arc;
 
 /// An entry in the server's list. Most connections are never reached from outside, so
 /// the mailbox for that is made when somebody first asks for it.
-pub(super) enum Member<P> {
+pub(super) enum Member {
     Unasked {
         /// `None` until the connection's task runs.
         driver: Option<Waker>,
@@ -22,39 +22,45 @@ pub(super) enum Member<P> {
         peer: SocketAddrV4,
         closing: bool,
     },
-    Asked(Arc<Mailbox<P>>),
+    Asked(Arc<Mailbox>),
+    /// It is lost, and its socket has not gone yet.
+    Lost,
 }
 
-impl<P: Protocol> Member<P> {
-    pub(super) fn new(peer: SocketAddr, limits: WriteLimits) -> Self {
+impl Member {
+    pub(super) fn new(peer: SocketAddr, make: impl FnOnce(SocketAddr) -> Mailbox) -> Self {
         match peer {
             SocketAddr::V4(peer) => Self::Unasked {
                 driver: None,
                 peer,
                 closing: false,
             },
-            SocketAddr::V6(_) => Self::Asked(Arc::new(Mailbox::new(peer, limits))),
+            SocketAddr::V6(_) => Self::Asked(Arc::new(make(peer))),
         }
     }
 
     /// Its mailbox, if it has been made.
-    pub(super) fn known_mailbox(&self) -> Option<&Arc<Mailbox<P>>> {
+    pub(super) fn known_mailbox(&self) -> Option<&Arc<Mailbox>> {
         match self {
-            Self::Unasked { .. } => None,
             Self::Asked(mailbox) => Some(mailbox),
+            Self::Unasked { .. } | Self::Lost => None,
         }
     }
 
-    /// Its mailbox, made if it isn't there.
-    pub(super) fn mailbox(&mut self, limits: WriteLimits) -> Arc<Mailbox<P>> {
+    /// Its mailbox, made if it isn't there. `None` once the connection is lost.
+    pub(super) fn mailbox(
+        &mut self,
+        make: impl FnOnce(SocketAddr) -> Mailbox,
+    ) -> Option<Arc<Mailbox>> {
         let mailbox = match self {
-            Self::Asked(mailbox) => return mailbox.clone(),
+            Self::Lost => return None,
+            Self::Asked(mailbox) => return Some(mailbox.clone()),
             Self::Unasked {
                 driver,
                 peer,
                 closing,
             } => {
-                let mailbox = Mailbox::new((*peer).into(), limits);
+                let mailbox = make((*peer).into());
                 if *closing {
                     mailbox.set_closing();
                 }
@@ -65,7 +71,7 @@ impl<P: Protocol> Member<P> {
             }
         };
         *self = Self::Asked(mailbox.clone());
-        mailbox
+        Some(mailbox)
     }
 
     /// Gives back a waker that no longer counts.
@@ -76,6 +82,7 @@ impl<P: Protocol> Member<P> {
                 mailbox.set_driver(waker);
                 None
             }
+            Self::Lost => None,
         }
     }
 
@@ -83,31 +90,34 @@ impl<P: Protocol> Member<P> {
         match self {
             Self::Unasked { closing, .. } => *closing = true,
             Self::Asked(mailbox) => mailbox.set_closing(),
+            Self::Lost => {}
         }
     }
 
-    fn peer(&self) -> SocketAddr {
+    fn peer(&self) -> Option<SocketAddr> {
         match self {
-            Self::Unasked { peer, .. } => (*peer).into(),
-            Self::Asked(mailbox) => mailbox.peer(),
+            Self::Unasked { peer, .. } => Some((*peer).into()),
+            Self::Asked(mailbox) => Some(mailbox.peer()),
+            Self::Lost => None,
         }
     }
 }
 
 /// What the connections of a server have in common.
-pub(super) struct Common<P: Protocol, B> {
+pub(super) struct Common<B> {
     pub(super) backend: B,
-    pub(super) registry: Arc<Registry<P>>,
+    pub(super) registry: Arc<Registry>,
 }
 
-/// A connection's place in its server's list.
-pub(super) struct Membership<P: Protocol, B> {
-    common: Arc<Common<P, B>>,
+/// A connection's place in its server's list, which it leaves when this is dropped: with
+/// its socket.
+pub(super) struct Membership<B> {
+    common: Arc<Common<B>>,
     key: usize,
 }
 
-impl<P: Protocol, B> Membership<P, B> {
-    pub(super) fn new(common: &Arc<Common<P, B>>, peer: SocketAddr) -> Self {
+impl<B> Membership<B> {
+    pub(super) fn new(common: &Arc<Common<B>>, peer: SocketAddr) -> Self {
         Self {
             key: common.registry.enter(peer),
             common: common.clone(),
@@ -115,7 +125,16 @@ impl<P: Protocol, B> Membership<P, B> {
     }
 }
 
-impl<P: Protocol, B: Backend> Origin<P> for Membership<P, B> {
+impl<B> Drop for Membership<B> {
+    fn drop(&mut self) {
+        self.common.registry.leave(self.key);
+    }
+}
+
+/// Nothing is asked of a connection that is lost, so it has all of this until then.
+const LIVES: &str = "a connection that is not lost is in its server's list";
+
+impl<B: Backend> Origin for Membership<B> {
     type Backend = B;
 
     fn backend(&self) -> &B {
@@ -127,7 +146,8 @@ impl<P: Protocol, B: Backend> Origin<P> for Membership<P, B> {
     }
 
     fn peer(&self) -> SocketAddr {
-        self.common.registry.with(self.key, |member| member.peer())
+        let peer = self.common.registry.with(self.key, |member| member.peer());
+        peer.expect(LIVES)
     }
 
     fn attend(&self, waker: &Waker) {
@@ -139,7 +159,7 @@ impl<P: Protocol, B: Backend> Origin<P> for Membership<P, B> {
         );
     }
 
-    fn known_mailbox(&self) -> Option<Arc<Mailbox<P>>> {
+    fn known_mailbox(&self) -> Option<Arc<Mailbox>> {
         // Where nobody ever asked, one number says so.
         if !self.common.registry.has_been_asked() {
             return None;
@@ -149,10 +169,12 @@ impl<P: Protocol, B: Backend> Origin<P> for Membership<P, B> {
             .with(self.key, |member| member.known_mailbox().cloned())
     }
 
-    fn mailbox(&self) -> Arc<Mailbox<P>> {
-        self.common
-            .registry
-            .with(self.key, |member| member.mailbox(self.limits()))
+    fn mailbox(&self) -> Arc<Mailbox> {
+        let registry = &self.common.registry;
+        let mailbox = registry.with(self.key, |member| {
+            member.mailbox(|peer| registry.new_mailbox(peer))
+        });
+        mailbox.expect(LIVES)
     }
 
     fn set_closing(&self) {

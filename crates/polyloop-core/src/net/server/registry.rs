@@ -7,22 +7,24 @@ use slab::Slab;
 
 use super::member::Member;
 use crate::promise::deferred::{Deferred, Resolver};
-use crate::protocol::connection::Connection;
+use crate::protocol::CloseReason;
+use crate::protocol::connection::Mailbox;
 use crate::protocol::transport::WriteLimits;
-use crate::protocol::{CloseReason, Protocol};
 use crate::sync::primitive::atomic::{AtomicBool, Ordering};
 use crate::sync::primitive::{Arc, Mutex, lock};
 
-pub(crate) struct Registry<P: Protocol> {
+pub(crate) struct Registry {
     limits: WriteLimits,
+    /// Where its connections are accepted, if that is one address.
+    local: Option<SocketAddr>,
     /// The list was asked for once. From then on every connection in it has a mailbox,
     /// and looks for it here.
     asked: AtomicBool,
-    inner: Mutex<Inner<P>>,
+    inner: Mutex<Inner>,
 }
 
-struct Inner<P: Protocol> {
-    members: Slab<Member<P>>,
+struct Inner {
+    members: Slab<Member>,
     phase: Phase,
     /// Somebody is in `serve_forever`.
     served: bool,
@@ -42,10 +44,15 @@ enum Phase {
     Released,
 }
 
-impl<P: Protocol> Registry<P> {
-    pub(super) fn new(waiting: bool, limits: WriteLimits) -> Arc<Self> {
+impl Registry {
+    pub(super) fn new(waiting: bool, limits: WriteLimits, listening: &[SocketAddr]) -> Arc<Self> {
+        let local = match listening {
+            [one] if !one.ip().is_unspecified() => Some(*one),
+            _ => None,
+        };
         Arc::new(Self {
             limits,
+            local,
             asked: AtomicBool::new(false),
             inner: Mutex::new(Inner {
                 members: Slab::new(),
@@ -144,29 +151,43 @@ impl<P: Protocol> Registry<P> {
         self.limits
     }
 
+    /// A mailbox for a connection with `peer`.
+    pub(super) fn new_mailbox(&self, peer: SocketAddr) -> Mailbox {
+        let mailbox = Mailbox::new(peer, self.limits);
+        if let Some(local) = self.local {
+            mailbox.set_local(local);
+        }
+        mailbox
+    }
+
     /// Takes a new connection into the list.
     pub(super) fn enter(&self, peer: SocketAddr) -> usize {
-        let mut member = Member::new(peer, self.limits);
+        let make = |peer| self.new_mailbox(peer);
+        let mut member = Member::new(peer, make);
         let mut inner = lock(&self.inner);
         if self.has_been_asked() {
-            member.mailbox(self.limits);
+            member.mailbox(make);
         }
         inner.members.insert(member)
     }
 
-    /// Looks at a connection that is not lost yet.
-    pub(super) fn with<R>(&self, key: usize, look: impl FnOnce(&mut Member<P>) -> R) -> R {
+    /// Looks at a connection in the list.
+    pub(super) fn with<R>(&self, key: usize, look: impl FnOnce(&mut Member) -> R) -> R {
         look(&mut lock(&self.inner).members[key])
     }
 
-    /// The connection is lost: whoever reaches it is told, and it leaves the list.
+    /// The connection is lost: whoever reaches it is told. It counts until its socket has
+    /// gone (TRAN-35).
     pub(super) fn lose(&self, key: usize, reason: &CloseReason) {
-        let mut inner = lock(&self.inner);
-        if let Some(mailbox) = inner.members[key].known_mailbox().cloned() {
-            drop(inner);
+        let member = self.with(key, |member| std::mem::replace(member, Member::Lost));
+        if let Some(mailbox) = member.known_mailbox() {
             mailbox.lose(reason);
-            inner = lock(&self.inner);
         }
+    }
+
+    /// Its socket has gone, too: it leaves the list.
+    pub(super) fn leave(&self, key: usize) {
+        let mut inner = lock(&self.inner);
         let member = inner.members.try_remove(key);
         let drained = inner.take_drained();
         drop(inner);
@@ -178,12 +199,12 @@ impl<P: Protocol> Registry<P> {
         self.asked.load(Ordering::Acquire)
     }
 
-    pub(super) fn connections(&self) -> Vec<Connection<P>> {
+    pub(super) fn connections(&self) -> Vec<Arc<Mailbox>> {
         let mut inner = lock(&self.inner);
         self.asked.store(true, Ordering::Release);
         let members = inner.members.iter_mut();
         members
-            .map(|(_, member)| Connection::new(member.mailbox(self.limits)))
+            .filter_map(|(_, member)| member.mailbox(|peer| self.new_mailbox(peer)))
             .collect()
     }
 
@@ -192,7 +213,7 @@ impl<P: Protocol> Registry<P> {
     }
 }
 
-impl<P: Protocol> Inner<P> {
+impl Inner {
     fn is_drained(&self) -> bool {
         self.phase == Phase::Released && self.members.is_empty()
     }

@@ -3,26 +3,30 @@
 //! every runtime's sockets.
 //!
 //! ```text
-//!  connection_made ─► turn: mail, timer, send, read ─► … ─► connection_lost ─► linger
+//!  connection_made ─► turn: mail, send, read, timers ─► … ─► close: until the peer has all
+//!                     ▲                          │                 │
+//!                     └──────────────────────────┘          connection_lost ─► linger
 //! ```
 
+mod farewell;
 mod turn;
 
+use std::any::type_name;
 use std::cell::OnceCell;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
-use turn::{TURNS_PER_POLL, Turn};
+use turn::Turn;
 
 use super::io::Io;
 use super::mailbox::Mailbox;
+use super::rare::Rare;
 use super::read_buffer::ReadBuffer;
 use crate::event_loop::backend::Backend;
-use crate::event_loop::calls::after;
+use crate::event_loop::task::take_cancel;
 use crate::promise::deferred::Resolver;
 use crate::promise::failure::{Failure, catch};
 use crate::protocol::stream::Stream;
@@ -30,17 +34,10 @@ use crate::protocol::transport::WriteLimits;
 use crate::protocol::{CloseReason, Protocol};
 use crate::sync::primitive::Arc;
 
-/// How long the system's buffers get to reach a peer that has not ended its side.
-///
-/// Closing a socket with unread input makes the system send a reset, which may
-/// overtake what was sent before it. So after the last byte and the end of stream
-/// the socket is kept, what comes is thrown away, and it is closed when the peer
-/// has ended, too, or after this time.
-const LINGER: Duration = Duration::from_secs(2);
-
 /// Where a connection comes from, a server or a client: what it has from there until it
-/// is lost, and how the world outside reaches it.
-pub(crate) trait Origin<P: Protocol>: Send + 'static {
+/// is lost, and how the world outside reaches it. It is dropped when the socket has gone,
+/// which may be later (TRAN-35).
+pub(crate) trait Origin: Send + 'static {
     /// The loop it runs on.
     type Backend: Backend;
     fn backend(&self) -> &Self::Backend;
@@ -51,21 +48,22 @@ pub(crate) trait Origin<P: Protocol>: Send + 'static {
     /// Notes whom a post wakes, for good.
     fn attend(&self, waker: &Waker);
     /// The mailbox, if somebody outside may have it. Cheap if not: asked at every poll.
-    fn known_mailbox(&self) -> Option<Arc<Mailbox<P>>>;
+    fn known_mailbox(&self) -> Option<Arc<Mailbox>>;
     /// The mailbox, made if it isn't there.
-    fn mailbox(&self) -> Arc<Mailbox<P>>;
+    fn mailbox(&self) -> Arc<Mailbox>;
     /// A close was asked for: nobody outside may write any more.
     fn set_closing(&self);
     /// Who waits for `connection_made`: to be settled once it has succeeded or failed.
     fn take_made(&mut self) -> Option<Resolver<()>>;
-    /// The connection is lost: tells whoever has the mailbox. Called once, and nothing
-    /// else after it.
+    /// The connection is lost: tells whoever has the mailbox. Called once, and nothing but
+    /// [`backend`](Self::backend) after it.
     fn lose(&mut self, reason: &CloseReason);
 }
 
-pub(crate) struct Driver<P: Protocol, O: Origin<P>, S: Stream> {
-    origin: O,
+pub(crate) struct Driver<P: Protocol, O: Origin, S: Stream> {
+    // The socket goes before its place in the list of its server.
     io: Io<S>,
+    origin: O,
     /// Gone once it has been told of the loss.
     protocol: Option<P>,
     phase: Phase,
@@ -73,7 +71,7 @@ pub(crate) struct Driver<P: Protocol, O: Origin<P>, S: Stream> {
     /// more.
     busy: bool,
     /// Empty as long as nobody outside needs it.
-    mailbox: OnceCell<Arc<Mailbox<P>>>,
+    mailbox: OnceCell<Arc<Mailbox>>,
     /// Which waker the origin has been given; a task's does not change in practice.
     known_waker: Option<NonZero<usize>>,
 }
@@ -87,7 +85,7 @@ enum Phase {
     Done,
 }
 
-impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
+impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
     pub(crate) fn new(origin: O, stream: S, protocol: P) -> Self {
         Self {
             origin,
@@ -100,24 +98,18 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
         }
     }
 
-    /// Lets go of the protocol and the world outside. Runs once.
-    fn lose(&mut self, reason: CloseReason) {
+    /// Lets go of the protocol and the world outside. Runs once. Of a connection that has
+    /// come to a good end the socket is left.
+    fn lose(&mut self, reason: CloseReason, good: bool) {
         let Some(mut protocol) = self.protocol.take() else {
             return;
         };
-        self.stop_timer();
-        self.look_for_mailbox();
-        // The origin has it, too, and asks for no address.
-        if let (Some(stream), Some(mailbox)) = (&self.io.stream, self.mailbox.get())
-            && Arc::strong_count(mailbox) > 2
-            && mailbox.known_local().is_none()
-            && let Ok(address) = stream.local_addr()
-        {
-            mailbox.set_local(address);
+        if let Some(rare) = self.io.rare() {
+            *rare = Rare::default();
         }
-        if !reason.is_clean()
-            && let Some(stream) = self.io.stream.take()
-        {
+        self.look_for_mailbox();
+        self.note_local_addr();
+        if !good && let Some(stream) = self.io.stream.take() {
             // Fails only where there is no connection left to reset.
             let _ = stream.reset_on_drop();
         }
@@ -134,12 +126,27 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
             Ok(())
         });
         for failure in [told, dropped].into_iter().filter_map(Result::err) {
-            self.origin
-                .backend()
-                .state()
-                .report("a protocol's connection_lost failed", &failure);
+            self.report("a protocol's connection_lost failed", &failure);
         }
         self.origin.lose(&reason);
+    }
+
+    /// For whoever asks a handle when the socket has gone (TRAN-30).
+    fn note_local_addr(&self) {
+        // The origin has the mailbox, too, and asks for no address.
+        if let (Some(stream), Some(mailbox)) = (&self.io.stream, self.mailbox.get())
+            && Arc::strong_count(mailbox) > 2
+            && mailbox.known_local().is_none()
+            && let Ok(address) = stream.local_addr()
+        {
+            mailbox.set_local(address);
+        }
+    }
+
+    /// What peers can bring about any number of times is reported within limits.
+    fn report(&self, context: &'static str, failure: &Failure) {
+        let state = self.origin.backend().state();
+        state.report_often(context, type_name::<P>(), failure);
     }
 
     /// Takes the mailbox that somebody outside may have been given.
@@ -148,45 +155,8 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
             && let Some(mailbox) = self.origin.known_mailbox()
         {
             let _ = self.mailbox.set(mailbox);
+            self.note_local_addr();
         }
-    }
-
-    fn stop_timer(&mut self) {
-        if let Some(rare) = self.io.rare() {
-            rare.timer.clear();
-        }
-    }
-
-    /// Keeps the socket for a while, for what is on its way.
-    fn linger(&mut self) {
-        self.phase = Phase::Lingering;
-        let until = after(self.origin.backend().state().now(), LINGER);
-        self.io.rare_or_new().timer.set(until);
-    }
-
-    /// Ready when the socket can go.
-    fn poll_linger(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<()> {
-        if self.phase != Phase::Lingering {
-            return Poll::Ready(());
-        }
-        if let Some(rare) = self.io.rare() {
-            // A closed loop keeps no time any more.
-            if rare.timer.poll(self.origin.backend(), cx) || !rare.timer.is_armed() {
-                return Poll::Ready(());
-            }
-        }
-        let Some(stream) = &mut self.io.stream else {
-            return Poll::Ready(());
-        };
-        for _ in 0..TURNS_PER_POLL {
-            match Pin::new(&mut *stream).poll_read(cx, scratch) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
-                Poll::Ready(Ok(_)) => {}
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
     fn make(&mut self, cx: &mut Context<'_>) -> Result<Turn, CloseReason> {
@@ -213,7 +183,8 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
         Ok(Turn::Again)
     }
 
-    fn poll_open(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<CloseReason> {
+    /// Ready when the connection has ended: with its reason, and whether the end was good.
+    fn poll_open(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<(CloseReason, bool)> {
         let turn = if self.phase == Phase::New {
             self.make(cx)
         } else {
@@ -230,7 +201,8 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            Ok(Turn::Lost(reason)) | Err(reason) => Poll::Ready(reason),
+            Ok(Turn::Over(reason)) => Poll::Ready((reason, true)),
+            Err(reason) => Poll::Ready((reason, false)),
         }
     }
 }
@@ -243,14 +215,16 @@ fn mark_of(waker: &Waker) -> Option<NonZero<usize>> {
     NonZero::new(waker.data().addr() ^ vtable.rotate_left(usize::BITS / 2))
 }
 
-impl<P: Protocol, O: Origin<P>, S: Stream> Unpin for Driver<P, O, S> {}
+impl<P: Protocol, O: Origin, S: Stream> Unpin for Driver<P, O, S> {}
 
-impl<P: Protocol, O: Origin<P>, S: Stream> Future for Driver<P, O, S> {
+impl<P: Protocol, O: Origin, S: Stream> Future for Driver<P, O, S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let mut scratch = ReadBuffer::borrow();
+        // Asked at every poll: it also says that the end of the loop is to be told here.
+        let loop_ends = take_cancel().is_some();
         if this.protocol.is_some() {
             let waker = mark_of(cx.waker());
             if waker.is_none() || waker != this.known_waker {
@@ -258,12 +232,17 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Future for Driver<P, O, S> {
                 this.known_waker = waker;
             }
             this.look_for_mailbox();
-            let reason = ready!(this.poll_open(cx, scratch.as_mut()));
-            let linger = reason.is_clean() && !this.io.eof_received;
-            this.lose(reason);
-            if linger {
+            let ended = match loop_ends.then(|| this.hurry(cx)) {
+                Some(Err(reason)) => Poll::Ready((reason, false)),
+                _ => this.poll_open(cx, scratch.as_mut()),
+            };
+            let (reason, good) = ready!(ended);
+            this.lose(reason, good);
+            if good {
                 this.linger();
             }
+        } else if loop_ends {
+            this.hurry_lingering();
         }
         ready!(this.poll_linger(cx, scratch.as_mut()));
         this.phase = Phase::Done;
@@ -272,10 +251,13 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Future for Driver<P, O, S> {
     }
 }
 
-impl<P: Protocol, O: Origin<P>, S: Stream> Drop for Driver<P, O, S> {
+impl<P: Protocol, O: Origin, S: Stream> Drop for Driver<P, O, S> {
     /// The loop ended, or the runtime below it: the protocol is told all the same
     /// (LOOP-09).
     fn drop(&mut self) {
-        self.lose(CloseReason::Aborted);
+        if self.protocol.is_some() {
+            let reason = self.torn();
+            self.lose(reason, false);
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::driver::Origin;
 use super::rare::Rare;
@@ -15,14 +15,20 @@ use super::{Mailbox, TransportHandle};
 use crate::event_loop::backend::Backend as _;
 use crate::event_loop::calls::after;
 use crate::promise::failure::Failure;
-use crate::protocol::Protocol;
 use crate::protocol::stream::Stream;
+use crate::protocol::timer_key::TimerKey;
 use crate::protocol::transport::{Flow, Transport, WriteError, WriteLimits};
 use crate::sync::primitive::Arc;
 
 /// A write at least this large into an empty buffer goes to the system at once:
 /// copying it would cost more than the call.
 const DIRECT: usize = 16 * 1024;
+
+/// What one write puts into the system by itself; the rest waits its turn in the buffer.
+const DIRECT_AT_MOST: usize = 4 * 1024 * 1024;
+
+/// What is sent of the buffer before others have their turn.
+const SEND_AT_MOST: usize = 1024 * 1024;
 
 #[expect(
     clippy::struct_excessive_bools,
@@ -47,6 +53,29 @@ pub(super) struct Io<S> {
     pub(super) eof_sent: bool,
     pub(super) closing: bool,
     pub(super) aborted: bool,
+}
+
+/// How sending ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Everything is with the system.
+    All,
+    /// The system takes no more for now, and wakes the task when it does.
+    Blocked,
+    /// It may take more, after others have had their turn.
+    Enough,
+}
+
+/// What the network said, as one answer on every system: who has read the peer's end is
+/// told of a reset as of a broken pipe (PROTO-04).
+pub(super) fn network_failure(error: io::Error) -> Failure {
+    Failure::new(match error.kind() {
+        io::ErrorKind::BrokenPipe => io::Error::new(
+            io::ErrorKind::ConnectionReset,
+            "the peer has reset the connection",
+        ),
+        _ => error,
+    })
 }
 
 /// What a protocol is to be told of its write buffer.
@@ -80,31 +109,38 @@ impl<S: Stream> Io<S> {
         self.out.is_some() || (self.eof_asked && !self.eof_sent)
     }
 
-    fn buffered(&self) -> usize {
+    pub(super) fn buffered(&self) -> usize {
         self.out.as_ref().map_or(0, |out| out.len())
     }
 
-    /// Sends what is buffered, and the end of stream behind it. Ready when all of it
-    /// is with the system.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Sends what is buffered, up to a limit, and the end of stream behind it.
+    pub(super) fn send(&mut self, cx: &mut Context<'_>) -> io::Result<Sent> {
         let Some(stream) = &mut self.stream else {
-            return Poll::Ready(Ok(()));
+            return Ok(Sent::All);
         };
+        let mut sent = 0;
         while let Some(mut out) = self.out.take() {
-            let polled = Pin::new(&mut *stream).poll_write(cx, out.unsent());
-            if let Poll::Ready(Ok(n @ 1..)) = polled
-                && out.advance(n)
-            {
-                out.keep();
-                break;
+            if sent >= SEND_AT_MOST {
+                self.out = Some(out);
+                return Ok(Sent::Enough);
+            }
+            let unsent = out.unsent();
+            let piece = &unsent[..unsent.len().min(SEND_AT_MOST)];
+            let polled = Pin::new(&mut *stream).poll_write(cx, piece);
+            if let Poll::Ready(Ok(n @ 1..)) = polled {
+                sent += n;
+                if out.advance(n) {
+                    out.keep();
+                    break;
+                }
             }
             self.out = Some(out);
             match polled {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => return Ok(Sent::Blocked),
             }
         }
         if self.eof_asked && !self.eof_sent {
@@ -115,11 +151,11 @@ impl<S: Stream> Io<S> {
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::NotConnected => {
                     self.eof_sent = true;
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => return Ok(Sent::Blocked),
             }
         }
-        Poll::Ready(Ok(()))
+        Ok(Sent::All)
     }
 
     /// Ends this side behind what is buffered.
@@ -130,7 +166,7 @@ impl<S: Stream> Io<S> {
 
     /// A pause or a resume that the protocol has not been told yet, strictly in pairs
     /// (TRAN-20). From here on it counts as told.
-    pub(super) fn flow_news<P: Protocol>(&mut self, origin: &impl Origin<P>) -> Option<FlowNews> {
+    pub(super) fn flow_news(&mut self, origin: &impl Origin) -> Option<FlowNews> {
         if !self.paused {
             return None;
         }
@@ -169,8 +205,11 @@ impl<S: Stream> Io<S> {
         let Some(stream) = &mut self.stream else {
             return Ok(data);
         };
-        while !data.is_empty() {
-            match Pin::new(&mut *stream).poll_write(cx, data) {
+        let most = data.len().min(DIRECT_AT_MOST);
+        let rest = data.len() - most;
+        while data.len() > rest {
+            let piece = &data[..data.len() - rest];
+            match Pin::new(&mut *stream).poll_write(cx, piece) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => data = &data[n..],
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -186,13 +225,17 @@ impl<S: Stream> Io<S> {
         self.rare.as_deref_mut()
     }
 
+    pub(super) fn rare_ref(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
     /// What is seldom there, made if it isn't.
     pub(super) fn rare_or_new(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }
 
     /// The watermarks: its own, or those of all from the same origin.
-    pub(super) fn limits<P: Protocol>(&self, origin: &impl Origin<P>) -> WriteLimits {
+    pub(super) fn limits(&self, origin: &impl Origin) -> WriteLimits {
         let own = self.rare.as_ref().and_then(|rare| rare.limits);
         own.unwrap_or_else(|| origin.limits())
     }
@@ -209,24 +252,16 @@ impl<S: Stream> Io<S> {
 }
 
 /// The transport as a callback sees it.
-pub(super) struct View<'a, 'c, P: Protocol, O, S> {
+pub(super) struct View<'a, 'c, O, S> {
     pub(super) io: &'a mut Io<S>,
     pub(super) cx: &'a mut Context<'c>,
-    pub(super) mailbox: &'a OnceCell<Arc<Mailbox<P>>>,
+    pub(super) mailbox: &'a OnceCell<Arc<Mailbox>>,
     pub(super) origin: &'a O,
 }
 
-impl<P: Protocol, O: Origin<P>, S: Stream> View<'_, '_, P, O, S> {
-    fn mailbox(&self) -> &Arc<Mailbox<P>> {
+impl<O: Origin, S: Stream> View<'_, '_, O, S> {
+    fn mailbox(&self) -> &Arc<Mailbox> {
         self.mailbox.get_or_init(|| self.origin.mailbox())
-    }
-
-    fn flow(&self) -> Flow {
-        if self.io.paused {
-            Flow::Pause
-        } else {
-            Flow::Continue
-        }
     }
 
     // Out of the way of the ordinary write.
@@ -258,7 +293,7 @@ impl<P: Protocol, O: Origin<P>, S: Stream> View<'_, '_, P, O, S> {
         let high = self.write_limits().high();
         if !self.io.paused && self.io.buffered() > high {
             // Before the writer is told to stop, the system gets a chance.
-            if let Poll::Ready(Err(error)) = self.io.poll_flush(self.cx) {
+            if let Err(error) = self.io.send(self.cx) {
                 return Err(self.broken(error));
             }
             if self.io.buffered() > high {
@@ -284,12 +319,12 @@ impl<P: Protocol, O: Origin<P>, S: Stream> View<'_, '_, P, O, S> {
     fn broken(&mut self, error: io::Error) -> WriteError {
         self.io.look_at_writes();
         let known = &mut self.io.rare_or_new().error;
-        known.get_or_insert_with(|| Failure::new(error));
+        known.get_or_insert_with(|| network_failure(error));
         WriteError::Closed
     }
 }
 
-impl<P: Protocol, O: Origin<P>, S: Stream> Transport for View<'_, '_, P, O, S> {
+impl<O: Origin, S: Stream> Transport for View<'_, '_, O, S> {
     fn write(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
         if let Some(out) = &mut self.io.out
             && out.append_at_once(data)
@@ -297,6 +332,27 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Transport for View<'_, '_, P, O, S> {
             return Ok(Flow::Continue);
         }
         self.write_with_care(data)
+    }
+
+    fn write_parts(&mut self, parts: &[&[u8]]) -> Result<Flow, WriteError> {
+        if let Some(out) = &mut self.io.out
+            && out.append_all_at_once(parts)
+        {
+            return Ok(Flow::Continue);
+        }
+        let mut flow = self.write_with_care(&[])?;
+        for part in parts {
+            flow = self.write(part)?;
+        }
+        Ok(flow)
+    }
+
+    fn flow(&self) -> Flow {
+        if self.io.paused {
+            Flow::Pause
+        } else {
+            Flow::Continue
+        }
     }
 
     fn write_eof(&mut self) {
@@ -311,6 +367,18 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Transport for View<'_, '_, P, O, S> {
             self.io.look_at_writes();
             self.origin.set_closing();
         }
+    }
+
+    fn close_within(&mut self, limit: Duration) {
+        let now = self.now();
+        let closing = &mut self.io.rare_or_new().closing;
+        closing.limit(now, limit, Some(limit));
+        self.close();
+    }
+
+    fn fail(&mut self, reason: Failure) {
+        self.io.rare_or_new().closing.fail(reason);
+        self.close();
     }
 
     fn abort(&mut self) {
@@ -382,13 +450,17 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Transport for View<'_, '_, P, O, S> {
         self.io.stream()?.set_keepalive(on)
     }
 
-    fn set_timer(&mut self, delay: Duration) {
-        let deadline = after(self.origin.backend().state().now(), delay);
-        self.io.rare_or_new().timer.set(deadline);
+    fn now(&self) -> Instant {
+        self.origin.backend().state().now()
     }
 
-    fn cancel_timer(&mut self) -> bool {
-        self.io.rare().is_some_and(|rare| rare.timer.clear())
+    fn set_timer(&mut self, key: TimerKey, delay: Duration) {
+        let deadline = after(self.now(), delay);
+        self.io.rare_or_new().timers.set(key, deadline);
+    }
+
+    fn cancel_timer(&mut self, key: TimerKey) -> bool {
+        self.io.rare().is_some_and(|rare| rare.timers.cancel(key))
     }
 
     fn handle(&self) -> TransportHandle {

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::task::Waker;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -11,40 +12,55 @@ use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::Failure;
 use crate::protocol::transport::{Flow, Transport, WriteError, WriteLimits};
 use crate::protocol::{CloseReason, Protocol};
-use crate::sync::primitive::atomic::{AtomicBool, Ordering};
+use crate::sync::primitive::atomic::{AtomicU8, Ordering};
 use crate::sync::primitive::{Mutex, MutexGuard, OnceLock, lock};
 
 /// A call with the protocol, or with `None` once the connection is lost. An error is
 /// a panic of the closure, already told to whoever waits for the result.
-pub(super) type ProtocolCall<P> =
-    Box<dyn FnOnce(Option<(&mut P, &mut dyn Transport)>) -> Result<(), Failure> + Send>;
-pub(super) type TransportCall =
-    Box<dyn FnOnce(Option<&mut dyn Transport>) -> Result<(), Failure> + Send>;
+pub(super) type Call =
+    Box<dyn FnOnce(Option<(&mut dyn Protocol, &mut dyn Transport)>) -> Result<(), Failure> + Send>;
 
-pub(super) enum Message<P> {
+pub(super) enum Message {
     Write(Bytes),
-    Close,
+    /// Within a limit, if there is one.
+    Close(Option<Duration>),
+    Fail(Failure),
     Abort,
-    Transport(TransportCall),
-    Protocol(ProtocolCall<P>),
+    Call(Call),
 }
+
+/// What was taken out of a mailbox.
+pub(super) struct Mail {
+    /// The protocol is to be woken.
+    pub(super) woken: bool,
+    /// One message alone leaves the list where it is, for the next.
+    pub(super) alone: Option<Message>,
+    pub(super) list: Vec<Message>,
+}
+
+/// Messages wait.
+const POSTED: u8 = 1;
+/// The protocol is to be woken.
+const WOKEN: u8 = 2;
 
 /// A longer list of messages is freed once they are read: a connection that waits
 /// holds next to nothing.
 const KEPT: usize = 4;
 
-pub(crate) struct Mailbox<P> {
-    /// Messages wait. The driver looks at this instead of taking the lock.
-    pending: AtomicBool,
-    inner: Mutex<Inner<P>>,
+/// It knows no protocol: a call looks for its own when it is made. So handles of a
+/// connection, whatever protocol they are of, share one.
+pub(crate) struct Mailbox {
+    /// What waits: the bits above. The driver looks at this instead of taking the lock.
+    pending: AtomicU8,
+    inner: Mutex<Inner>,
     peer: SocketAddr,
     /// Asked of the system when somebody first wants it, and at the latest before
     /// the socket goes.
     local: OnceLock<SocketAddr>,
 }
 
-struct Inner<P> {
-    messages: Vec<Message<P>>,
+struct Inner {
+    messages: Vec<Message>,
     /// Bytes in `messages`, and in those that the driver has taken and not yet written:
     /// whoever asks meanwhile must not be told that there is room.
     queued: usize,
@@ -77,7 +93,7 @@ impl Waiter {
     }
 }
 
-impl<P> Inner<P> {
+impl Inner {
     /// Those who wait for room, who are to be told once the lock is gone.
     fn take_ready(&mut self) -> Vec<Resolver<()>> {
         let waits = |waiter: &Waiter| matches!(waiter, Waiter::Ready(_));
@@ -105,10 +121,10 @@ impl<P> Inner<P> {
     }
 }
 
-impl<P: Protocol> Mailbox<P> {
+impl Mailbox {
     pub(crate) fn new(peer: SocketAddr, limits: WriteLimits) -> Self {
         Self {
-            pending: AtomicBool::new(false),
+            pending: AtomicU8::new(0),
             inner: Mutex::new(Inner {
                 messages: Vec::new(),
                 queued: 0,
@@ -125,22 +141,25 @@ impl<P: Protocol> Mailbox<P> {
         }
     }
 
-    pub(super) fn post(&self, message: Message<P>) {
+    pub(super) fn post(&self, message: Message) {
         let mut inner = lock(&self.inner);
         if inner.lost.is_some() {
             drop(inner);
             refuse(message);
             return;
         }
-        if matches!(message, Message::Close | Message::Abort) {
+        if matches!(
+            message,
+            Message::Close(_) | Message::Fail(_) | Message::Abort
+        ) {
             inner.closing = true;
         }
         inner.messages.push(message);
         self.notify(inner);
     }
 
-    fn notify(&self, inner: MutexGuard<'_, Inner<P>>) {
-        self.pending.store(true, Ordering::Release);
+    fn notify(&self, inner: MutexGuard<'_, Inner>) {
+        self.pending.fetch_or(POSTED, Ordering::Release);
         let driver = inner.driver.clone();
         drop(inner);
         if let Some(driver) = driver {
@@ -148,18 +167,36 @@ impl<P: Protocol> Mailbox<P> {
         }
     }
 
-    /// Takes what was posted. Nothing is locked if there is nothing. One message alone
-    /// leaves the list where it is, for the next.
-    pub(super) fn take(&self) -> (Option<Message<P>>, Vec<Message<P>>) {
-        if !self.pending.swap(false, Ordering::Acquire) {
-            return (None, Vec::new());
+    /// Has the protocol woken, unless it is about to be. Nothing is allocated, and nothing
+    /// is locked for a second wake before the first has got there.
+    pub(super) fn wake(&self) {
+        if self.pending.fetch_or(WOKEN, Ordering::AcqRel) & WOKEN != 0 {
+            return;
         }
-        let mut inner = lock(&self.inner);
-        inner.taken = inner.queued;
-        if inner.messages.len() == 1 {
-            return (inner.messages.pop(), Vec::new());
+        let driver = lock(&self.inner).driver.clone();
+        if let Some(driver) = driver {
+            driver.wake();
         }
-        (None, std::mem::take(&mut inner.messages))
+    }
+
+    /// Takes what was posted. Nothing is locked if there is nothing.
+    pub(super) fn take(&self) -> Mail {
+        let pending = self.pending.swap(0, Ordering::AcqRel);
+        let mut mail = Mail {
+            woken: pending & WOKEN != 0,
+            alone: None,
+            list: Vec::new(),
+        };
+        if pending & POSTED != 0 {
+            let mut inner = lock(&self.inner);
+            inner.taken = inner.queued;
+            if inner.messages.len() == 1 {
+                mail.alone = inner.messages.pop();
+            } else {
+                mail.list = std::mem::take(&mut inner.messages);
+            }
+        }
+        mail
     }
 
     /// Notes how to wake the driver, for good.
@@ -168,7 +205,7 @@ impl<P: Protocol> Mailbox<P> {
     }
 
     pub(super) fn has_mail(&self) -> bool {
-        self.pending.load(Ordering::Acquire)
+        self.pending.load(Ordering::Acquire) != 0
     }
 
     pub(super) fn set_paused(&self, paused: bool) {
@@ -185,7 +222,7 @@ impl<P: Protocol> Mailbox<P> {
 
     /// What was taken has reached the write buffer, so its size counts now. The list
     /// that it came in is used again.
-    pub(super) fn wrote(&self, list: Vec<Message<P>>) {
+    pub(super) fn wrote(&self, list: Vec<Message>) {
         let mut inner = lock(&self.inner);
         inner.queued -= std::mem::take(&mut inner.taken);
         if inner.messages.capacity() == 0 && list.capacity() <= KEPT {
@@ -246,31 +283,9 @@ impl<P: Protocol> Mailbox<P> {
     }
 }
 
-/// Tells a message that its connection is lost.
-pub(super) fn refuse<P>(message: Message<P>) {
-    // They have told their promises; there is no connection to end any more.
-    match message {
-        Message::Protocol(call) => drop(call(None)),
-        Message::Transport(call) => drop(call(None)),
-        Message::Write(_) | Message::Close | Message::Abort => {}
-    }
-}
-
-/// A mailbox whatever its protocol.
-pub(super) trait Post: Send + Sync {
-    fn write(&self, data: Bytes) -> Result<Flow, WriteError>;
-    fn post_transport_call(&self, call: TransportCall);
-    fn post_close(&self);
-    fn post_abort(&self);
-    fn ready(&self) -> Deferred<()>;
-    fn closed(&self) -> Deferred<CloseReason>;
-    fn is_lost(&self) -> bool;
-    fn local_addr(&self) -> Option<SocketAddr>;
-    fn peer_addr(&self) -> SocketAddr;
-}
-
-impl<P: Protocol> Post for Mailbox<P> {
-    fn write(&self, data: Bytes) -> Result<Flow, WriteError> {
+/// What whoever has a handle may ask.
+impl Mailbox {
+    pub(super) fn write(&self, data: Bytes) -> Result<Flow, WriteError> {
         let mut inner = lock(&self.inner);
         if inner.lost.is_some() {
             return Err(WriteError::Closed);
@@ -291,19 +306,7 @@ impl<P: Protocol> Post for Mailbox<P> {
         Ok(flow)
     }
 
-    fn post_transport_call(&self, call: TransportCall) {
-        self.post(Message::Transport(call));
-    }
-
-    fn post_close(&self) {
-        self.post(Message::Close);
-    }
-
-    fn post_abort(&self) {
-        self.post(Message::Abort);
-    }
-
-    fn ready(&self) -> Deferred<()> {
+    pub(super) fn ready(&self) -> Deferred<()> {
         let mut inner = lock(&self.inner);
         if inner.lost.is_some() {
             return Deferred::failed(Failure::new(ConnectionLost));
@@ -316,7 +319,7 @@ impl<P: Protocol> Post for Mailbox<P> {
         promise
     }
 
-    fn closed(&self) -> Deferred<CloseReason> {
+    pub(super) fn closed(&self) -> Deferred<CloseReason> {
         let mut inner = lock(&self.inner);
         if let Some(reason) = &inner.lost {
             return Deferred::resolved(reason.clone());
@@ -326,15 +329,15 @@ impl<P: Protocol> Post for Mailbox<P> {
         promise
     }
 
-    fn is_lost(&self) -> bool {
+    pub(super) fn is_lost(&self) -> bool {
         lock(&self.inner).lost.is_some()
     }
+}
 
-    fn local_addr(&self) -> Option<SocketAddr> {
-        self.known_local()
-    }
-
-    fn peer_addr(&self) -> SocketAddr {
-        self.peer
+/// Tells a message that its connection is lost.
+pub(super) fn refuse(message: Message) {
+    // It has told its promise; there is no connection to end any more.
+    if let Message::Call(call) = message {
+        drop(call(None));
     }
 }

@@ -82,6 +82,25 @@ impl WriteBuffer {
         false
     }
 
+    /// The same for several parts, which are looked at as one.
+    #[inline]
+    pub(super) fn append_all_at_once(&mut self, parts: &[&[u8]]) -> bool {
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        let end = self.end + len;
+        if end < self.free_to
+            && let Some(mut room) = self.bytes.get_mut(self.end..end)
+        {
+            self.end = end;
+            for part in parts {
+                let (place, rest) = room.split_at_mut(part.len());
+                place.copy_from_slice(part);
+                room = rest;
+            }
+            return true;
+        }
+        false
+    }
+
     /// Appends `data`; every write has to be looked at until the buffer is opened again.
     pub(super) fn append(&mut self, data: &[u8]) {
         self.shut();

@@ -6,11 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::{Driver, Origin};
-use crate::event_loop::backend::Backend as _;
 use crate::promise::failure::{Failure, catch};
 use crate::protocol::buffered::checked_buffer;
-use crate::protocol::connection::io::{FlowNews, View};
-use crate::protocol::connection::mailbox::{Message, refuse};
+use crate::protocol::connection::io::{FlowNews, Sent, View, network_failure};
+use crate::protocol::connection::mailbox::{Mail, Message, refuse};
 use crate::protocol::stream::Stream;
 use crate::protocol::transport::{Transport, WriteError};
 use crate::protocol::{CloseReason, OnEof, Protocol};
@@ -25,10 +24,11 @@ pub(super) enum Turn {
     Wait,
     /// There may be more to do at once; others get their turn first.
     Again,
-    Lost(CloseReason),
+    /// The connection has come to a good end.
+    Over(CloseReason),
 }
 
-impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
+impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
     /// Makes one callback, and turns what it left behind into the next step.
     pub(super) fn call(
         &mut self,
@@ -38,6 +38,7 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
         let Some(protocol) = &mut self.protocol else {
             return Ok(());
         };
+        let was_closing = self.io.closing;
         let mut view = View {
             io: &mut self.io,
             cx,
@@ -47,15 +48,14 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
         if let Err(failure) = catch(|| f(protocol, &mut view)) {
             // A callback that passes on what a write found out has not failed itself,
             // and what the network said is the better reason.
-            if failure.downcast_ref::<WriteError>() == Some(&WriteError::Closed) {
-                self.settle()?;
+            match failure.downcast_ref::<WriteError>() {
+                Some(WriteError::Closed) => self.settle()?,
+                Some(WriteError::Closing) if was_closing => return self.settle(),
+                _ => {}
             }
             // A failed callback is the reason even if it had closed or aborted before:
             // a bug must not look like a clean end (PROTO-06).
-            self.origin
-                .backend()
-                .state()
-                .report("a protocol's callback failed", &failure);
+            self.report("a protocol's callback failed", &failure);
             return Err(CloseReason::Error(failure));
         }
         self.settle()
@@ -64,7 +64,12 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
     /// What the callback asked for that ends the connection at once.
     fn settle(&mut self) -> Result<(), CloseReason> {
         if self.io.aborted {
-            return Err(CloseReason::Aborted);
+            return Err(
+                match self.io.rare().and_then(|rare| rare.closing.reason()) {
+                    Some(said) => CloseReason::Error(said.clone()),
+                    None => CloseReason::Aborted,
+                },
+            );
         }
         match self.io.rare().and_then(|rare| rare.error.take()) {
             Some(failure) => Err(CloseReason::Error(failure)),
@@ -102,53 +107,77 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
                 self.busy = true;
                 break;
             }
-            let blocked = match self.io.poll_flush(cx) {
-                Poll::Ready(Ok(())) => false,
-                Poll::Ready(Err(error)) => return Err(CloseReason::Error(Failure::new(error))),
-                Poll::Pending => true,
-            };
+            let sent = self.io.send(cx).map_err(|error| {
+                let said = self.io.rare().and_then(|rare| rare.closing.reason());
+                CloseReason::Error(said.cloned().unwrap_or_else(|| network_failure(error)))
+            })?;
+            if sent == Sent::Enough {
+                self.busy = true;
+                break;
+            }
             // A callback may have written, so what the stream said before it does not
             // count any more: it is asked again, and remembers whom to wake.
-            if !self.tell_flow(cx)? && blocked {
+            if !self.tell_flow(cx)? && sent == Sent::Blocked {
                 break;
             }
         }
         Ok(())
     }
 
-    fn read_mail(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
+    /// Does what was asked for outside, and then tells the protocol if it was woken
+    /// (PROTO-14).
+    pub(super) fn read_mail(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
         let mailbox = match self.mailbox.get() {
             Some(mailbox) if mailbox.has_mail() => mailbox.clone(),
             _ => return Ok(()),
         };
-        let (alone, mut list) = mailbox.take();
-        let mut mail = alone.into_iter().chain(list.drain(..));
-        while let Some(message) = mail.next() {
-            if let Err(reason) = self.deliver(cx, message) {
-                // What came behind is told as what comes from now on will be.
-                mail.for_each(refuse);
-                return Err(reason);
+        let Mail {
+            woken,
+            alone,
+            mut list,
+        } = mailbox.take();
+        if alone.is_some() || !list.is_empty() {
+            let mut mail = alone.into_iter().chain(list.drain(..));
+            while let Some(message) = mail.next() {
+                if let Err(reason) = self.deliver(cx, message) {
+                    // What came behind is told as what comes from now on will be.
+                    mail.for_each(refuse);
+                    return Err(reason);
+                }
             }
+            drop(mail);
+            mailbox.wrote(list);
         }
-        drop(mail);
-        mailbox.wrote(list);
+        if woken && !self.io.closing {
+            self.call(cx, |p, t| p.woken(t))?;
+            self.tell_flow(cx)?;
+        }
         Ok(())
     }
 
-    fn deliver(&mut self, cx: &mut Context<'_>, message: Message<P>) -> Result<(), CloseReason> {
+    fn deliver(&mut self, cx: &mut Context<'_>, message: Message) -> Result<(), CloseReason> {
         match message {
             Message::Write(data) => self.call(cx, |_, t| {
                 // Whoever wrote is told by `closed` what has become of it.
                 let _ = t.write(&data);
                 Ok(())
             })?,
-            Message::Close => self.call(cx, |_, t| {
-                t.close();
+            Message::Close(limit) => self.call(cx, |_, t| {
+                match limit {
+                    Some(limit) => t.close_within(limit),
+                    None => t.close(),
+                }
                 Ok(())
             })?,
-            Message::Abort => return Err(CloseReason::Aborted),
-            Message::Transport(call) => self.call(cx, |_, t| call(Some(t)))?,
-            Message::Protocol(call) => self.call(cx, |p, t| call(Some((p, t))))?,
+            Message::Fail(reason) => self.call(cx, |_, t| {
+                t.fail(reason);
+                Ok(())
+            })?,
+            Message::Abort => self.call(cx, |_, t| {
+                t.abort();
+                Ok(())
+            })?,
+            Message::Call(call) => self.call(cx, |p, t| call(Some((p, t))))?,
         }
         self.tell_flow(cx).map(drop)
     }
@@ -193,7 +222,7 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
                 })?,
                 Poll::Ready(Ok(n)) => self.call(cx, |p, t| p.data_received(t, &scratch[..n]))?,
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Err(CloseReason::Error(Failure::new(error))),
+                Poll::Ready(Err(error)) => return Err(CloseReason::Error(network_failure(error))),
             }
             self.flush(cx)?;
         }
@@ -210,22 +239,16 @@ impl<P: Protocol, O: Origin<P>, S: Stream> Driver<P, O, S> {
         self.read_mail(cx)?;
         self.flush(cx)?;
         self.read(cx, scratch)?;
-        if self.io.closing {
-            if !self.io.eof_received {
-                self.io.end_output();
-                self.flush(cx)?;
-            }
-            if !self.io.has_output() {
-                return Ok(Turn::Lost(CloseReason::Clean));
-            }
-        } else if self.io.eof_received && self.io.eof_sent {
-            return Ok(Turn::Lost(CloseReason::Clean));
-        } else if let Some(rare) = self.io.rare()
-            && rare.timer.poll(self.origin.backend(), cx)
-        {
-            self.call(cx, |p, t| p.timer_fired(t))?;
-            self.busy = true;
+        if self.io.eof_received && self.io.eof_sent && !self.io.closing {
+            self.close_by_itself(cx)?;
         }
+        if self.io.closing
+            && let over @ Turn::Over(_) = self.close_on(cx, scratch)?
+        {
+            return Ok(over);
+        }
+        self.look_for_break(cx)?;
+        self.serve_deadlines(cx)?;
         Ok(if self.busy { Turn::Again } else { Turn::Wait })
     }
 }
