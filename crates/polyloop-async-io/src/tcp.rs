@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -90,7 +90,7 @@ impl AsyncWrite for ReactorTcpStream {
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         // The reactor's own close only flushes.
-        Poll::Ready(self.0.get_ref().shutdown(Shutdown::Write))
+        Poll::Ready(socket::end_output(SockRef::from(self.0.get_ref())))
     }
 }
 

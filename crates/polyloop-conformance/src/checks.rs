@@ -35,6 +35,7 @@ pub mod running;
 pub mod serving;
 pub mod shutdown_hooks;
 pub mod stream_closing;
+pub mod stream_ending;
 pub mod stream_reading;
 pub mod stream_writing;
 pub mod switching;

@@ -69,6 +69,9 @@ macro_rules! for_each_behaviour {
                     tran_06 tran_09 tran_10 tran_11 tran_12 tran_13 tran_14 tran_15
                     tran_16 tran_17 tran_18
                 }
+                stream_ending: Tcp {
+                    tran_33
+                }
                 stream_reading: Tcp {
                     tran_24 tran_25 tran_26 tran_27 tran_28 tran_29 tran_30
                 }

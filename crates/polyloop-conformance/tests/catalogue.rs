@@ -14,7 +14,7 @@ const SECTIONS: [(&str, usize); 14] = [
     ("SYNC", 16),
     ("SCHED", 22),
     ("CORO", 12),
-    ("TRAN", 32),
+    ("TRAN", 33),
     ("PROD", 8),
     ("PROTO", 13),
     ("BUF", 3),

@@ -125,7 +125,7 @@ impl Stream for SimTcpStream {
     }
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.peer)
+        self.with(|network, _, id| network.peer_address(id))
     }
 
     fn nodelay(&self) -> io::Result<bool> {

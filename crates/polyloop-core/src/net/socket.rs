@@ -4,7 +4,7 @@
 //! here, and to wait until it is writable.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
@@ -42,6 +42,15 @@ pub fn finish_connect(socket: SockRef<'_>) -> io::Result<()> {
     match socket.take_error()? {
         Some(error) => Err(error),
         None => Ok(()),
+    }
+}
+
+/// Ends the sending side of a stream. One whose connection has ended has nothing left to
+/// end, which is no error.
+pub fn end_output(socket: SockRef<'_>) -> io::Result<()> {
+    match socket.shutdown(Shutdown::Write) {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+        done => done,
     }
 }
 

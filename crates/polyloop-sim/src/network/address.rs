@@ -1,12 +1,17 @@
 //! Addresses as sockets have them: IPv4 inside IPv6, and "any".
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+use super::errno::Errno;
 
 /// An address of IPv4 that is written as one of IPv6, as itself; and whether it was.
 pub(super) fn unmapped(address: SocketAddr) -> (SocketAddr, bool) {
     let ip = address.ip().to_canonical();
-    let mapped = address.is_ipv6() && ip.is_ipv4();
-    (SocketAddr::new(ip, address.port()), mapped)
+    if address.is_ipv6() && ip.is_ipv4() {
+        (SocketAddr::new(ip, address.port()), true)
+    } else {
+        (address, false)
+    }
 }
 
 /// What a socket of IPv6 calls an address of IPv4.
@@ -17,10 +22,45 @@ pub(super) fn mapped(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Whether an address stands for all hosts of a network: no stream leads there.
-pub(super) fn is_broadcast(address: IpAddr) -> bool {
+/// Why no stream leads to an address, if none can: it stands for many hosts, or for one
+/// on a link that it does not name.
+pub(super) fn no_stream_to(address: SocketAddr) -> Option<Errno> {
     const LOOPBACK: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
-    matches!(address, IpAddr::V4(v4) if v4.is_broadcast() || v4 == LOOPBACK)
+    match address {
+        SocketAddr::V4(v4) => {
+            let ip = v4.ip();
+            let of_many = ip.is_broadcast() || ip.is_multicast() || *ip == LOOPBACK;
+            of_many.then_some(Errno::Unreachable)
+        }
+        SocketAddr::V6(v6) if v6.ip().is_multicast() => Some(Errno::Unreachable),
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => {
+            Some(off_link(v6, Errno::Unreachable))
+        }
+        SocketAddr::V6(_) => None,
+    }
+}
+
+/// Why a stream's socket can't have an address that is none of its host's.
+pub(super) fn not_bindable(address: SocketAddr) -> Option<Errno> {
+    match address {
+        // The system lets it, though nothing will ever come there.
+        SocketAddr::V4(v4) if v4.ip().is_broadcast() || v4.ip().is_multicast() => None,
+        SocketAddr::V6(v6) if v6.ip().is_multicast() => Some(Errno::Invalid),
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => {
+            Some(off_link(v6, Errno::AddrNotAvailable))
+        }
+        _ => Some(Errno::AddrNotAvailable),
+    }
+}
+
+/// Without a number of the link, such an address means nothing; and no host has a link of
+/// that number.
+fn off_link(address: SocketAddrV6, otherwise: Errno) -> Errno {
+    if address.scope_id() == 0 {
+        Errno::Invalid
+    } else {
+        otherwise
+    }
 }
 
 /// Where a connect to "any" address goes.

@@ -24,6 +24,18 @@ pub(super) struct Connection {
     pub(super) arrivals: [Nanos; 2],
 }
 
+impl Connection {
+    /// Where what leaves `from` is to arrive: at the other end, unless a program has
+    /// connected a socket to its own address, which then is both.
+    pub(super) fn towards(&self, from: EndKey) -> EndKey {
+        if self.addresses[0] == self.addresses[1] && self.hosts[0] == self.hosts[1] {
+            from
+        } else {
+            from.other()
+        }
+    }
+}
+
 impl Network {
     pub(super) fn connection_of(&self, key: Key) -> Option<&Connection> {
         self.connections
@@ -92,6 +104,10 @@ impl Network {
             (Phase::Dead, Kind::Rst) => {}
             (Phase::Dead, _) => self.transmit(now, to, Outbound::reset()),
             (_, Kind::Rst) => self.be_reset(now, to),
+            // Both ends begin at once, as on a connection to oneself.
+            (Phase::Connecting, Kind::Syn) => {
+                self.with_end(now, to, |end, out| end.emit(out, Kind::SynAck));
+            }
             (Phase::Connecting, Kind::SynAck) => {
                 end.establish(now);
                 end.outgoing.open_window(segment.edge);
@@ -157,7 +173,7 @@ impl Network {
                 reset: false,
             });
         }
-        self.let_go(to);
+        self.let_go(now, to);
     }
 
     fn established(&mut self, now: Nanos, end: EndKey) {
@@ -217,12 +233,12 @@ impl Network {
                 reset,
             },
         });
-        self.let_go(at);
+        self.let_go(now, at);
     }
 
     /// Gives back what an end does not need any more, and forgets the connection when
     /// nobody has either end.
-    pub(super) fn let_go(&mut self, at: EndKey) {
+    pub(super) fn let_go(&mut self, now: Nanos, at: EndKey) {
         let Some(connection) = self
             .connections
             .get_mut(at.key.index as usize)
@@ -237,8 +253,12 @@ impl Network {
             {
                 let ports = &mut self.machines[end.host.index()].ports;
                 ports.leave(end.local.port(), &binding);
+                let lingers = end.ended_first && end.phase != Phase::Dead;
+                if lingers {
+                    ports.linger(now, end.local.port(), binding);
+                }
                 if end.paired {
-                    ports.unpair(end.local, end.peer);
+                    ports.unpair(now, end.local, end.peer, lingers);
                 }
             }
         }

@@ -72,6 +72,8 @@ pub(super) struct End {
     pub(super) binding: Option<Binding>,
     /// The pair of addresses is its alone.
     pub(super) paired: bool,
+    /// It sent its end before it had the peer's: then its port rests for a while.
+    pub(super) ended_first: bool,
     pub(super) alarms: Alarms,
     segment: usize,
     /// Segments that were not acknowledged yet.
@@ -120,6 +122,7 @@ impl End {
             reset_on_close: false,
             binding: None,
             paired: false,
+            ended_first: false,
             alarms: Alarms::new(),
             segment,
             unanswered: 0,
@@ -171,6 +174,7 @@ impl End {
             self.alarms.time(now, self.outgoing.sent_to());
         }
         if let Some(offset) = self.outgoing.next_fin() {
+            self.ended_first = !self.incoming.has_ended();
             self.emit(out, Kind::Fin { offset });
         }
         if was_idle && self.outgoing.in_flight() {

@@ -273,7 +273,7 @@ impl Network {
                     self.transmit(now, at, Outbound::reset());
                 }
                 self.die(now, at, None, tells);
-                self.let_go(at);
+                self.let_go(now, at);
             }
         }
         let machine = self.machine_mut(host);

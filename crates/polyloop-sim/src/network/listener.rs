@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use polyloop_core::{ListenOptions, TcpOptions};
 
-use super::address::{mapped, unmapped};
+use super::address::{mapped, not_bindable, unmapped};
 use super::end::{End, Owner};
 use super::errno::Errno;
 use super::packet::{EndKey, Outbound, Packet};
@@ -92,8 +92,13 @@ impl Network {
         machine.check_descriptors()?;
         let (inner, was_mapped) = unmapped(address);
         let ip = inner.ip();
-        if !(ip.is_unspecified() || machine.owns(ip)) || (was_mapped && options.v6_only) {
-            return Err(Errno::AddrNotAvailable.into());
+        if was_mapped && options.v6_only {
+            return Err(Errno::Invalid.into());
+        }
+        if !(ip.is_unspecified() || machine.owns(ip))
+            && let Some(errno) = not_bindable(inner)
+        {
+            return Err(errno.into());
         }
         let binding = Binding {
             ip,
@@ -105,7 +110,7 @@ impl Network {
         let port = match inner.port() {
             0 => machine.ports.free().ok_or(Errno::AddrInUse)?,
             port => {
-                machine.ports.check(port, &binding)?;
+                machine.ports.check(nanos(now), port, &binding)?;
                 port
             }
         };
@@ -208,7 +213,7 @@ impl Network {
             end.incoming.clear();
         }
         self.die(now, at, None, true);
-        self.let_go(at);
+        self.let_go(now, at);
     }
 
     /// Takes a listener away, with its port.

@@ -4,7 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use super::Nanos;
 use super::errno::Errno;
+
+/// How long a port rests after a connection that this side ended first.
+const LINGER: Nanos = 60_000_000_000;
+
+/// The same for a pair of addresses of one host.
+const LINGER_INSIDE: Nanos = 1_000_000_000;
 
 const FIRST: u16 = 32_768;
 const LAST: u16 = 60_999;
@@ -58,6 +65,10 @@ pub(super) struct Ports {
     used: BTreeMap<u16, Vec<(Binding, u32)>>,
     /// Connections whose local port was asked for, since two of them may have it.
     pairs: BTreeSet<(SocketAddr, SocketAddr)>,
+    /// What connections had that ended themselves, and until when: segments of theirs may
+    /// still be on the way.
+    lingering: BTreeMap<u16, Vec<(Binding, Nanos)>>,
+    lingering_pairs: BTreeMap<(SocketAddr, SocketAddr), Nanos>,
     next: u16,
 }
 
@@ -67,6 +78,8 @@ impl Ports {
         Self {
             used: BTreeMap::new(),
             pairs: BTreeSet::new(),
+            lingering: BTreeMap::new(),
+            lingering_pairs: BTreeMap::new(),
             next: rng.u16(FIRST..=LAST),
         }
     }
@@ -83,10 +96,15 @@ impl Ports {
         None
     }
 
-    /// Whether `binding` may have the port beside those that have it.
-    pub(super) fn check(&self, port: u16, binding: &Binding) -> Result<(), Errno> {
+    /// Whether `binding` may have the port beside those that have it, and those that had
+    /// it lately.
+    pub(super) fn check(&self, now: Nanos, port: u16, binding: &Binding) -> Result<(), Errno> {
         let others = self.used.get(&port).map_or(&[][..], Vec::as_slice);
-        if others.iter().all(|(other, _)| binding.bears(other)) {
+        let lately = self.lingering.get(&port).map_or(&[][..], Vec::as_slice);
+        let mut lately = lately.iter().filter(|(_, until)| now < *until);
+        if others.iter().all(|(other, _)| binding.bears(other))
+            && lately.all(|(other, _)| binding.bears(other))
+        {
             Ok(())
         } else {
             Err(Errno::AddrInUse)
@@ -118,23 +136,55 @@ impl Ports {
         }
     }
 
-    /// Whether no other connection leads from `local` to `remote`.
-    pub(super) fn pair(&mut self, local: SocketAddr, remote: SocketAddr) -> Result<(), Errno> {
-        if self.pairs.insert((local, remote)) {
+    /// Nobody uses the port that way any more, but it rests for a while.
+    pub(super) fn linger(&mut self, now: Nanos, port: u16, binding: Binding) {
+        let rests = self.lingering.entry(port).or_default();
+        rests.retain(|(other, until)| now < *until && *other != binding);
+        rests.push((binding, now + LINGER));
+    }
+
+    /// Whether no other connection leads from `local` to `remote`, or did lately.
+    pub(super) fn pair(
+        &mut self,
+        now: Nanos,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Result<(), Errno> {
+        let pair = (local, remote);
+        let rests = self.lingering_pairs.get(&pair);
+        if rests.is_none_or(|until| *until <= now) && self.pairs.insert(pair) {
             Ok(())
         } else {
             Err(Errno::AddrNotAvailable)
         }
     }
 
-    /// The connection is gone.
-    pub(super) fn unpair(&mut self, local: SocketAddr, remote: SocketAddr) {
+    /// The connection is gone; or it lingers.
+    pub(super) fn unpair(
+        &mut self,
+        now: Nanos,
+        local: SocketAddr,
+        remote: SocketAddr,
+        lingers: bool,
+    ) {
         self.pairs.remove(&(local, remote));
+        self.lingering_pairs.retain(|_, until| now < *until);
+        if lingers {
+            // Inside one host the system takes a pair again sooner.
+            let rest = if local.ip() == remote.ip() || remote.ip().is_loopback() {
+                LINGER_INSIDE
+            } else {
+                LINGER
+            };
+            self.lingering_pairs.insert((local, remote), now + rest);
+        }
     }
 
     /// Nothing is in use any more.
     pub(super) fn clear(&mut self) {
         self.used.clear();
         self.pairs.clear();
+        self.lingering.clear();
+        self.lingering_pairs.clear();
     }
 }

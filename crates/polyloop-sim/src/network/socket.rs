@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use polyloop_core::TcpOptions;
 
-use super::address::{is_broadcast, reachable, unmapped};
+use super::address::{no_stream_to, not_bindable, reachable, unmapped};
 use super::connection::Connection;
 use super::end::{End, Owner, Phase};
 use super::errno::Errno;
@@ -41,10 +41,11 @@ impl Network {
             .map_err(|errno| ConnectFailure::Other(errno.into()))?;
         let (remote, mapped) = unmapped(address);
         let remote = reachable(remote);
-        if is_broadcast(remote.ip()) {
-            return Err(ConnectFailure::Other(Errno::Unreachable.into()));
+        if let Some(errno) = no_stream_to(remote) {
+            return Err(ConnectFailure::Other(errno.into()));
         }
-        let start = self.start_of(host, address, remote, options.local_address)?;
+        let remote = SocketAddr::new(remote.ip(), remote.port());
+        let start = self.start_of(now, host, (address, remote), options.local_address)?;
         let to_host = self.route(host, remote.ip());
         if start.local.ip().is_loopback() && to_host != Some(host) {
             return Err(ConnectFailure::Other(Errno::Invalid.into()));
@@ -53,7 +54,7 @@ impl Network {
         if start.chosen {
             machine
                 .ports
-                .pair(start.local, remote)
+                .pair(now, start.local, remote)
                 .map_err(|errno| ConnectFailure::Other(errno.into()))?;
         }
         machine.ports.join(start.local.port(), start.binding);
@@ -92,9 +93,9 @@ impl Network {
 
     fn start_of(
         &mut self,
+        now: Nanos,
         host: HostId,
-        asked: SocketAddr,
-        remote: SocketAddr,
+        (asked, remote): (SocketAddr, SocketAddr),
         local: Option<SocketAddr>,
     ) -> Result<Start, ConnectFailure> {
         let machine = self.machine_mut(host);
@@ -121,10 +122,11 @@ impl Network {
         if ip.is_unspecified() {
             ip = towards;
         }
-        if !machine.owns(ip) {
-            return Err(refuse(Errno::AddrNotAvailable));
+        let owned = machine.owns(ip);
+        if !owned && let Some(errno) = not_bindable(inner) {
+            return Err(refuse(errno));
         }
-        if ip.is_ipv4() != remote.is_ipv4() {
+        if !owned || ip.is_ipv4() != remote.is_ipv4() {
             return Err(ConnectFailure::Other(Errno::Invalid.into()));
         }
         let chosen = inner.port() != 0;
@@ -132,7 +134,7 @@ impl Network {
         let port = if chosen {
             machine
                 .ports
-                .check(inner.port(), &binding)
+                .check(now, inner.port(), &binding)
                 .map_err(refuse)?;
             inner.port()
         } else {
@@ -282,13 +284,13 @@ impl Network {
         }
     }
 
-    /// Ends the sending side behind what was written.
+    /// Ends the sending side behind what was written. Of a connection that has ended there
+    /// is nothing left to end.
     pub(crate) fn shutdown(&mut self, now: Duration, socket: SocketId) -> io::Result<()> {
         let end = self.socket_mut(socket)?;
-        if end.phase != Phase::Open {
-            return Err(Errno::NotConnected.into());
+        if end.phase == Phase::Open {
+            self.finish(nanos(now), socket.0);
         }
-        self.finish(nanos(now), socket.0);
         Ok(())
     }
 
@@ -330,7 +332,7 @@ impl Network {
             Phase::Connecting | Phase::Answering => self.die(now, socket.0, None, false),
             Phase::Ended | Phase::Dead => {}
         }
-        self.let_go(socket.0);
+        self.let_go(now, socket.0);
     }
 
     /// This end's address.
@@ -343,7 +345,7 @@ impl Network {
     pub(crate) fn peer_address(&self, socket: SocketId) -> io::Result<SocketAddr> {
         let end = self.socket(socket)?;
         match end.phase {
-            Phase::Open | Phase::Ended => Ok(end.shown(end.peer)),
+            Phase::Open => Ok(end.shown(end.peer)),
             _ => Err(Errno::NotConnected.into()),
         }
     }

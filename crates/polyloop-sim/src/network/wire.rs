@@ -35,6 +35,10 @@ impl Wire {
     }
 }
 
+/// How many segments wait for a host that stands still; what comes then is lost, as it is
+/// where a system has no time to look at them.
+const INPUT_QUEUE: usize = 1_000;
+
 /// What becomes of a segment that leaves.
 enum Fate {
     Arrives(Nanos),
@@ -53,10 +57,10 @@ impl Network {
     }
 
     pub(super) fn transmit(&mut self, now: Nanos, from: EndKey, segment: Outbound) {
-        let to = from.other();
         let Some(connection) = self.connection_of(from.key) else {
             return;
         };
+        let to = connection.towards(from);
         let (sender, receiver) = (
             connection.hosts[from.side as usize],
             connection.hosts[to.side as usize],
@@ -246,8 +250,12 @@ impl Network {
         if from_host != to_host && self.is_held(from_host, to_host) {
             return self.hold(now, from_host, to_host, packet);
         }
-        if self.machine(to_host).paused {
-            self.machine_mut(to_host).frozen_packets.push(packet);
+        let machine = self.machine_mut(to_host);
+        if machine.paused {
+            if machine.frozen_packets.len() >= INPUT_QUEUE {
+                return self.lose(now, from_host, to_host, &packet);
+            }
+            machine.frozen_packets.push(packet);
             return self.doubt(now, to.key);
         }
         if !packet.put_off {

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use polyloop_core::TcpOptions;
+use polyloop_core::{ListenOptions, TcpOptions};
 
 use super::rig::{Rig, counter, fails, ready};
 use crate::Fault;
@@ -189,19 +189,84 @@ fn a_local_address_is_used_or_refused() {
 }
 
 #[test]
-fn a_local_port_can_be_used_again_at_once() {
+fn a_pair_of_addresses_rests_after_the_side_that_ended_first() {
     let mut rig = Rig::new(8);
     let (client, server) = rig.pair();
     let listener = rig.listen(server, "0.0.0.0:80").unwrap();
-    for _ in 0..3 {
-        let socket = rig
-            .dial_with(client, "10.0.0.2:80", &from("10.0.0.1:5000"))
-            .unwrap();
+    let other = rig.listen(server, "0.0.0.0:81").unwrap();
+    let exchange = |rig: &mut Rig, client_first: bool| {
+        let socket = rig.dial_with(client, "10.0.0.2:80", &from("10.0.0.1:5000"))?;
         rig.settle();
         let accepted = ready(rig.accept(listener)).unwrap();
-        rig.close(socket);
-        rig.close(accepted);
-        rig.settle();
+        let mut ends = [accepted, socket];
+        if client_first {
+            ends.reverse();
+        }
+        for end in ends {
+            rig.close(end);
+            rig.settle();
+        }
+        Ok(())
+    };
+    exchange(&mut rig, false).unwrap();
+    exchange(&mut rig, false).unwrap();
+    exchange(&mut rig, true).unwrap();
+    let Err(ConnectFailure::Other(error)) = exchange(&mut rig, true) else {
+        panic!("the pair is taken again at once");
+    };
+    assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+    // Another pair with the same port may be had.
+    rig.dial_with(client, "10.0.0.2:81", &from("10.0.0.1:5000"))
+        .unwrap();
+    rig.net.close_listener(rig.now, other);
+    rig.pass(Duration::from_secs(60));
+    exchange(&mut rig, true).unwrap();
+}
+
+#[test]
+fn a_socket_may_be_connected_to_itself() {
+    let mut rig = Rig::new(8);
+    let (client, _) = rig.pair();
+    let socket = rig
+        .dial_with(client, "10.0.0.1:5000", &from("10.0.0.1:5000"))
+        .unwrap();
+    rig.settle();
+    ready(rig.connected(socket)).unwrap();
+    assert_eq!(
+        rig.net.local_address(socket).unwrap(),
+        rig.net.peer_address(socket).unwrap()
+    );
+    // Its port is taken.
+    let alone = ListenOptions::new().reuse_address(false);
+    let refused = rig.listen_with(client, "10.0.0.1:5000", &alone);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::AddrInUse);
+    ready(rig.write(socket, b"echo")).unwrap();
+    rig.settle();
+    assert_eq!(ready(rig.read(socket)).unwrap(), b"echo");
+    rig.shutdown(socket).unwrap();
+    rig.settle();
+    assert_eq!(ready(rig.read(socket)).unwrap(), b"");
+    rig.close(socket);
+    rig.settle();
+    assert!(rig.is_clean());
+}
+
+#[test]
+fn no_stream_leads_to_many_hosts_or_off_the_link() {
+    let mut rig = Rig::new(8);
+    let (client, _) = rig.pair();
+    for (address, expected) in [
+        ("224.0.0.1:80", ErrorKind::NetworkUnreachable),
+        ("255.255.255.255:80", ErrorKind::NetworkUnreachable),
+        ("[ff02::1]:80", ErrorKind::NetworkUnreachable),
+        ("[::ffff:224.0.0.1]:80", ErrorKind::NetworkUnreachable),
+        ("[fe80::1]:80", ErrorKind::InvalidInput),
+        ("[fe80::1%1]:80", ErrorKind::NetworkUnreachable),
+    ] {
+        let Err(ConnectFailure::Other(error)) = rig.dial(client, address) else {
+            panic!("{address} leads somewhere");
+        };
+        assert_eq!(error.kind(), expected, "{address}");
     }
 }
 

@@ -1,9 +1,10 @@
 //! Hosts that crash, come back, and stand still.
 
 use std::io::ErrorKind;
+use std::task::Poll;
 use std::time::Duration;
 
-use polyloop_core::TcpOptions;
+use polyloop_core::{ListenOptions, TcpOptions};
 
 use super::rig::{Rig, counter, fails, pattern, ready};
 use crate::HostId;
@@ -102,6 +103,30 @@ fn a_writer_that_waits_for_room_learns_of_the_crash_too() {
     rig.settle();
     assert_eq!(count.get(), 1);
     assert_eq!(fails(rig.write(client, &data)), ErrorKind::TimedOut);
+}
+
+#[test]
+fn a_host_that_stands_still_keeps_only_so_many_segments() {
+    let mut rig = Rig::new(5);
+    let (client, server) = rig.pair();
+    let options = ListenOptions::new().backlog(4_096);
+    let listener = rig.listen_with(server, "0.0.0.0:80", &options).unwrap();
+    rig.net.pause(rig.now, server);
+    for _ in 0..1_500 {
+        rig.dial(client, "10.0.0.2:80").unwrap();
+    }
+    rig.pass(Duration::from_millis(500));
+    let lost = rig.count(|event| matches!(event, Event::Lost { .. }));
+    assert_eq!(lost, 500);
+    rig.net.resume(rig.now, server);
+    // Those that were lost are sent again.
+    rig.settle();
+    let mut accepted = 0;
+    while let Poll::Ready(socket) = rig.accept(listener) {
+        socket.unwrap();
+        accepted += 1;
+    }
+    assert_eq!(accepted, 1_500);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Which ports can be listened on, who is connected to what, and names.
 
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 use polyloop_core::ListenOptions;
 
@@ -75,11 +76,78 @@ fn a_port_with_connections_can_be_listened_on_again_if_reuse_was_asked_for() {
         if let Ok(again) = again {
             rig.net.close_listener(rig.now, again);
         }
-        // Nothing lingers once the connection has ended.
+        // The port rests after a connection that this side ended first.
+        rig.close(accepted);
+        rig.settle();
         rig.close(socket);
+        rig.settle();
+        let again = rig.listen_with(server, "0.0.0.0:80", &options);
+        assert_eq!(again.is_ok(), reuse);
+        if again.is_err() {
+            rig.pass(Duration::from_secs(59));
+            in_use(rig.listen_with(server, "0.0.0.0:80", &options));
+            rig.pass(Duration::from_secs(1));
+            rig.listen_with(server, "0.0.0.0:80", &options).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_port_does_not_rest_after_what_the_peer_ended_or_reset() {
+    for reset in [true, false] {
+        let mut rig = Rig::new(4);
+        let (client, server) = rig.pair();
+        let options = ListenOptions::new().reuse_address(false);
+        let listener = rig.listen_with(server, "0.0.0.0:80", &options).unwrap();
+        let socket = rig.dial(client, "10.0.0.2:80").unwrap();
+        rig.settle();
+        let accepted = ready(rig.accept(listener)).unwrap();
+        rig.net.close_listener(rig.now, listener);
+        if reset {
+            rig.net.reset_on_close(accepted).unwrap();
+        } else {
+            rig.close(socket);
+            rig.settle();
+        }
         rig.close(accepted);
         rig.settle();
         rig.listen_with(server, "0.0.0.0:80", &options).unwrap();
+    }
+}
+
+#[test]
+fn addresses_of_many_hosts_and_of_no_link() {
+    let mut rig = Rig::new(4);
+    let (a, _) = rig.pair();
+    let both = ListenOptions::new().v6_only(false);
+    for (address, alone, dual) in [
+        ("224.0.0.1:0", None, None),
+        ("255.255.255.255:0", None, None),
+        (
+            "[ff02::1]:0",
+            Some(ErrorKind::InvalidInput),
+            Some(ErrorKind::InvalidInput),
+        ),
+        (
+            "[fe80::1]:0",
+            Some(ErrorKind::InvalidInput),
+            Some(ErrorKind::InvalidInput),
+        ),
+        (
+            "[fe80::1%1]:0",
+            Some(ErrorKind::AddrNotAvailable),
+            Some(ErrorKind::AddrNotAvailable),
+        ),
+        ("[::ffff:127.0.0.1]:0", Some(ErrorKind::InvalidInput), None),
+        (
+            "[::ffff:192.0.2.1]:0",
+            Some(ErrorKind::InvalidInput),
+            Some(ErrorKind::AddrNotAvailable),
+        ),
+    ] {
+        let kind = |result: io::Result<ListenerId>| result.err().map(|error| error.kind());
+        assert_eq!(kind(rig.listen(a, address)), alone, "{address}");
+        assert_eq!(kind(rig.listen_with(a, address, &both)), dual, "{address}");
     }
 }
 
