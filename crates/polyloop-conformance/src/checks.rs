@@ -26,6 +26,7 @@ pub mod looping;
 pub mod producing;
 pub mod promise_cancel;
 pub mod promise_links;
+pub mod promise_races;
 pub mod promise_sharing;
 pub mod promise_timeout;
 pub mod protocol_events;

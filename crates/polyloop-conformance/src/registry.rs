@@ -49,6 +49,10 @@ macro_rules! for_each_behaviour {
                 }
                 promise_sharing: Core {
                     prom_32 prom_33 prom_34 prom_35 prom_37 prom_38 prom_39 prom_40
+                    prom_44
+                }
+                promise_races: Core {
+                    prom_41 prom_42 prom_43
                 }
                 combine_all: Core {
                     comb_01 comb_02 comb_03 comb_04 comb_05 comb_06 comb_07 comb_08
@@ -127,7 +131,7 @@ macro_rules! for_each_behaviour {
                 }
                 locks: Core {
                     sync_01 sync_02 sync_04 sync_05 sync_06 sync_07 sync_08 sync_09
-                    sync_10 sync_11
+                    sync_10 sync_11 sync_17 sync_18
                 }
                 queues: Core {
                     sync_12 sync_13 sync_14 sync_15 sync_16

@@ -29,6 +29,7 @@ macro_rules! by_source {
 mod as_promise;
 mod cancel_on_drop;
 pub(crate) mod combine;
+pub(crate) mod crowd;
 pub(crate) mod deferred;
 pub(crate) mod delays;
 pub(crate) mod failure;
@@ -167,7 +168,9 @@ pub trait Promise: Future<Output = Result<<Self as Promise>::Value, Failure>> + 
 
     /// Fails with [`TimedOut`](crate::FailureKind::TimedOut) if it does not settle
     /// within `limit`, once the work has stopped (PROM-26, PROM-30). Work that
-    /// answers its cancellation with a value still gives that value (PROM-29).
+    /// answers its cancellation with an outcome of its own still gives that one (PROM-29),
+    /// and work that somebody else had cancelled by then ends as cancelled, for their
+    /// reason, however long it takes to stop (PROM-28): the limit cancels it once more.
     /// With a zero limit, only an outcome that is there already counts (PROM-31).
     fn timeout<D: Delays>(self, lp: &D, limit: std::time::Duration) -> Timeout<Self, D>
     where

@@ -266,6 +266,22 @@ pub fn comb_15<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         ];
         ensure_eq!(seen, expected, "the outcomes");
         ensure!(!resolvers[0].is_abandoned(), "a late one was cancelled");
+
+        // Cancelled before the limit, and slow to stop.
+        let (inner, waits) = (lp.clone(), Flag::new());
+        let noted = waits.clone();
+        let task = lp.spawn(async move {
+            noted.set();
+            let _ = catch_cancel(pending::<()>()).await;
+            inner.sleep(Duration::from_millis(40)).await;
+        });
+        until(&lp, "the task to wait", || waits.is_set()).await?;
+        let mut outcomes = as_completed([task]).at_most(&lp, Duration::from_millis(10));
+        ensure!(outcomes.cancel("enough"), "the cancel was refused");
+        let Some((0, Err(failure))) = outcomes.next().await else {
+            return Err(Fault::new("no failure of the cancelled one"));
+        };
+        ensure!(failure.is_cancelled(), "a cancel was told as {failure}");
         Ok(())
     })
 }

@@ -3,7 +3,7 @@
 //! They need no loop, so most checks poll by hand, where each step can be seen; the
 //! order of waiters is also seen through tasks of the loop.
 
-use polyloop_core::sync::{Condition, Event, Lock, LockGuard, Semaphore};
+use polyloop_core::sync::{Condition, Event, Lock, LockGuard, Queue, Semaphore};
 use polyloop_core::{Failure, MainLoop, Promise, yield_now};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
@@ -272,6 +272,76 @@ pub fn sync_11<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         ensure!(!lock.is_locked(), "one who left holds the lock");
         drop(staying.await);
         ensure!(!lock.is_locked(), "the lock leaked");
+        Ok(())
+    })
+}
+
+/// As many as there can be; and many at once, to those who wait and to nobody.
+pub fn sync_17<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |_| {
+        let endless = Semaphore::new(usize::MAX);
+        ensure_eq!(endless.available(), usize::MAX, "free permits");
+        let permit = endless.try_acquire();
+        ensure_eq!(
+            endless.available(),
+            usize::MAX - 1,
+            "free permits, one taken"
+        );
+        endless.add_permits(5);
+        drop(permit);
+        ensure_eq!(
+            endless.available(),
+            usize::MAX,
+            "free permits, more than fit"
+        );
+
+        let gate = Semaphore::new(0);
+        let waiting: Vec<_> = (0..3).map(|_| gate.acquire()).collect();
+        gate.add_permits(usize::MAX / 2);
+        ensure!(waiting.iter().all(Promise::is_done), "one still waits");
+        ensure_eq!(
+            gate.available(),
+            usize::MAX / 2 - 3,
+            "free permits, three taken"
+        );
+        drop(waiting);
+        ensure_eq!(gate.available(), usize::MAX / 2, "free permits at the end");
+        let queue = Queue::bounded(usize::MAX);
+        ensure!(
+            queue.try_put(1).is_ok(),
+            "a queue of any length has no room"
+        );
+        Ok(())
+    })
+}
+
+/// Those who stop waiting, dropped or cancelled, served or not, count no more; and those who
+/// are left are served in turn.
+pub fn sync_18<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |_| {
+        let semaphore = Semaphore::new(0);
+        let mut waiting: Vec<_> = (0..1_000).map(|_| semaphore.acquire()).collect();
+        let mut place = 0;
+        waiting.retain(|acquire| {
+            place += 1;
+            if place % 3 == 0 {
+                acquire.cancel("no longer");
+            }
+            place % 3 == 1
+        });
+        ensure_eq!(semaphore.waiting(), waiting.len(), "who waits for a permit");
+        semaphore.add_permits(2);
+        let done: Vec<bool> = waiting.iter().take(3).map(Promise::is_done).collect();
+        ensure_eq!(done, [true, true, false], "the first two are served");
+        ensure_eq!(semaphore.waiting(), waiting.len() - 2, "who still waits");
+
+        let queue = Queue::<u8>::unbounded().with_max_waiters(500);
+        let mut gets: Vec<_> = (0..500).map(|_| queue.get()).collect();
+        ensure!(queue.get().await.is_err(), "one more waits than may");
+        drop(gets.remove(250));
+        ensure_eq!(queue.waiting(), 499, "who waits for an item");
+        let late = queue.get();
+        ensure!(!late.is_done(), "a place that came free is not there");
         Ok(())
     })
 }

@@ -1,9 +1,9 @@
 //! PROM: settling promises, and the links of a chain.
 
-use std::sync::Mutex;
+use std::sync::{Barrier, Mutex};
 use std::thread;
 
-use polyloop_core::{Deferred, Failure, MainLoop, Promise};
+use polyloop_core::{Deferred, Failure, MainLoop, Promise, Resolver};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{Flag, Journal, Reports, block_on, inside, is_inside, poll_once, run};
@@ -278,18 +278,29 @@ pub fn prom_11<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     })
 }
 
-/// Adopted from both ends, on a thread with 64 KiB of stack: settled, then dropped.
+/// Adopted from both ends and by one more at its head, on a thread with 64 KiB of stack:
+/// settled, cancelled, then dropped.
 pub fn prom_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     const DEPTH: usize = 20_000;
-    let _ = make;
-    let work = || -> Option<usize> {
-        let (first, outermost) = Deferred::<usize>::new();
-        let mut resolver = first;
+    /// A promise, and the resolver at the far end of what it waits for.
+    fn chain() -> Option<(Resolver<usize>, Deferred<usize>)> {
+        let (mut resolver, head) = Deferred::new();
         for _ in 0..DEPTH {
             let (next, inner) = Deferred::new();
             resolver.adopt(inner).ok()?;
             resolver = next;
         }
+        Some((resolver, head))
+    }
+    fn adopt_its_head() -> Option<(Resolver<usize>, Deferred<usize>)> {
+        let (resolver, head) = chain()?;
+        let (outer, promise) = Deferred::new();
+        outer.adopt(head).ok()?;
+        (!promise.is_done()).then_some((resolver, promise))
+    }
+    let _ = make;
+    let work = || -> Option<[usize; 3]> {
+        let (resolver, outermost) = chain()?;
         resolver.resolve(7).ok()?;
         let outside_in = block_on(outermost).ok()?;
 
@@ -302,49 +313,82 @@ pub fn prom_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         last.resolve(8).ok()?;
         let inside_out = block_on(promise).ok()?;
 
-        let (mut resolver, outermost) = Deferred::<usize>::new();
-        for _ in 0..DEPTH {
-            let (next, inner) = Deferred::new();
-            resolver.adopt(inner).ok()?;
-            resolver = next;
+        let (resolver, promise) = adopt_its_head()?;
+        resolver.resolve(9).ok()?;
+        let by_its_head = block_on(promise).ok()?;
+
+        let (resolver, promise) = adopt_its_head()?;
+        if !promise.cancel("enough") || !resolver.is_abandoned() {
+            return None;
         }
+        drop(promise);
+        let (resolver, promise) = adopt_its_head()?;
+        drop(promise);
+        drop(resolver);
+        let (resolver, outermost) = chain()?;
         drop(outermost);
         drop(resolver);
-        Some(outside_in + inside_out)
+        Some([outside_in, inside_out, by_its_head])
     };
     let thread = thread::Builder::new().stack_size(64 * 1024).spawn(work)?;
-    let sum = thread.join().map_err(|_| Fault::new("a chain panicked"))?;
-    ensure_eq!(sum, Some(15), "the values of both chains");
+    let values = thread.join().map_err(|_| Fault::new("a chain panicked"))?;
+    ensure_eq!(values, Some([7, 8, 9]), "the values of the chains");
     Ok(())
 }
 
-/// A promise that adopts itself, alone and through another, ends and is freed.
+/// A promise that adopts itself, alone, through another, and from two threads at once,
+/// ends and is freed. Nobody else holds it, so the hook is told.
 pub fn prom_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
-    run(make, async |_| {
+    run(make, async |lp| {
+        let reports = Reports::of(&lp);
         let gone = Flag::new();
-        let guard = gone.on_drop();
-        let (resolver, promise) = Deferred::<u8>::with_canceller(move |_| {
-            drop(guard);
-            None
-        });
-        let _ = resolver.adopt(promise);
+        let (resolver, promise) = guarded(&gone);
+        ensure!(
+            resolver.adopt(promise).is_err_and(|own| own.is_done()),
+            "a promise waits for itself"
+        );
         ensure!(
             gone.is_set(),
             "a promise that waits for itself is kept for ever"
         );
+        ensure_eq!(reports.mentioning("with itself"), 1, "reports of the first");
         let gone = Flag::new();
-        let guard = gone.on_drop();
-        let (a_resolver, a) = Deferred::<u8>::new();
-        let (b_resolver, b) = Deferred::with_canceller(move |_| {
-            drop(guard);
-            None
-        });
-        let _ = a_resolver.adopt(b);
-        let _ = b_resolver.adopt(a);
-        ensure!(
-            gone.is_set(),
-            "two promises that wait for each other are kept for ever"
-        );
+        let (a_resolver, a) = guarded(&gone);
+        let (b_resolver, b) = guarded(&gone);
+        drop(a_resolver.adopt(b));
+        drop(b_resolver.adopt(a));
+        ensure_eq!(gone.count(), 2, "freed of two that wait for each other");
+        ensure_eq!(reports.mentioning("with itself"), 2, "reports of both");
+        for round in 0..50 {
+            let gone = Flag::new();
+            let (a_resolver, a) = guarded(&gone);
+            let (b_resolver, b) = guarded(&gone);
+            let together = Barrier::new(2);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    together.wait();
+                    adopt_quietly(a_resolver, b);
+                });
+                together.wait();
+                adopt_quietly(b_resolver, a);
+            });
+            ensure_eq!(gone.count(), 2, "freed in round {round} of a race");
+        }
         Ok(())
+    })
+}
+
+fn adopt_quietly(resolver: Resolver<u8>, promise: Deferred<u8>) {
+    if let Err(back) = resolver.adopt(promise) {
+        back.ignore_failure();
+    }
+}
+
+/// A promise that says when what its canceller holds is freed.
+fn guarded(gone: &Flag) -> (Resolver<u8>, Deferred<u8>) {
+    let guard = gone.on_drop();
+    Deferred::with_canceller(move |_| {
+        drop(guard);
+        None
     })
 }

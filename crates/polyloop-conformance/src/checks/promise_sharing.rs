@@ -4,7 +4,9 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use polyloop_core::{Deferred, Failure, MainLoop, Promise, as_promise, from_future};
+use polyloop_core::{
+    Deferred, Failure, FailureKind, MainLoop, Promise, Resolver, as_promise, from_future,
+};
 
 use crate::fault::{Verdict, ensure, ensure_eq};
 use crate::probe::{Flag, Reports, poll_once, quiet, run, until};
@@ -267,6 +269,44 @@ pub fn prom_40<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             "a cancel, from a future"
         );
         ensure!(gone.is_set(), "the cancelled future is still there");
+        Ok(())
+    })
+}
+
+/// Both ends as fields of one tuple, which go from left to right, in either order: alone, at the end of a chain, behind
+/// an adoption, and shared.
+pub fn prom_44<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    fn adopted() -> (Resolver<u8>, Deferred<u8>) {
+        let (outer, promise) = Deferred::new();
+        let (resolver, inner) = Deferred::new();
+        drop(outer.adopt(inner));
+        (resolver, promise)
+    }
+    run(make, async |lp| {
+        let reports = Reports::of(&lp);
+        let (resolver, promise) = Deferred::<u8>::new();
+        drop((resolver, promise));
+        let (resolver, promise) = Deferred::<u8>::new();
+        drop((promise, resolver));
+        let (resolver, promise) = Deferred::<u8>::new();
+        drop((resolver, promise.then(Ok)));
+        let (resolver, promise) = Deferred::<u8>::new();
+        drop((promise.then(Ok), resolver));
+        let (resolver, promise) = adopted();
+        drop((resolver, promise));
+        let (resolver, promise) = adopted();
+        drop((promise, resolver));
+        let (resolver, promise) = Deferred::<u8>::new();
+        drop((resolver, promise.shared()));
+        let (resolver, promise) = Deferred::<u8>::new();
+        drop((promise.shared(), resolver));
+        quiet(&lp).await;
+        ensure!(reports.all().is_empty(), "reported: {:?}", reports.all());
+
+        let (resolver, promise) = Deferred::<u8>::new();
+        drop(resolver);
+        let kind = promise.await.err().map(|failure| failure.kind());
+        ensure_eq!(kind, Some(FailureKind::Broken), "what its waiter is told");
         Ok(())
     })
 }

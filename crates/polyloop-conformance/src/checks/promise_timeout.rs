@@ -1,11 +1,14 @@
 //! PROM: promises with a time limit.
 
+use std::future::pending;
 use std::time::Duration;
 
-use polyloop_core::{Deferred, FailureKind, MainLoop, Promise};
+use polyloop_core::{
+    Deferred, Failure, FailureKind, MainLoop, Promise, TaskGroup, catch_cancel, gather,
+};
 
 use crate::fault::{Verdict, ensure, ensure_eq};
-use crate::probe::{Flag, run, until};
+use crate::probe::{Flag, poll_once, run, until};
 
 const SHORT: Duration = Duration::from_millis(10);
 const LONG: Duration = Duration::from_secs(3600);
@@ -37,18 +40,80 @@ pub fn prom_27<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     })
 }
 
-/// Cancelled through the limit, while a task waits for it.
+/// Cancelled through the limit; by way of another handle; and, both, where the work takes
+/// longer to stop than the limit allows.
 pub fn prom_28<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
+        let expected = || Some((FailureKind::Cancelled, "from elsewhere".to_owned()));
         let (_resolver, promise) = Deferred::<u8>::new();
         let limited = promise.timeout(&lp, LONG);
         limited.cancel("from elsewhere");
-        let failure = limited.await.err();
-        let kind = failure.map(|failure| (failure.kind(), failure.text().into_owned()));
-        let expected = (FailureKind::Cancelled, "from elsewhere".to_owned());
-        ensure_eq!(kind, Some(expected), "the outcome");
+        ensure_eq!(told(limited.await), expected(), "the outcome");
+
+        let (task, waits) = slow_to_stop(&lp);
+        until(&lp, "the task to wait", || waits.is_set()).await?;
+        let limited = task.timeout(&lp, SHORT);
+        ensure!(limited.cancel("from elsewhere"), "the cancel was refused");
+        ensure_eq!(
+            told(limited.await),
+            expected(),
+            "a task that is slow to stop"
+        );
+
+        let group = TaskGroup::new(&lp);
+        let (inner, waits) = (lp.clone(), Flag::new());
+        let noted = waits.clone();
+        drop(group.spawn(async move {
+            noted.set();
+            let _ = catch_cancel(pending::<()>()).await;
+            inner.sleep(4 * SHORT).await;
+            Ok(())
+        })?);
+        until(&lp, "the member to wait", || waits.is_set()).await?;
+        let limited = group.join().timeout(&lp, SHORT);
+        ensure!(limited.cancel("from elsewhere"), "the cancel was refused");
+        ensure_eq!(
+            told(limited.await),
+            expected(),
+            "a group that is slow to stop"
+        );
+
+        let (task, waits) = slow_to_stop(&lp);
+        until(&lp, "the task to wait", || waits.is_set()).await?;
+        let (all, other) = {
+            let all = gather([task]).shared();
+            (all.clone(), all)
+        };
+        ensure!(
+            poll_once(&mut other.clone()).is_pending(),
+            "it ended by itself"
+        );
+        ensure!(other.cancel("from elsewhere"), "the cancel was refused");
+        let limited = all.then(|_| Ok(())).timeout(&lp, SHORT);
+        ensure_eq!(
+            told(limited.await),
+            expected(),
+            "cancelled by another handle"
+        );
         Ok(())
     })
+}
+
+fn told<T>(outcome: Result<T, Failure>) -> Option<(FailureKind, String)> {
+    let failure = outcome.err()?;
+    Some((failure.kind(), failure.text().into_owned()))
+}
+
+/// A task that catches its cancel and then takes longer than a short limit.
+fn slow_to_stop<L: MainLoop>(lp: &L) -> (L::Task<()>, Flag) {
+    let (inner, waits) = (lp.clone(), Flag::new());
+    let noted = waits.clone();
+    let task = lp.spawn(async move {
+        noted.set();
+        let _ = catch_cancel(pending::<()>()).await;
+        inner.sleep(4 * SHORT).await;
+    });
+    (task, waits)
 }
 
 /// By its canceller, and by a task that goes on after the cancel.

@@ -4,12 +4,14 @@
 //! The two share one allocation. Settling moves the value into it and wakes the
 //! waiter; no callback ever runs inside `resolve` or `reject` (PROM-02).
 
+mod adoption;
 mod cell;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use adoption::Refused;
 use cell::{Cell, Forward};
 
 use crate::promise::Promise;
@@ -21,7 +23,9 @@ use crate::sync::primitive::Arc;
 ///
 /// Awaiting it takes the outcome. A failure that nobody has taken when the
 /// `Deferred` is dropped goes to the error hook, exactly once (PROM-32); a
-/// cancelled one does not (PROM-23).
+/// cancelled one does not (PROM-23), and neither does the lack of an outcome: when both
+/// ends are dropped, as the fields of one struct are, nobody lost anything, in whatever
+/// order they go (PROM-44).
 ///
 /// ```
 /// use polyloop_core::{Deferred, Promise};
@@ -89,16 +93,6 @@ impl<T: Send> Deferred<T> {
         };
         (resolver, Self { cell: Some(cell) })
     }
-
-    /// Follows adopted promises to the one that has the outcome, without recursion
-    /// however many there are (PROM-12).
-    fn innermost(cell: &Arc<Cell<T>>) -> Arc<Cell<T>> {
-        let mut at = cell.clone();
-        while let Some(next) = at.forward() {
-            at = next;
-        }
-        at
-    }
 }
 
 impl<T: Send> Future for Deferred<T> {
@@ -128,20 +122,23 @@ impl<T: Send> Promise for Deferred<T> {
     type Value = T;
 
     fn cancel(&self, reason: &str) -> bool {
-        self.cell
+        let mut asked = false;
+        let answer = self
+            .cell
             .as_ref()
-            .is_some_and(|cell| Self::innermost(cell).cancel(reason))
+            .is_some_and(|cell| cell.ask(|cell| cell.cancel(reason, &mut asked)));
+        answer || asked
     }
 
     fn is_done(&self) -> bool {
         self.cell
             .as_ref()
-            .is_some_and(|cell| Self::innermost(cell).is_settled())
+            .is_some_and(|cell| cell.ask(Cell::is_settled))
     }
 
     fn ignore_failure(&self) {
         if let Some(cell) = &self.cell {
-            Self::innermost(cell).ignore_failure();
+            cell.ask(Cell::ignore_failure);
         }
     }
 }
@@ -181,29 +178,44 @@ impl<T: Send> Resolver<T> {
         }
     }
 
+    /// Fails the promise with something that is nobody's loss if nobody takes it: the end
+    /// of what it waited for.
+    pub(crate) fn dismiss(mut self, failure: Failure) {
+        if let Some(cell) = self.cell.take() {
+            cell.settle_quietly(failure);
+        }
+    }
+
     /// Settles the promise with whatever `inner` will be settled with (PROM-10),
-    /// and passes a cancel on to it (PROM-21). However long a chain of adopted
-    /// promises gets, it settles and drops without recursion (PROM-12).
+    /// and passes a cancel on to it (PROM-21), also one that comes while this is called,
+    /// or whose canceller calls this (PROM-43). However long a chain of adopted
+    /// promises gets, it settles and drops without recursion, and the next promise is
+    /// adopted at the same cost (PROM-12).
     ///
     /// If nobody waits any more, `inner` is cancelled and given back. A promise
-    /// that would wait for itself fails instead (PROM-13).
+    /// that would wait for itself, alone or through others, is given back as well, and has
+    /// failed: nobody else holds it, and dropping it reports that (PROM-13). An `inner` that
+    /// had given its outcome before fails the promise.
     pub fn adopt(mut self, mut inner: Deferred<T>) -> Result<(), Deferred<T>> {
-        let (Some(cell), Some(target)) = (self.cell.take(), inner.cell.take()) else {
+        let Some(cell) = self.cell.take() else {
             return Err(inner);
         };
-        // Straight to the promise that will have the outcome, so that chains of chains
-        // stay short however they are put together.
-        let target = Deferred::innermost(&target);
-        if Arc::ptr_eq(&target, &cell) {
-            // Whoever holds the other end learns of it.
+        let Some(target) = inner.cell.take() else {
             let _ = cell.settle(Err(Failure::message(
-                "a promise was resolved with itself and would never settle",
+                "the promise that was adopted had given its outcome before",
             )));
             return Ok(());
-        }
-        match cell.settle_with(target) {
+        };
+        match cell.adopt(target) {
             Ok(()) => Ok(()),
-            Err(target) => {
+            Err(Refused::Ring(own)) => {
+                let _ = own.settle(Err(Failure::message(
+                    "a promise was resolved with itself and would never settle",
+                )));
+                inner.cell = Some(own);
+                Err(inner)
+            }
+            Err(Refused::TooLate(target)) => {
                 inner.cell = Some(target);
                 inner.cancel("the promise that adopted it has no waiter any more");
                 Err(inner)

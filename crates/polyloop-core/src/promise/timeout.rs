@@ -1,8 +1,12 @@
 //! [`Timeout`]: a promise with a limit.
+//!
+//! The limit cancels the work with a reason of its own. Work that ends as cancelled for
+//! that reason has timed out; whatever else it ends with stands as it is: a value, an
+//! error, and the cancel of somebody who came first.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
@@ -10,6 +14,7 @@ use pin_project_lite::pin_project;
 use super::Promise;
 use crate::promise::delays::Delays;
 use crate::promise::failure::Failure;
+use crate::sync::primitive::OnceLock;
 
 pin_project! {
     /// What [`Promise::timeout`] returns.
@@ -22,6 +27,8 @@ pin_project! {
         timer: Option<D::Delay>,
         limit: Duration,
         expired: bool,
+        // Why it was cancelled from outside, before the limit had passed.
+        cancelled: OnceLock<String>,
     }
 }
 
@@ -33,6 +40,7 @@ impl<P, D: Delays> Timeout<P, D> {
             timer,
             limit,
             expired: false,
+            cancelled: OnceLock::new(),
         }
     }
 }
@@ -59,26 +67,49 @@ impl<P: Promise, D: Delays> Future for Timeout<P, D> {
             }
             this.timer.set(None);
             *this.expired = true;
-            let asked = this
-                .source
-                .cancel(&format!("not settled within {:?}", this.limit));
-            if !asked && !this.source.is_done() {
+            let failure = Failure::timed_out(*this.limit);
+            let asked = this.source.cancel(&failure.text());
+            // Where somebody cancelled it before, the work is stopping already.
+            if !asked && !this.source.is_done() && this.cancelled.get().is_none() {
                 // Nothing can be stopped, so there is nothing to wait for.
-                return Poll::Ready(Err(Failure::timed_out(*this.limit)));
+                return Poll::Ready(Err(failure));
             }
         }
         // The work was asked to stop; its answer may be a value (PROM-29).
-        this.source.poll(cx).map(|outcome| match outcome {
-            Err(failure) if failure.is_cancelled() => Err(Failure::timed_out(*this.limit)),
-            outcome => outcome,
-        })
+        let outcome = ready!(this.source.poll(cx));
+        Poll::Ready(outcome.map_err(|failure| {
+            let timed_out = Failure::timed_out(*this.limit);
+            if !failure.is_cancelled() || failure.text() != timed_out.text() {
+                return failure;
+            }
+            // The limit put an end to what a cancel from outside had begun (PROM-28).
+            match this.cancelled.get() {
+                Some(reason) => Failure::cancelled(reason.clone()),
+                None => timed_out,
+            }
+        }))
     }
 }
 
 impl<P: Promise, D: Delays> Promise for Timeout<P, D> {
     type Value = P::Value;
 
-    by_source!();
+    fn cancel(&self, reason: &str) -> bool {
+        let asked = self.source.cancel(reason);
+        if asked && !self.expired {
+            // The first reason stands.
+            let _ = self.cancelled.set(reason.to_owned());
+        }
+        asked
+    }
+
+    fn is_done(&self) -> bool {
+        self.source.is_done()
+    }
+
+    fn ignore_failure(&self) {
+        self.source.ignore_failure();
+    }
 }
 
 impl<P: std::fmt::Debug, D: Delays> std::fmt::Debug for Timeout<P, D> {

@@ -13,7 +13,7 @@ pub(crate) mod exploring;
 #[cfg(all(test, any(shuttle, loom)))]
 mod swapped;
 
-pub(crate) use std::sync::{Arc, PoisonError, TryLockError, Weak};
+pub(crate) use std::sync::{Arc, PoisonError, Weak};
 
 #[cfg(not(all(test, any(shuttle, loom))))]
 pub(crate) use std::{

@@ -52,7 +52,7 @@ pub struct AsCompleted<P: Promise> {
     children: Children<P>,
     limit: Option<(Duration, Limit)>,
     /// The limit, once it has passed.
-    expired: Option<Duration>,
+    expired: Option<Failure>,
     came_in_time: VecDeque<Numbered<P>>,
     /// Those that were pending when the limit passed.
     late: VecDeque<usize>,
@@ -105,7 +105,9 @@ impl<P: Promise> AsCompleted<P> {
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            self.expired = Some(*limit);
+            // A cancel that came before the limit is what the rest ends with.
+            let cancelled = self.children.cancelled();
+            self.expired = Some(cancelled.unwrap_or_else(|| Failure::timed_out(*limit)));
             self.limit = None;
             // What finished since the last look was in time.
             while let Poll::Ready(Some(outcome)) = self.children.poll_next(cx) {
@@ -118,12 +120,8 @@ impl<P: Promise> AsCompleted<P> {
         if let Some(outcome) = self.came_in_time.pop_front() {
             return Poll::Ready(Some(outcome));
         }
-        let limit = self.expired.unwrap_or_default();
-        Poll::Ready(
-            self.late
-                .pop_front()
-                .map(|index| (index, Err(Failure::timed_out(limit)))),
-        )
+        let late = self.late.pop_front();
+        Poll::Ready(late.zip(self.expired.clone().map(Err)))
     }
 }
 
