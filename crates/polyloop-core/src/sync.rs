@@ -29,7 +29,6 @@
 //! [`Broken`](crate::FailureKind::Broken).
 
 mod condition;
-mod crowd;
 mod event;
 mod line;
 mod lock;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::sync::primitive::Arc;
 
-use super::line::Line;
+use super::line::{Count, Line};
 use super::lock::{Lock, LockGuard};
 
 /// Waits, without holding a lock, until whoever changed what is under it says so:
@@ -31,14 +31,14 @@ use super::lock::{Lock, LockGuard};
 /// ```
 #[derive(Clone)]
 pub struct Condition {
-    line: Arc<Line<()>>,
+    line: Arc<Line<(), Count>>,
 }
 
 impl Condition {
     /// A condition that nobody waits for.
     pub fn new() -> Self {
         Self {
-            line: Line::new([]),
+            line: Line::new(Count(0)),
         }
     }
 
@@ -53,14 +53,11 @@ impl Condition {
         while let Some(stale) = self.line.try_take() {
             stale.keep();
         }
-        let notice = self.line.take(None);
+        let notice = self.line.take();
         let held: Lock<T> = LockGuard::lock(&guard);
         // Only now, so that no change made under the lock goes unnoticed.
         drop(guard);
-        let notice = match notice {
-            Ok(notice) => notice.await.ok(),
-            Err(_) => None,
-        };
+        let notice = notice.await.ok();
         let guard = held.lock().await.unwrap_or_else(|failure| {
             // `held` keeps the line, so nobody can break the promise or cancel it.
             unreachable!("a lock that is alive was not granted: {failure}")

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::crowd::Crowd;
-use crate::promise::deferred::Deferred;
+use crate::promise::crowd::{Crowd, tell};
+use crate::promise::deferred::{Deferred, Resolver};
 use crate::sync::primitive::{Arc, Mutex, lock};
 
 /// A flag to wait for: asyncio's `Event`.
@@ -26,7 +26,7 @@ pub struct Event(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     set: bool,
-    crowd: Crowd,
+    crowd: Crowd<Resolver<()>>,
 }
 
 impl Event {
@@ -41,7 +41,7 @@ impl Event {
         state.set = true;
         let told = state.crowd.leave();
         drop(state);
-        told.tell();
+        tell(told);
     }
 
     /// Makes later waiters wait again.
@@ -60,7 +60,7 @@ impl Event {
         if state.set {
             return Deferred::resolved(());
         }
-        let (promise, left) = state.crowd.join();
+        let (promise, left) = state.crowd.wait();
         drop(state);
         drop(left);
         promise

@@ -6,27 +6,26 @@
 //! nobody else's. A grant gives its token back when it is dropped, wherever that
 //! happens: in the hands of a user, or in a promise that nobody picked up.
 
-use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+mod claim;
+mod places;
+mod store;
 
-use crate::promise::Promise;
+use std::collections::VecDeque;
+
+pub(super) use claim::Claim;
+use places::Places;
+pub(super) use store::{Count, Store};
+
 use crate::promise::deferred::{Deferred, Resolver};
-use crate::promise::failure::Failure;
 use crate::sync::primitive::{Arc, Mutex, lock};
 
-pub(super) struct Line<T: Send>(Mutex<State<T>>);
+pub(super) struct Line<T: Send, S: Store<T> = VecDeque<T>>(Mutex<State<T, S>>);
 
-struct State<T: Send> {
-    tokens: VecDeque<T>,
-    waiters: VecDeque<Resolver<Grant<T>>>,
-    /// How long the line may get before those who left it are taken out.
-    tidy_at: usize,
+struct State<T: Send, S: Store<T>> {
+    tokens: S,
+    /// Those who leave are gone from it at once.
+    waiters: Places<Resolver<Grant<T, S>>>,
 }
-
-/// How many may stand in a line before it is worth looking for some that left.
-const SHORT: usize = 16;
 
 /// Which end of the store a token goes to if nobody waits for it.
 #[derive(Clone, Copy)]
@@ -35,12 +34,11 @@ enum End {
     Back,
 }
 
-impl<T: Send> Line<T> {
-    pub(super) fn new(tokens: impl IntoIterator<Item = T>) -> Arc<Self> {
+impl<T: Send, S: Store<T>> Line<T, S> {
+    pub(super) fn new(tokens: S) -> Arc<Self> {
         Arc::new(Self(Mutex::new(State {
-            tokens: tokens.into_iter().collect(),
-            waiters: VecDeque::new(),
-            tidy_at: SHORT,
+            tokens,
+            waiters: Places::new(),
         })))
     }
 
@@ -51,42 +49,36 @@ impl<T: Send> Line<T> {
 
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
-        let state = lock(&self.0);
-        let live = state.waiters.iter().filter(|waiter| !waiter.is_abandoned());
-        live.count()
+        lock(&self.0).waiters.len()
     }
 
     /// A stored token, if there is one: then nobody waits.
-    pub(super) fn try_take(self: &Arc<Self>) -> Option<Grant<T>> {
-        let token = lock(&self.0).tokens.pop_front()?;
+    pub(super) fn try_take(self: &Arc<Self>) -> Option<Grant<T, S>> {
+        let token = lock(&self.0).tokens.take()?;
         Some(self.grant(token))
     }
 
-    /// A token now, or a place in the line. With a limit, `Err` if so many wait
-    /// already.
-    pub(super) fn take(self: &Arc<Self>, limit: Option<usize>) -> Result<Claim<T>, usize> {
+    /// A token now, or a place in the line.
+    pub(super) fn take(self: &Arc<Self>) -> Claim<T, S> {
+        self.take_if(usize::MAX)
+            .unwrap_or_else(|_| unreachable!("no more can wait than can be counted"))
+    }
+
+    /// The same while fewer than so many wait; otherwise `Err` with how many do.
+    pub(super) fn take_if(self: &Arc<Self>, fewer_than: usize) -> Result<Claim<T, S>, usize> {
         let mut state = lock(&self.0);
-        if let Some(token) = state.tokens.pop_front() {
+        if let Some(token) = state.tokens.take() {
             drop(state);
-            return Ok(Claim::Ready(Some(self.grant(token))));
+            return Ok(Claim::ready(self.grant(token)));
         }
-        let left = match limit {
-            Some(_) => state.tidy(),
-            None if state.waiters.len() >= state.tidy_at => state.tidy(),
-            None => Vec::new(),
-        };
         let waiting = state.waiters.len();
-        let claim = if limit.is_some_and(|limit| waiting >= limit) {
-            Err(waiting)
-        } else {
-            let (resolver, promise) = Deferred::new();
-            state.waiters.push_back(resolver);
-            Ok(Claim::Waiting(promise))
-        };
-        // Dropping a resolver may run code of a user, so not under the lock.
+        if waiting >= fewer_than {
+            return Err(waiting);
+        }
+        let (resolver, promise) = Deferred::new();
+        let place = state.waiters.join(resolver);
         drop(state);
-        drop(left);
-        claim
+        Ok(Claim::waiting(promise, Arc::downgrade(self), place))
     }
 
     /// Hands a token to whoever waits longest, or stores it behind the others.
@@ -103,11 +95,11 @@ impl<T: Send> Line<T> {
         let mut grant = self.grant(token);
         loop {
             let mut state = lock(&self.0);
-            let Some(waiter) = state.waiters.pop_front() else {
+            let Some(waiter) = state.waiters.serve() else {
                 let token = grant.token.take();
                 match (token, store) {
-                    (Some(token), Some(End::Front)) => state.tokens.push_front(token),
-                    (Some(token), Some(End::Back)) => state.tokens.push_back(token),
+                    (Some(token), Some(End::Front)) => state.tokens.put_front(token),
+                    (Some(token), Some(End::Back)) => state.tokens.put_back(token),
                     (token, _) => return token,
                 }
                 return None;
@@ -122,7 +114,7 @@ impl<T: Send> Line<T> {
         }
     }
 
-    fn grant(self: &Arc<Self>, token: T) -> Grant<T> {
+    fn grant(self: &Arc<Self>, token: T) -> Grant<T, S> {
         Grant {
             token: Some(token),
             line: self.clone(),
@@ -130,41 +122,38 @@ impl<T: Send> Line<T> {
     }
 }
 
-impl<T: Send> State<T> {
-    /// Takes out those who left the line, to be dropped without the lock.
-    fn tidy(&mut self) -> Vec<Resolver<Grant<T>>> {
-        let (left, live): (Vec<_>, VecDeque<_>) = {
-            let mut left = Vec::new();
-            let mut live = VecDeque::with_capacity(self.waiters.len());
-            for waiter in self.waiters.drain(..) {
-                if waiter.is_abandoned() {
-                    left.push(waiter);
-                } else {
-                    live.push_back(waiter);
-                }
+impl Line<(), Count> {
+    /// Hands out so many tokens, and stores those that nobody waits for.
+    pub(super) fn give_many(self: &Arc<Self>, mut tokens: usize) {
+        while tokens > 0 {
+            let mut state = lock(&self.0);
+            let Some(waiter) = state.waiters.serve() else {
+                state.tokens.add(tokens);
+                return;
+            };
+            drop(state);
+            match waiter.resolve(self.grant(())) {
+                Ok(()) => tokens -= 1,
+                Err(back) => back.keep(),
             }
-            (left, live)
-        };
-        self.tidy_at = SHORT.max(2 * live.len());
-        self.waiters = live;
-        left
+        }
     }
 }
 
 /// A token that was granted. Dropping it gives the token back: to whoever waits
 /// longest, or to the front of the store, where it came from.
-pub(super) struct Grant<T: Send> {
+pub(super) struct Grant<T: Send, S: Store<T> = VecDeque<T>> {
     token: Option<T>,
-    line: Arc<Line<T>>,
+    line: Arc<Line<T, S>>,
 }
 
-impl<T: Send> Grant<T> {
+impl<T: Send, S: Store<T>> Grant<T, S> {
     /// Keeps the token for good.
     pub(super) fn keep(mut self) -> T {
         self.token.take().expect(PRESENT)
     }
 
-    pub(super) fn line(&self) -> &Arc<Line<T>> {
+    pub(super) fn line(&self) -> &Arc<Line<T, S>> {
         &self.line
     }
 
@@ -179,51 +168,10 @@ impl<T: Send> Grant<T> {
 
 const PRESENT: &str = "only `keep` and `drop` take a grant's token, and both end the grant";
 
-impl<T: Send> Drop for Grant<T> {
+impl<T: Send, S: Store<T>> Drop for Grant<T, S> {
     fn drop(&mut self) {
         if let Some(token) = self.token.take() {
             self.line.pass(token, Some(End::Front));
-        }
-    }
-}
-
-/// The promise of a token. Its place in the line is taken by the call that made
-/// it, not by its first poll.
-pub(super) enum Claim<T: Send> {
-    Ready(Option<Grant<T>>),
-    Waiting(Deferred<Grant<T>>),
-}
-
-// Nothing in it is ever pinned.
-impl<T: Send> Unpin for Claim<T> {}
-
-impl<T: Send> Future for Claim<T> {
-    type Output = Result<Grant<T>, Failure>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Self::Ready(grant) => Poll::Ready(grant.take().ok_or_else(|| {
-                Failure::message("a promise was polled again after it had given its outcome")
-            })),
-            Self::Waiting(promise) => Pin::new(promise).poll(cx),
-        }
-    }
-}
-
-impl<T: Send> Promise for Claim<T> {
-    type Value = Grant<T>;
-
-    fn cancel(&self, reason: &str) -> bool {
-        match self {
-            Self::Ready(_) => false,
-            Self::Waiting(promise) => promise.cancel(reason),
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        match self {
-            Self::Ready(grant) => grant.is_some(),
-            Self::Waiting(promise) => promise.is_done(),
         }
     }
 }
@@ -233,17 +181,17 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
+    use crate::promise::Promise;
     use crate::sync::primitive::thread;
 
-    fn claim(line: &Arc<Line<u32>>) -> Claim<u32> {
-        line.take(None)
-            .unwrap_or_else(|_| panic!("there is no limit"))
+    fn line(tokens: impl IntoIterator<Item = u32>) -> Arc<Line<u32>> {
+        Line::new(tokens.into_iter().collect())
     }
 
     #[test]
     fn tokens_go_to_waiters_in_turn_and_are_never_seen_stored_on_the_way() {
-        let line = Line::new([]);
-        let (first, second) = (claim(&line), claim(&line));
+        let line = line([]);
+        let (first, second) = (line.take(), line.take());
         line.give(1);
         assert!(line.try_take().is_none());
         line.give(2);
@@ -253,8 +201,8 @@ mod tests {
 
     #[test]
     fn a_grant_that_nobody_picked_up_goes_on() {
-        let line = Line::new([]);
-        let (first, second, third) = (claim(&line), claim(&line), claim(&line));
+        let line = line([]);
+        let (first, second, third) = (line.take(), line.take(), line.take());
         line.give(1);
         assert!(second.cancel("no longer"));
         drop(first);
@@ -263,20 +211,21 @@ mod tests {
 
     #[test]
     fn a_token_that_comes_back_keeps_its_place() {
-        let line = Line::new([1, 2]);
-        drop(claim(&line));
+        let line = line([1, 2]);
+        drop(line.take());
         assert_eq!(line.try_take().unwrap().keep(), 1);
         assert_eq!(line.try_take().unwrap().keep(), 2);
     }
 
     #[test]
-    fn those_who_left_do_not_pile_up() {
-        let line = Line::<u32>::new([]);
-        let stays = claim(&line);
+    fn those_who_leave_are_gone_at_once() {
+        let line = line([]);
+        let stays = line.take();
+        let cancelled = line.take();
         for _ in 0..10_000 {
-            drop(claim(&line));
+            drop(line.take());
         }
-        assert!(lock(&line.0).waiters.len() <= 2 * SHORT);
+        assert!(cancelled.cancel("no longer"));
         assert_eq!(line.waiting(), 1);
         line.give(7);
         assert_eq!(stays.now_or_never().unwrap().unwrap().keep(), 7);
@@ -284,22 +233,35 @@ mod tests {
 
     #[test]
     fn a_limit_counts_those_who_still_wait() {
-        let line = Line::<u32>::new([]);
-        let first = line.take(Some(1)).ok().unwrap();
-        assert_eq!(line.take(Some(1)).err(), Some(1));
+        let line = line([]);
+        let first = line.take_if(1).ok().unwrap();
+        assert_eq!(line.take_if(1).err(), Some(1));
         drop(first);
-        assert!(line.take(Some(1)).is_ok());
+        assert!(line.take_if(1).is_ok());
+    }
+
+    #[test]
+    fn so_many_tokens_go_to_those_who_wait_and_the_rest_is_a_number() {
+        let line = Line::new(Count(0));
+        let (first, second) = (line.take(), line.take());
+        line.give_many(usize::MAX);
+        assert!(first.is_done() && second.is_done());
+        assert_eq!(line.stored(), usize::MAX - 2);
+        drop((first, second));
+        assert_eq!(line.stored(), usize::MAX);
+        line.give_many(3);
+        assert_eq!(line.stored(), usize::MAX);
     }
 
     #[test]
     fn threads_that_take_and_leave_lose_no_token() {
-        let line = Line::new([1, 2, 3]);
+        let line = line([1, 2, 3]);
         thread::scope(|scope| {
             for seed in 0..4 {
                 let line = &line;
                 scope.spawn(move || {
                     for turn in 0..5_000 {
-                        let mut claim = claim(line);
+                        let mut claim = line.take();
                         if (turn + seed) % 3 == 0 {
                             // Leaves, granted or not.
                             continue;

@@ -1,5 +1,6 @@
 //! [`Lock`]: one at a time, in turn.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -43,7 +44,7 @@ impl<T: Send> Lock<T> {
     /// A lock that is free.
     pub fn new(value: T) -> Self {
         Self {
-            line: Line::new([Box::new(value)]),
+            line: Line::new(VecDeque::from([Box::new(value)])),
         }
     }
 
@@ -51,10 +52,7 @@ impl<T: Send> Lock<T> {
     /// or cancelling the promise gives it up, and the lock itself if it was already
     /// granted (SYNC-04, SYNC-05).
     pub fn lock(&self) -> impl Promise<Value = LockGuard<T>> + Unpin + use<T> {
-        let Ok(claim) = self.line.take(None) else {
-            unreachable!("a line without a limit refuses nobody")
-        };
-        claim.then(|grant| Ok(LockGuard { grant }))
+        self.line.take().then(|grant| Ok(LockGuard { grant }))
     }
 
     /// The lock if it is free, which it is only while nobody waits.

@@ -1,14 +1,15 @@
 //! [`Queue`]: items from makers to takers, in turn.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use thiserror::Error;
 
-use super::crowd::Crowd;
 use super::line::{Claim, Line};
 use super::semaphore::{Permit, Semaphore};
 use crate::promise::Promise;
-use crate::promise::deferred::Deferred;
+use crate::promise::crowd::{Crowd, tell};
+use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::Failure;
 use crate::sync::primitive::atomic::{AtomicUsize, Ordering};
 use crate::sync::primitive::{Arc, Mutex, lock};
@@ -58,7 +59,7 @@ struct Stored<T> {
 #[derive(Default)]
 struct Unfinished {
     count: usize,
-    joiners: Crowd,
+    joiners: Crowd<Resolver<()>>,
 }
 
 impl<T: Send> Queue<T> {
@@ -80,7 +81,7 @@ impl<T: Send> Queue<T> {
     fn build(room: Option<Semaphore>) -> Self {
         Self {
             inner: Arc::new(Inner {
-                items: Line::new([]),
+                items: Line::new(VecDeque::new()),
                 room,
                 max_waiters: AtomicUsize::new(usize::MAX),
                 unfinished: Mutex::default(),
@@ -138,15 +139,9 @@ impl<T: Send> Queue<T> {
     /// cancelling the promise gives it up. It fails with [`TooManyWaiters`] if the
     /// line is as long as it may be.
     pub fn get(&self) -> impl Promise<Value = T> + Unpin + use<T> {
-        let limit = Some(self.inner.max_waiters.load(Ordering::Relaxed));
-        let claim = match self
-            .inner
-            .items
-            .take(limit.filter(|limit| *limit != usize::MAX))
-        {
-            Ok(claim) => claim,
-            Err(waiting) => Claim::Waiting(Deferred::failed(TooManyWaiters { waiting })),
-        };
+        let limit = self.inner.max_waiters.load(Ordering::Relaxed);
+        let claim = self.inner.items.take_if(limit);
+        let claim = claim.unwrap_or_else(|waiting| Claim::failed(TooManyWaiters { waiting }));
         claim.then(|grant| Ok(grant.keep().item))
     }
 
@@ -187,7 +182,7 @@ impl<T: Send> Queue<T> {
         if unfinished.count == 0 {
             return Deferred::resolved(());
         }
-        let (promise, left) = unfinished.joiners.join();
+        let (promise, left) = unfinished.joiners.wait();
         drop(unfinished);
         drop(left);
         promise
@@ -215,7 +210,7 @@ impl<T: Send> Inner<T> {
         if count == 0 {
             let told = unfinished.joiners.leave();
             drop(unfinished);
-            told.tell();
+            tell(told);
         }
         true
     }

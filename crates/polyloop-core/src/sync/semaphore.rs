@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::line::{Grant, Line};
+use super::line::{Count, Grant, Line};
 use crate::promise::Promise;
 use crate::promise::failure::Failure;
 use crate::sync::primitive::Arc;
@@ -30,17 +30,17 @@ use crate::sync::primitive::atomic::{AtomicUsize, Ordering};
 /// ```
 #[derive(Clone)]
 pub struct Semaphore {
-    line: Arc<Line<()>>,
+    line: Arc<Line<(), Count>>,
     forgotten: Arc<AtomicUsize>,
 }
 
 impl Semaphore {
     /// A semaphore with so many permits. With none it is a gate that
-    /// [`add_permits`](Self::add_permits) opens (SYNC-07).
+    /// [`add_permits`](Self::add_permits) opens (SYNC-07). Any number costs the same, up to
+    /// [`usize::MAX`], which limits nothing (SYNC-17).
     pub fn new(permits: usize) -> Self {
         Self {
-            // Permits have no size, so a million of them is a number.
-            line: Line::new(std::iter::repeat_n((), permits)),
+            line: Line::new(Count(permits)),
             forgotten: Arc::default(),
         }
     }
@@ -49,11 +49,10 @@ impl Semaphore {
     /// cancelling the promise gives it up, and the permit itself if it was already
     /// granted (SYNC-04, SYNC-05).
     pub fn acquire(&self) -> impl Promise<Value = Permit> + Unpin + use<> {
-        let Ok(claim) = self.line.take(None) else {
-            unreachable!("a line without a limit refuses nobody")
-        };
         let forgotten = self.forgotten.clone();
-        claim.then(move |grant| Ok(Permit { grant, forgotten }))
+        self.line
+            .take()
+            .then(move |grant| Ok(Permit { grant, forgotten }))
     }
 
     /// A permit if one is free, which is so only while nobody waits.
@@ -75,11 +74,10 @@ impl Semaphore {
         self.line.waiting()
     }
 
-    /// Makes more permits.
+    /// Makes more permits, for those who wait and for later (SYNC-17). More than
+    /// [`usize::MAX`] in all are as good as that many.
     pub fn add_permits(&self, permits: usize) {
-        for _ in 0..permits {
-            self.line.give(());
-        }
+        self.line.give_many(permits);
     }
 
     /// Gives back a permit that was [forgotten](Permit::forget): for one that is
@@ -118,7 +116,7 @@ impl fmt::Debug for Semaphore {
 /// One permit of a [`Semaphore`], given back when dropped.
 #[must_use = "dropping the permit gives it back at once"]
 pub struct Permit {
-    grant: Grant<()>,
+    grant: Grant<(), Count>,
     forgotten: Arc<AtomicUsize>,
 }
 

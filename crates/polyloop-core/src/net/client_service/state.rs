@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::task::{Poll, Waker};
 
 use crate::event_loop::lifecycle::Lifecycle;
+use crate::promise::crowd::{Crowd, Waits, tell};
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::Failure;
 use crate::protocol::Protocol;
@@ -53,6 +54,12 @@ struct Waiter<P: Protocol> {
     left: Option<usize>,
 }
 
+impl<P: Protocol> Waits for Waiter<P> {
+    fn has_left(&self) -> bool {
+        self.resolver.is_abandoned()
+    }
+}
+
 pub(super) struct Shared<P: Protocol> {
     inner: Mutex<Inner<P>>,
 }
@@ -62,8 +69,8 @@ struct Inner<P: Protocol> {
     phase: Phase<P>,
     failures: usize,
     task: Option<Waker>,
-    waiting: Vec<Waiter<P>>,
-    stopping: Vec<Resolver<()>>,
+    waiting: Crowd<Waiter<P>>,
+    stopping: Crowd<Resolver<()>>,
 }
 
 impl<P: Protocol> Inner<P> {
@@ -80,8 +87,8 @@ impl<P: Protocol> Shared<P> {
                 phase: Phase::New,
                 failures: 0,
                 task: None,
-                waiting: Vec::new(),
-                stopping: Vec::new(),
+                waiting: Crowd::default(),
+                stopping: Crowd::default(),
             }),
         }
     }
@@ -97,26 +104,29 @@ impl<P: Protocol> Shared<P> {
             return false;
         }
         inner.order = Order::KeepUp;
-        inner.phase = Phase::Trying;
         inner.failures = 0;
+        // It may hold a failure, and that anything.
+        let old = std::mem::replace(&mut inner.phase, Phase::Trying);
+        drop(inner);
+        drop(old);
         true
     }
 
     pub(super) fn stop(&self) -> Deferred<()> {
         let mut inner = lock(&self.inner);
-        let waiting = std::mem::take(&mut inner.waiting);
-        let promise = if inner.is_running() {
-            let (resolver, promise) = Deferred::new();
-            inner.stopping.retain(|resolver| !resolver.is_abandoned());
-            inner.stopping.push(resolver);
-            promise
+        let waiting = inner.waiting.leave();
+        let (promise, left, old);
+        if inner.is_running() {
+            (promise, left) = inner.stopping.wait();
+            old = None;
         } else {
-            inner.phase = Phase::Stopped;
-            Deferred::resolved(())
-        };
+            (promise, left) = (Deferred::resolved(()), Vec::new());
+            old = Some(std::mem::replace(&mut inner.phase, Phase::Stopped));
+        }
         inner.order = Order::Stop;
         let task = inner.task.take();
         drop(inner);
+        drop((left, old));
         cancel(waiting, "the client service was stopped");
         if let Some(task) = task {
             task.wake();
@@ -174,11 +184,12 @@ impl<P: Protocol> Shared<P> {
             return Deferred::failed(Failure::cancelled("the client service is stopped"));
         }
         let (resolver, promise) = Deferred::new();
-        inner.waiting.retain(|w| !w.resolver.is_abandoned());
-        inner.waiting.push(Waiter {
+        let left = inner.waiting.join(Waiter {
             resolver,
             left: fail_after.map(|failures| failures.max(1)),
         });
+        drop(inner);
+        drop(left);
         promise
     }
 
@@ -201,10 +212,14 @@ impl<P: Protocol> Shared<P> {
     /// The order, and a wake-up when it changes.
     fn look(&self, task: &Waker) -> Order {
         let mut inner = lock(&self.inner);
-        if !inner.task.as_ref().is_some_and(|w| w.will_wake(task)) {
-            inner.task = Some(task.clone());
-        }
-        inner.order
+        let old = match &mut inner.task {
+            Some(known) if known.will_wake(task) => None,
+            known => known.replace(task.clone()),
+        };
+        let order = inner.order;
+        drop(inner);
+        drop(old);
+        order
     }
 
     pub(super) fn order(&self) -> Order {
@@ -215,9 +230,10 @@ impl<P: Protocol> Shared<P> {
     pub(super) fn connected(&self, connection: &Connection<P>) {
         let mut inner = lock(&self.inner);
         inner.failures = 0;
-        inner.phase = Phase::Connected(connection.clone());
-        let waiting = std::mem::take(&mut inner.waiting);
+        let old = std::mem::replace(&mut inner.phase, Phase::Connected(connection.clone()));
+        let waiting = inner.waiting.leave();
         drop(inner);
+        drop(old);
         for waiter in waiting {
             let _ = waiter.resolver.resolve(connection.clone());
         }
@@ -240,14 +256,10 @@ impl<P: Protocol> Shared<P> {
         let failures = inner.failures;
         let mut enough = Vec::new();
         if !is_loss {
-            for mut waiter in std::mem::take(&mut inner.waiting) {
+            enough = inner.waiting.leave_if(|waiter| {
                 waiter.left = waiter.left.map(|left| left - 1);
-                if waiter.left == Some(0) {
-                    enough.push(waiter);
-                } else {
-                    inner.waiting.push(waiter);
-                }
-            }
+                waiter.left == Some(0)
+            });
         }
         drop(inner);
         for waiter in enough {
@@ -259,45 +271,43 @@ impl<P: Protocol> Shared<P> {
     /// All is quiet. Whether the task is to end; otherwise it was started again.
     pub(super) fn finish(&self, gave_up: Option<Failure>, lp: &impl Lifecycle) -> bool {
         let mut inner = lock(&self.inner);
-        let stopping = std::mem::take(&mut inner.stopping);
+        let stopping = inner.stopping.leave();
         inner.failures = 0;
         let mut waiting = Vec::new();
         let mut failure = None;
-        let ends = match (inner.order, gave_up) {
+        let (phase, ends) = match (inner.order, gave_up) {
             (Order::KeepUp, Some(reason)) => {
-                waiting = std::mem::take(&mut inner.waiting);
-                inner.phase = Phase::GaveUp(reason.clone());
-                failure = Some(reason);
-                true
+                waiting = inner.waiting.leave();
+                failure = Some(reason.clone());
+                (Phase::GaveUp(reason), true)
             }
             (Order::KeepUp | Order::Restart, _) => {
                 inner.order = Order::KeepUp;
-                inner.phase = Phase::Trying;
-                false
+                (Phase::Trying, false)
             }
             (Order::Stop | Order::LetGo, _) => {
-                waiting = std::mem::take(&mut inner.waiting);
-                inner.phase = Phase::Stopped;
-                true
+                waiting = inner.waiting.leave();
+                (Phase::Stopped, true)
             }
         };
+        let old = std::mem::replace(&mut inner.phase, phase);
         drop(inner);
+        drop(old);
         if let Some(failure) = failure {
-            if waiting.is_empty() {
+            let mut told = false;
+            for waiter in waiting {
+                told |= waiter.resolver.reject(failure.clone()).is_ok();
+            }
+            if !told {
                 lp.report(
                     "a client service gave up, and nobody waited for it",
                     &failure,
                 );
             }
-            for waiter in waiting {
-                let _ = waiter.resolver.reject(failure.clone());
-            }
         } else {
             cancel(waiting, "the client service was stopped");
         }
-        for resolver in stopping {
-            let _ = resolver.resolve(());
-        }
+        tell(stopping);
         ends
     }
 
@@ -306,15 +316,13 @@ impl<P: Protocol> Shared<P> {
         let mut inner = lock(&self.inner);
         let phase = std::mem::replace(&mut inner.phase, Phase::Stopped);
         let task = inner.task.take();
-        let waiting = std::mem::take(&mut inner.waiting);
-        let stopping = std::mem::take(&mut inner.stopping);
+        let waiting = inner.waiting.leave();
+        let stopping = inner.stopping.leave();
         inner.order = Order::Stop;
         drop(inner);
         drop((phase, task));
         cancel(waiting, "the loop of the client service ended");
-        for resolver in stopping {
-            let _ = resolver.resolve(());
-        }
+        tell(stopping);
     }
 }
 

@@ -6,6 +6,7 @@ use std::task::Waker;
 use slab::Slab;
 
 use super::member::Member;
+use crate::promise::crowd::{Crowd, tell};
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::protocol::CloseReason;
 use crate::protocol::connection::Mailbox;
@@ -29,8 +30,8 @@ struct Inner {
     /// Somebody is in `serve_forever`.
     served: bool,
     acceptor: Option<Waker>,
-    closed: Vec<Resolver<()>>,
-    drained: Vec<Resolver<()>>,
+    closed: Crowd<Resolver<()>>,
+    drained: Crowd<Resolver<()>>,
 }
 
 /// How far a server has come; it never goes back.
@@ -63,8 +64,8 @@ impl Registry {
                 },
                 served: false,
                 acceptor: None,
-                closed: Vec::new(),
-                drained: Vec::new(),
+                closed: Crowd::default(),
+                drained: Crowd::default(),
             }),
         })
     }
@@ -126,24 +127,32 @@ impl Registry {
         let mut inner = lock(&self.inner);
         inner.phase = Phase::Released;
         let acceptor = inner.acceptor.take();
-        let closed = std::mem::take(&mut inner.closed);
+        let closed = inner.closed.leave();
         let drained = inner.take_drained();
         drop(inner);
         drop(acceptor);
-        settle(closed);
-        settle(drained);
+        tell(closed);
+        tell(drained);
     }
 
     /// `None` if they have gone already.
     pub(super) fn until_closed(&self) -> Option<Deferred<()>> {
         let mut inner = lock(&self.inner);
-        (inner.phase < Phase::Released).then(|| wait_in(&mut inner.closed))
+        let waits = inner.phase < Phase::Released;
+        let (promise, left) = waits.then(|| inner.closed.wait())?;
+        drop(inner);
+        drop(left);
+        Some(promise)
     }
 
     /// `None` if nothing is left already.
     pub(super) fn until_drained(&self) -> Option<Deferred<()>> {
         let mut inner = lock(&self.inner);
-        (!inner.is_drained()).then(|| wait_in(&mut inner.drained))
+        let waits = !inner.is_drained();
+        let (promise, left) = waits.then(|| inner.drained.wait())?;
+        drop(inner);
+        drop(left);
+        Some(promise)
     }
 
     /// The watermarks that its connections begin with.
@@ -192,7 +201,7 @@ impl Registry {
         let drained = inner.take_drained();
         drop(inner);
         drop(member);
-        settle(drained);
+        tell(drained);
     }
 
     pub(super) fn has_been_asked(&self) -> bool {
@@ -221,23 +230,9 @@ impl Inner {
     /// Those to be told that nothing is left, if nothing is.
     fn take_drained(&mut self) -> Vec<Resolver<()>> {
         if self.is_drained() {
-            std::mem::take(&mut self.drained)
+            self.drained.leave()
         } else {
             Vec::new()
         }
-    }
-}
-
-fn wait_in(waiters: &mut Vec<Resolver<()>>) -> Deferred<()> {
-    // Those who stopped waiting must not pile up.
-    waiters.retain(|resolver| !resolver.is_abandoned());
-    let (resolver, promise) = Deferred::new();
-    waiters.push(resolver);
-    promise
-}
-
-fn settle(waiters: Vec<Resolver<()>>) {
-    for resolver in waiters {
-        let _ = resolver.resolve(());
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::ConnectionLost;
+use crate::promise::crowd::{Crowd, tell};
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::Failure;
 use crate::protocol::transport::{Flow, Transport, WriteError, WriteLimits};
@@ -73,51 +74,25 @@ struct Inner {
     closing: bool,
     lost: Option<CloseReason>,
     driver: Option<Waker>,
-    waiters: Vec<Waiter>,
+    waiting: Option<Box<Waiting>>,
 }
 
-/// Somebody outside who waits. One list for both kinds: most connections have neither.
-enum Waiter {
+/// Those outside who wait. Most connections have nobody.
+#[derive(Default)]
+struct Waiting {
     /// For room in the write buffer.
-    Ready(Resolver<()>),
+    ready: Crowd<Resolver<()>>,
     /// For the end.
-    Closed(Resolver<CloseReason>),
-}
-
-impl Waiter {
-    fn has_gone(&self) -> bool {
-        match self {
-            Self::Ready(resolver) => resolver.is_abandoned(),
-            Self::Closed(resolver) => resolver.is_abandoned(),
-        }
-    }
+    closed: Crowd<Resolver<CloseReason>>,
 }
 
 impl Inner {
     /// Those who wait for room, who are to be told once the lock is gone.
     fn take_ready(&mut self) -> Vec<Resolver<()>> {
-        let waits = |waiter: &Waiter| matches!(waiter, Waiter::Ready(_));
-        // Most often nobody does, and then nothing is moved.
-        if !self.waiters.iter().any(waits) {
-            return Vec::new();
+        match &mut self.waiting {
+            Some(waiting) => waiting.ready.leave(),
+            None => Vec::new(),
         }
-        let (ready, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiters)
-            .into_iter()
-            .partition(waits);
-        self.waiters = others;
-        ready
-            .into_iter()
-            .filter_map(|waiter| match waiter {
-                Waiter::Ready(resolver) => Some(resolver),
-                Waiter::Closed(_) => None,
-            })
-            .collect()
-    }
-
-    fn wait(&mut self, waiter: Waiter) {
-        // Those who stopped waiting must not pile up.
-        self.waiters.retain(|waiter| !waiter.has_gone());
-        self.waiters.push(waiter);
     }
 }
 
@@ -134,7 +109,7 @@ impl Mailbox {
                 closing: false,
                 lost: None,
                 driver: None,
-                waiters: Vec::new(),
+                waiting: None,
             }),
             peer,
             local: OnceLock::new(),
@@ -201,7 +176,8 @@ impl Mailbox {
 
     /// Notes how to wake the driver, for good.
     pub(crate) fn set_driver(&self, waker: &Waker) {
-        lock(&self.inner).driver = Some(waker.clone());
+        let old = lock(&self.inner).driver.replace(waker.clone());
+        drop(old);
     }
 
     pub(super) fn has_mail(&self) -> bool {
@@ -214,9 +190,7 @@ impl Mailbox {
         if !paused {
             let ready = inner.take_ready();
             drop(inner);
-            for resolver in ready {
-                let _ = resolver.resolve(());
-            }
+            tell(ready);
         }
     }
 
@@ -233,9 +207,7 @@ impl Mailbox {
         }
         let ready = inner.take_ready();
         drop(inner);
-        for resolver in ready {
-            let _ = resolver.resolve(());
-        }
+        tell(ready);
     }
 
     pub(crate) fn peer(&self) -> SocketAddr {
@@ -263,22 +235,24 @@ impl Mailbox {
         let mut inner = lock(&self.inner);
         inner.lost = Some(reason.clone());
         inner.closing = true;
-        inner.driver = None;
+        let driver = inner.driver.take();
         inner.queued = 0;
         inner.taken = 0;
         let messages = std::mem::take(&mut inner.messages);
-        let waiters = std::mem::take(&mut inner.waiters);
+        let waiting = inner.waiting.take();
         drop(inner);
+        drop(driver);
         messages.into_iter().for_each(refuse);
-        for waiter in waiters {
-            match waiter {
-                Waiter::Ready(resolver) => {
-                    let _ = resolver.reject(Failure::new(ConnectionLost));
-                }
-                Waiter::Closed(resolver) => {
-                    let _ = resolver.resolve(reason.clone());
-                }
-            }
+        let Some(mut waiting) = waiting else {
+            return;
+        };
+        for resolver in waiting.ready.leave() {
+            // Whoever lets go of it meanwhile, as the protocol may that is about to go, has
+            // lost nothing.
+            resolver.dismiss(Failure::new(ConnectionLost));
+        }
+        for resolver in waiting.closed.leave() {
+            let _ = resolver.resolve(reason.clone());
         }
     }
 }
@@ -314,8 +288,9 @@ impl Mailbox {
         if !inner.paused && inner.queued <= inner.high {
             return Deferred::resolved(());
         }
-        let (resolver, promise) = Deferred::new();
-        inner.wait(Waiter::Ready(resolver));
+        let (promise, left) = inner.waiting.get_or_insert_default().ready.wait();
+        drop(inner);
+        drop(left);
         promise
     }
 
@@ -324,8 +299,9 @@ impl Mailbox {
         if let Some(reason) = &inner.lost {
             return Deferred::resolved(reason.clone());
         }
-        let (resolver, promise) = Deferred::new();
-        inner.wait(Waiter::Closed(resolver));
+        let (promise, left) = inner.waiting.get_or_insert_default().closed.wait();
+        drop(inner);
+        drop(left);
         promise
     }
 

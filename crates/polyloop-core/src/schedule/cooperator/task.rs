@@ -9,6 +9,7 @@ use super::{SchedulerStopped, Shared, Steps};
 use crate::event_loop::calls::Calls;
 use crate::event_loop::spawner::Spawner;
 use crate::event_loop::timers::Timers;
+use crate::promise::crowd::Crowd;
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::{Failure, catch};
 use crate::promise::report::report_here;
@@ -35,7 +36,7 @@ struct State {
     ended: Option<Ended>,
     /// Somebody was told how it ended.
     observed: bool,
-    waiters: Vec<Resolver<()>>,
+    waiters: Crowd<Resolver<()>>,
     key: Option<usize>,
 }
 
@@ -69,7 +70,7 @@ impl TaskCell {
             pauses: 0,
             ended: None,
             observed: false,
-            waiters: Vec::new(),
+            waiters: Crowd::default(),
             key: None,
         }))
     }
@@ -146,7 +147,7 @@ impl TaskCell {
         }
         let outcome = ended.outcome();
         state.ended = Some(ended);
-        let waiters = std::mem::take(&mut state.waiters);
+        let waiters = state.waiters.leave();
         let steps = state.steps.take();
         drop(state);
         // Only now is the lock gone: an iterator may hold anything.
@@ -242,8 +243,9 @@ impl<L> CooperativeTask<L> {
             drop(state);
             return outcome.map_or_else(Deferred::failed, Deferred::resolved);
         }
-        let (resolver, promise) = Deferred::new();
-        state.waiters.push(resolver);
+        let (promise, left) = state.waiters.wait();
+        drop(state);
+        drop(left);
         promise
     }
 }
