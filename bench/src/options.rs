@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 /// Every suite, in the order they run.
-pub(crate) const SUITES: [&str; 17] = [
+pub(crate) const SUITES: [&str; 18] = [
     "ping1",
     "ping64",
     "ping1000",
@@ -22,6 +22,7 @@ pub(crate) const SUITES: [&str; 17] = [
     "zero-delay",
     "deferred",
     "chain10",
+    "waiters",
     "call",
     "sim-events",
     "sim-hosts",

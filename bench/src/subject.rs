@@ -15,6 +15,7 @@ pub(crate) mod simulated;
 pub(crate) mod simulation;
 mod smol_raw;
 mod tokio_raw;
+mod waiters;
 
 use polyloop::{AnyLoop, AsyncStdLoop, MainLoop, SmolLoop, TokioLoop};
 

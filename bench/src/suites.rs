@@ -19,6 +19,7 @@ pub(crate) enum Suite {
     ZeroDelay,
     Deferred,
     Chain10,
+    Waiters,
     Call,
     SimEvents,
     SimHosts,
@@ -55,7 +56,7 @@ pub(crate) enum Payload {
 pub(crate) const LINES_PER_BATCH: u64 = 512;
 
 impl Suite {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Ping1,
         Self::Ping64,
         Self::Ping1000,
@@ -69,6 +70,7 @@ impl Suite {
         Self::ZeroDelay,
         Self::Deferred,
         Self::Chain10,
+        Self::Waiters,
         Self::Call,
         Self::SimEvents,
         Self::SimHosts,
@@ -93,6 +95,7 @@ impl Suite {
             | Self::ZeroDelay
             | Self::Deferred
             | Self::Chain10
+            | Self::Waiters
             | Self::Call => Work::Inside,
             Self::SimEvents => Work::Simulation(Scenario::Echo {
                 hosts: 10,
@@ -130,6 +133,10 @@ impl Suite {
             Self::ZeroDelay => "a call in zero seconds, against a yield of the runtime",
             Self::Deferred => "a Deferred created, resolved and awaited, against a futures oneshot",
             Self::Chain10 => "the same with ten links, against the source without links",
+            Self::Waiters => {
+                "one more that waits, for a connection's end, for room in a queue, for an \
+                 item, for an event, beside 20,000 who do, against the same beside 100"
+            }
             Self::Call => "connection.call, against a channel of closures and a oneshot",
             Self::SimEvents => {
                 "10 simulated hosts with 40 connections that echo 64 bytes; an event is a \
@@ -156,7 +163,7 @@ impl Suite {
         };
         match self {
             Self::AnyLoop => (Polyloop, vec![Control, AnyLoop]),
-            Self::Chain10 => (Source, vec![Control, Polyloop]),
+            Self::Chain10 | Self::Waiters => (Source, vec![Control, Polyloop]),
             Self::SimEvents | Self::SimHosts | Self::SimRetries => (Polyloop, vec![Unrecorded]),
             Self::ZeroDelay => (Raw, vec![Control, Polyloop, PolyloopSleep]),
             _ if self.work() != Work::Inside && on.is_on_async_io() => {
@@ -214,7 +221,8 @@ pub(crate) enum Subject {
     AnyLoop,
     /// `sleep(0)` instead of `call_later(0)`.
     PolyloopSleep,
-    /// What a chain begins with, without the chain.
+    /// The same with less of what the suite is about: a chain without its links, a crowd
+    /// of a few.
     Source,
     /// A simulation without a trace.
     Unrecorded,

@@ -109,7 +109,14 @@ fn each_subject_echoes_on_each_loop() {
 
 #[test]
 fn each_subject_works_by_itself() {
-    let inside = ["spawn", "call-later", "zero-delay", "deferred", "chain10"];
+    let inside = [
+        "spawn",
+        "call-later",
+        "zero-delay",
+        "deferred",
+        "chain10",
+        "waiters",
+    ];
     let mut arguments = inside.to_vec();
     arguments.extend(["call", "--loop", "tokio", "--loop", "smol"]);
     let rows = rows(&arguments);

@@ -53,7 +53,7 @@ impl Metric {
 pub(crate) fn bar(row: &Row) -> Option<Bar> {
     use Suite::{
         AnyLoop, CallLater, Chain10, Churn, Deferred, Idle, Lines, Ping1, Ping64, Ping1000,
-        SimEvents, SimHosts, SimRetries, Spawn, Stream, ZeroDelay,
+        SimEvents, SimHosts, SimRetries, Spawn, Stream, Waiters, ZeroDelay,
     };
     if !row.subject.has_bars() {
         return None;
@@ -95,6 +95,9 @@ pub(crate) fn bar(row: &Row) -> Option<Bar> {
         (Deferred, Metric::CpuNanos | Metric::Nanos | Metric::Allocations) => Bar::Ratio(1.0),
         (Chain10, Metric::CpuNanos | Metric::Nanos) => Bar::Over(100.0),
         (Chain10, Metric::Allocations) => Bar::Over(0.0),
+        // Memory that is further away may show, and nothing else.
+        (Waiters, Metric::CpuNanos | Metric::Nanos | Metric::Instructions) => Bar::Ratio(2.0),
+        (Waiters, Metric::Allocations) => Bar::Ratio(1.05),
         (SimEvents | SimHosts, Metric::EventRate) => Bar::AtLeast(300_000.0),
         (SimHosts, Metric::ResidentMemory) => Bar::Value(1024.0),
         (SimRetries, Metric::RealMillis) => Bar::Value(100.0),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use polyloop::{Connection, Deferred, Failure, Loop, Promise, Protocol, Transport};
 
 use super::control::Control;
+use super::waiters;
 use crate::suites::{Subject, Suite};
 
 /// Runs in a task of the loop, as the hand-written programs do.
@@ -33,6 +34,15 @@ async fn obey<L: Loop>(
         }
         (Suite::ZeroDelay, _) => control.obey(|n| zero_delay(lp.clone(), n)).await,
         (Suite::Chain10, Subject::Polyloop) => control.obey(chain).await,
+        (Suite::Waiters, subject) => {
+            let standing = if subject == Subject::Source {
+                100
+            } else {
+                20_000
+            };
+            let crowd = waiters::Crowd::new(connection(&lp).await?, standing);
+            control.obey(|n| std::future::ready(crowd.join(n))).await;
+        }
         (Suite::Call, _) => {
             let connection = connection(&lp).await?;
             control.obey(|n| call(connection.clone(), n)).await;
@@ -111,7 +121,7 @@ async fn chain(operations: u64) {
 }
 
 /// Counts the calls it gets.
-struct Counter(u64);
+pub(super) struct Counter(u64);
 
 impl Protocol for Counter {
     fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {

@@ -63,7 +63,7 @@ macro_rules! for_each_behaviour {
                 }
                 coroutines: Core {
                     coro_01 coro_02 coro_03 coro_04 coro_05 coro_06 coro_07 coro_08
-                    coro_09 coro_10 coro_12
+                    coro_09 coro_10 coro_12 coro_13
                 }
                 stream_writing: Tcp {
                     tran_01 tran_02 tran_04 tran_05 tran_07 tran_08 tran_19 tran_20
@@ -150,7 +150,7 @@ macro_rules! for_each_behaviour {
                     sched_18 sched_19 sched_20 sched_21 sched_22
                 }
                 errors: Core {
-                    err_01 err_02 err_03 err_04 err_05 err_07
+                    err_01 err_02 err_03 err_04 err_05 err_07 err_08
                 }
             }
             reasons {

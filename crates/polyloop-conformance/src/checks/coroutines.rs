@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use polyloop_core::{Deferred, Failure, MainLoop, Promise, catch_cancel};
+use polyloop_core::{Deferred, Failure, MainLoop, Promise, catch_cancel, from_future, gather};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{
@@ -285,4 +285,55 @@ pub fn coro_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     })?;
     ensure!(reports.all().is_empty(), "reported: {:?}", reports.all());
     Ok(())
+}
+
+/// One wrapper around all parts of a body; and a task for each part that has to clean up.
+pub fn coro_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    async fn busy<L: MainLoop>(lp: L, turn: Flag) -> Result<(), Failure> {
+        loop {
+            lp.sleep(Duration::from_millis(1)).await;
+            turn.set();
+        }
+    }
+    run(make, async |lp| {
+        let (turn, caught) = (Flag::new(), Flag::new());
+        let (inner, turns, noted) = (lp.clone(), turn.clone(), caught.clone());
+        let whole = lp.spawn(async move {
+            let parts = (0..2).map(|_| from_future(busy(inner.clone(), turns.clone())));
+            if catch_cancel(gather(parts)).await.is_err() {
+                noted.set();
+            }
+        });
+        until(&lp, "the parts have had some turns", || turn.count() > 6).await?;
+        ensure!(whole.cancel("enough"), "the cancel was refused");
+        whole.await?;
+        ensure!(
+            caught.is_set(),
+            "the wrapper around the whole did not catch"
+        );
+
+        let (turn, cleaned) = (Flag::new(), Flag::new());
+        let (inner, turns, noted) = (lp.clone(), turn.clone(), cleaned.clone());
+        let whole = lp.spawn(async move {
+            let parts = gather((0..2).map(|_| {
+                let (lp, turns, noted) = (inner.clone(), turns.clone(), noted.clone());
+                inner.spawn(async move {
+                    if catch_cancel(busy(lp.clone(), turns)).await.is_err() {
+                        lp.sleep(Duration::from_millis(5)).await;
+                        noted.set();
+                    }
+                })
+            }));
+            let mut parts = parts.shared();
+            if let Err(cancelled) = catch_cancel(&mut parts).await {
+                parts.cancel(&cancelled.text());
+                let _ = parts.await;
+            }
+        });
+        until(&lp, "the parts have had some turns", || turn.count() > 6).await?;
+        ensure!(whole.cancel("enough"), "the cancel was refused");
+        whole.await?;
+        ensure_eq!(cleaned.count(), 2, "parts that cleaned up before the end");
+        Ok(())
+    })
 }

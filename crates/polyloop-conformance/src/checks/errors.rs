@@ -153,3 +153,24 @@ pub fn err_07<L: MainLoop>(_make: &dyn Fn() -> L) -> Verdict {
     );
     Ok(())
 }
+
+/// A failure of each kind, with sources and without, whatever backtraces are captured.
+pub fn err_08<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let parsing = "x".parse::<u8>().err().map(std::io::Error::other);
+        let wrapped = parsing.map_or_else(Failure::broken, Failure::new);
+        let panicked = lp.spawn(async { panic!("on purpose") }).await.err();
+        let panicked: Failure = panicked.unwrap_or_else(Failure::broken);
+        for (failure, expected) in [
+            (Failure::message("plain"), "Error: plain (at "),
+            (Failure::cancelled("enough"), "Cancelled: enough (at "),
+            (panicked, "Panicked: on purpose (at "),
+            (wrapped, "Error: invalid digit found in string (at "),
+        ] {
+            let line = format!("{failure:?}");
+            ensure!(line.starts_with(expected), "not as expected: {line}");
+            ensure_eq!(line.lines().count(), 1, "lines of {line}");
+        }
+        Ok(())
+    })
+}

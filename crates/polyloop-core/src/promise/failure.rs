@@ -8,7 +8,7 @@
 mod conversions;
 
 use std::any::Any;
-use std::backtrace::Backtrace;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::{self, Display, Write as _};
@@ -47,13 +47,50 @@ impl Display for FailureKind {
 
 /// A failed result: its kind, its message, and the error it came from.
 ///
-/// `Display` is one line, `TypeName: text` (ERR-01); the alternate form `{:#}`
-/// appends the chain of sources, as far as the texts before don't say it. Formatting never fails and never panics, even
-/// where the wrapped error's own formatting does (ERR-02).
+/// | form | shows |
+/// | --- | --- |
+/// | `{}` | one line, `TypeName: text` (ERR-01); for what is no error of a type, the [kind](FailureKind) stands for the name |
+/// | `{:#}` | the chain of sources behind it, as far as the texts before don't say it |
+/// | `{:?}` | that line and the place: what an `unwrap` prints (ERR-08) |
+/// | `{:#?}` | that, and below it the backtrace, if `RUST_BACKTRACE` asked for one |
+///
+/// Formatting never fails and never panics, even where the wrapped error's own formatting
+/// does (ERR-02).
 ///
 /// `?` makes one of a text, of a boxed error, of polyloop's own errors and of the usual
 /// ones of std. Of any other error, `.map_err(Failure::new)?` does; a blanket conversion
-/// is not possible for a type that is an error itself.
+/// is not possible for a type that is an error itself. For an error type of your own, say
+/// once how it becomes a failure, and `?` does it from then on:
+///
+/// ```
+/// use polyloop_core::Failure;
+///
+/// #[derive(Debug, thiserror::Error)]
+/// #[error("the topic {0:?} has a wildcard in it")]
+/// struct BadTopic(String);
+///
+/// impl From<BadTopic> for Failure {
+///     #[track_caller] // so that the failure says where the `?` stands
+///     fn from(error: BadTopic) -> Self {
+///         Self::new(error)
+///     }
+/// }
+///
+/// fn check(topic: &str) -> Result<(), BadTopic> {
+///     if topic.contains(['+', '#']) { Err(BadTopic(topic.to_owned())) } else { Ok(()) }
+/// }
+///
+/// fn publish(topic: &str) -> Result<(), Failure> {
+///     check(topic)?;
+///     Ok(())
+/// }
+///
+/// let failure = publish("a/+").unwrap_err();
+/// assert_eq!(failure.to_string(), r#"BadTopic: the topic "a/+" has a wildcard in it"#);
+/// assert!(failure.downcast_ref::<BadTopic>().is_some());
+/// ```
+///
+/// The original error stays within:
 ///
 /// ```
 /// use polyloop_core::{Failure, FailureKind};
@@ -224,7 +261,7 @@ impl Failure {
     }
 
     /// Where it was made; captured under the conditions of
-    /// [`Backtrace::capture`] (`RUST_BACKTRACE`).
+    /// [`Backtrace::capture`] (`RUST_BACKTRACE`). `{:#?}` prints it.
     pub fn backtrace(&self) -> &Backtrace {
         &self.0.backtrace
     }
@@ -258,7 +295,7 @@ impl Display for Failure {
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self:#} (at {})", self.0.location)?;
-        if self.0.backtrace.status() == std::backtrace::BacktraceStatus::Captured {
+        if f.alternate() && self.0.backtrace.status() == BacktraceStatus::Captured {
             write!(f, "\n{}", self.0.backtrace)?;
         }
         Ok(())
@@ -363,6 +400,27 @@ mod tests {
         assert_eq!(
             format!("{:#}", Failure::new(outer)),
             "Quoting: can't read the line: can't read the number: invalid digit found in string"
+        );
+    }
+
+    /// With a backtrace whatever the environment says.
+    fn with_a_backtrace() -> Failure {
+        let io = std::io::Error::other("x".parse::<u8>().unwrap_err());
+        let mut failure = Failure::new(io);
+        Arc::get_mut(&mut failure.0).unwrap().backtrace = Backtrace::force_capture();
+        failure
+    }
+
+    #[test]
+    fn what_an_unwrap_prints_is_one_line_and_the_backtrace_is_there_on_request() {
+        let failure = with_a_backtrace();
+        let place = failure.location();
+        let line = format!("Error: invalid digit found in string (at {place})");
+        assert_eq!(format!("{failure:?}"), line);
+        let long = format!("{failure:#?}");
+        assert!(
+            long.starts_with(&line) && long.lines().count() > 10,
+            "{long}"
         );
     }
 

@@ -72,6 +72,32 @@ pub(crate) fn take_cancel() -> Option<String> {
 /// at its next suspension, unless it waits in `catch_cancel` again. Outside of a
 /// task it is a plain await.
 ///
+/// It catches where the body itself waits in it: each time the task is polled, the wrapper
+/// is. A part of [`gather`](crate::gather) or of another combinator is polled only when
+/// it was woken itself, so a wrapper inside of one part is not there when the cancel comes,
+/// and the task ends without it (CORO-13). Either wrap the whole, or give each part that has
+/// to clean up a task of its own, which is cancelled and waited for through the combinator:
+///
+/// ```
+/// use polyloop_core::{Failure, Promise, Spawner, catch_cancel, gather};
+/// # async fn feed() -> Result<(), Failure> { Ok(()) } async fn say_goodbye() {}
+///
+/// async fn both<S: Spawner>(lp: &S) {
+///     let parts = gather((0..2).map(|_| {
+///         lp.spawn(async {
+///             if catch_cancel(feed()).await.is_err() {
+///                 say_goodbye().await; // each of them
+///             }
+///         })
+///     }));
+///     let mut parts = parts.shared();
+///     if let Err(cancelled) = catch_cancel(&mut parts).await {
+///         parts.cancel(&cancelled.text());
+///         let _ = parts.await; // until both have said goodbye
+///     }
+/// }
+/// ```
+///
 /// ```
 /// # async fn serve() {} async fn say_goodbye() {}
 /// async fn session() {

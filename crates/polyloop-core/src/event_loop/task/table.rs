@@ -134,7 +134,8 @@ impl TaskTable {
 
     /// Wakes `waker` once no task is alive. True if none is now.
     pub(crate) fn wake_when_idle(&self, waker: &Waker) -> bool {
-        *lock(&self.idle) = Some(waker.clone());
+        let old = lock(&self.idle).replace(waker.clone());
+        drop(old);
         self.alive() == 0
     }
 

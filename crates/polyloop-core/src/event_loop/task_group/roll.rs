@@ -23,7 +23,7 @@ pub(super) type Number = u64;
 struct State<S: Spawner> {
     members: HashMap<Number, Entry<S>>,
     next: Number,
-    failures: Vec<Failed>,
+    failures: HashMap<Number, Failed>,
     /// Why its tasks are to end.
     closing: Option<String>,
     /// Why the join was cancelled.
@@ -35,6 +35,15 @@ struct State<S: Spawner> {
     waiter: Option<Waker>,
 }
 
+impl<S: Spawner> State<S> {
+    /// In the order in which they came.
+    fn take_failures(&mut self) -> Vec<Failed> {
+        let mut failures: Vec<_> = std::mem::take(&mut self.failures).into_values().collect();
+        failures.sort_unstable_by_key(|failed| failed.place);
+        failures
+    }
+}
+
 struct Entry<S: Spawner> {
     /// Empty until the spawn has returned. A handle need not be `Sync`.
     task: Option<Arc<Mutex<S::Task<()>>>>,
@@ -43,7 +52,8 @@ struct Entry<S: Spawner> {
 }
 
 struct Failed {
-    number: Number,
+    /// How many had failed before.
+    place: usize,
     failure: Failure,
     /// Whoever awaited the task's own handle has it.
     seen: bool,
@@ -60,7 +70,7 @@ impl<S: Spawner> Roll<S> {
         Self(Mutex::new(State {
             members: HashMap::new(),
             next: 0,
-            failures: Vec::new(),
+            failures: HashMap::new(),
             closing: None,
             cancelled: None,
             over: false,
@@ -113,11 +123,12 @@ impl<S: Spawner> Roll<S> {
             report(&failure);
             return;
         }
-        state.failures.push(Failed {
-            number,
+        let failed = Failed {
+            place: state.failures.len(),
             failure,
             seen: false,
-        });
+        };
+        state.failures.insert(number, failed);
         drop(state);
         self.close("another task of its group failed");
     }
@@ -129,7 +140,7 @@ impl<S: Spawner> Roll<S> {
         let unseen = {
             let mut state = lock(&self.0);
             state.abandoned = true;
-            std::mem::take(&mut state.failures)
+            state.take_failures()
         };
         for failed in unseen.iter().filter(|failed| !failed.seen) {
             report(&failed.failure);
@@ -207,7 +218,8 @@ impl<S: Spawner> Roll<S> {
         }
         state.over = true;
         Some(Ending {
-            failures: std::mem::take(&mut state.failures)
+            failures: state
+                .take_failures()
                 .into_iter()
                 .map(|failed| failed.failure)
                 .collect(),
@@ -237,8 +249,8 @@ pub(super) trait Group: Send + Sync {
 
 impl<S: Spawner> Group for Roll<S> {
     fn failure_seen(&self, number: Number) {
-        for failed in &mut lock(&self.0).failures {
-            failed.seen |= failed.number == number;
+        if let Some(failed) = lock(&self.0).failures.get_mut(&number) {
+            failed.seen = true;
         }
     }
 
