@@ -17,6 +17,8 @@ pub(crate) mod calls;
 pub mod context;
 pub(crate) mod error_hook;
 pub(crate) mod lifecycle;
+#[cfg(all(test, shuttle))]
+pub(crate) mod models;
 mod report_limits;
 mod run;
 pub(crate) mod spawner;

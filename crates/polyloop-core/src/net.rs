@@ -7,6 +7,8 @@
 pub mod client;
 mod client_service;
 pub(crate) mod endpoint;
+#[cfg(all(test, shuttle))]
+mod models;
 mod options;
 mod retry;
 pub mod server;

@@ -7,6 +7,8 @@
 mod batched;
 mod cooperator;
 mod looping_call;
+#[cfg(all(test, shuttle))]
+mod models;
 mod step;
 
 use std::time::Duration;

@@ -5,6 +5,9 @@
 //! its first poll touches no lock. A handle and its task share nothing but the
 //! task's number, which keeps `spawn` at the runtime's own single allocation.
 
+#[cfg(all(test, loom))]
+mod models;
+
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 use std::panic::Location;
@@ -231,7 +234,7 @@ impl TaskTable {
 
     /// Whether some task may have a cancel that it has not read.
     #[inline]
-    fn has_cancels(&self) -> bool {
+    pub(crate) fn has_cancels(&self) -> bool {
         self.cancels.load(Ordering::Acquire) > 0
     }
 
