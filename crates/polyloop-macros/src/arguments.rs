@@ -7,7 +7,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, Lit, LitStr, Path, Result, Token, parenthesized, parse_quote};
+use syn::{Error, Expr, Lit, LitStr, Path, Result, Token, parenthesized};
 
 use crate::loops::{self, KnownLoop};
 
@@ -18,19 +18,20 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) struct MainArguments {
     /// The loop, and the word that named it.
     pub(crate) pinned: Option<(Ident, &'static KnownLoop)>,
-    pub(crate) polyloop: Path,
+    /// Where `polyloop` is, if that is said.
+    pub(crate) polyloop: Option<Path>,
 }
 
 impl Parse for MainArguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let mut arguments = Self {
             pinned: None,
-            polyloop: parse_quote!(::polyloop),
+            polyloop: None,
         };
         let expected = || format!("expected one loop ({}) or `crate = path`", loops::words());
         each_argument(input, &expected(), |word, input| {
             if word == "crate" {
-                arguments.polyloop = path(word, input)?;
+                arguments.polyloop = Some(path(word, input)?);
                 return Ok(());
             }
             let Some(known) = loops::find(word) else {
@@ -53,13 +54,23 @@ impl Parse for MainArguments {
 
 /// The arguments of `#[polyloop::test]`.
 pub(crate) struct TestArguments {
+    /// The deadline; on the simulated loop, of each seed.
     pub(crate) timeout: Duration,
-    pub(crate) loops: Vec<&'static KnownLoop>,
+    pub(crate) loops: Vec<Chosen>,
     /// How many seeds the simulated loop tries.
     pub(crate) seeds: u64,
     /// Where the picture of a failing seed goes: a `&'static str`.
     pub(crate) trace: Option<Expr>,
-    pub(crate) polyloop: Path,
+    /// Where `polyloop` is, if that is said.
+    pub(crate) polyloop: Option<Path>,
+}
+
+/// A loop that a test is made for.
+#[derive(Clone, Copy)]
+pub(crate) struct Chosen {
+    pub(crate) known: &'static KnownLoop,
+    /// The attribute has its name, so whoever wrote it wants it, whatever the manifest says.
+    pub(crate) by_name: bool,
 }
 
 impl Parse for TestArguments {
@@ -68,16 +79,16 @@ impl Parse for TestArguments {
              `seeds = number`, `trace = \"path\"` or `crate = path`";
         let mut arguments = Self {
             timeout: DEFAULT_TIMEOUT,
-            loops: loops::KNOWN.iter().collect(),
+            loops: all(),
             seeds: 1,
             trace: None,
-            polyloop: parse_quote!(::polyloop),
+            polyloop: None,
         };
         // Who chose the loops, and what is there for the simulated one only.
         let (mut chooser, mut for_sim) = (None::<Ident>, None::<Ident>);
         each_argument(input, EXPECTED, |word, input| {
             match word.to_string().as_str() {
-                "crate" => arguments.polyloop = path(word, input)?,
+                "crate" => arguments.polyloop = Some(path(word, input)?),
                 "timeout" => arguments.timeout = timeout(word, input)?,
                 "seeds" => {
                     arguments.seeds = seeds(word, input)?;
@@ -96,7 +107,7 @@ impl Parse for TestArguments {
                         ));
                     }
                     arguments.loops = if word == "sim" {
-                        loops::find(word).into_iter().collect()
+                        loops::find(word).map(named).into_iter().collect()
                     } else {
                         chosen(word, input)?
                     };
@@ -111,7 +122,7 @@ impl Parse for TestArguments {
             Ok(())
         })?;
         match for_sim {
-            Some(word) if !arguments.loops.iter().any(|known| known.is_simulated()) => {
+            Some(word) if !arguments.loops.iter().any(|one| one.known.is_simulated()) => {
                 Err(Error::new_spanned(
                     &word,
                     format!("`{word}` is for the simulated loop, which `loops(…)` leaves out"),
@@ -166,7 +177,23 @@ fn path(word: &Ident, input: ParseStream<'_>) -> Result<Path> {
     Path::parse_mod_style(input)
 }
 
-fn chosen(word: &Ident, input: ParseStream<'_>) -> Result<Vec<&'static KnownLoop>> {
+/// Every loop.
+fn all() -> Vec<Chosen> {
+    let chosen = |known| Chosen {
+        known,
+        by_name: false,
+    };
+    loops::KNOWN.iter().map(chosen).collect()
+}
+
+fn named(known: &'static KnownLoop) -> Chosen {
+    Chosen {
+        known,
+        by_name: true,
+    }
+}
+
+fn chosen(word: &Ident, input: ParseStream<'_>) -> Result<Vec<Chosen>> {
     let list;
     parenthesized!(list in input);
     let words: Punctuated<Ident, Token![,]> = list.parse_terminated(self::word, Token![,])?;
@@ -180,15 +207,16 @@ fn chosen(word: &Ident, input: ParseStream<'_>) -> Result<Vec<&'static KnownLoop
             ),
         ));
     }
-    let mut chosen: Vec<&'static KnownLoop> = Vec::new();
+    let mut chosen: Vec<Chosen> = Vec::new();
     for word in &words {
-        let named: Vec<&'static KnownLoop> = if word == loops::REAL {
-            let real = |known: &&KnownLoop| !known.is_simulated();
-            loops::KNOWN.iter().filter(real).collect()
+        let meant: Vec<Chosen> = if word == loops::REAL {
+            let mut real = all();
+            real.retain(|one| !one.known.is_simulated());
+            real
         } else {
-            loops::find(word).into_iter().collect()
+            loops::find(word).map(named).into_iter().collect()
         };
-        if named.is_empty() {
+        if meant.is_empty() {
             return Err(Error::new_spanned(
                 word,
                 format!(
@@ -198,12 +226,13 @@ fn chosen(word: &Ident, input: ParseStream<'_>) -> Result<Vec<&'static KnownLoop
                 ),
             ));
         }
-        for known in named {
-            if chosen.iter().any(|other| other.word == known.word) {
-                let text = format!("`{}` is named twice", known.word);
+        for one in meant {
+            let name = one.known.word;
+            if chosen.iter().any(|other| other.known.word == name) {
+                let text = format!("`{name}` is named twice");
                 return Err(Error::new_spanned(word, text));
             }
-            chosen.push(known);
+            chosen.push(one);
         }
     }
     Ok(chosen)
@@ -290,7 +319,7 @@ mod tests {
         assert_eq!(all.loops.len(), loops::KNOWN.len());
         assert_eq!(all.timeout, DEFAULT_TIMEOUT);
         let some: TestArguments = syn::parse_str("loops(smol, tokio), timeout = 5").unwrap();
-        let words: Vec<_> = some.loops.iter().map(|known| known.word).collect();
+        let words: Vec<_> = some.loops.iter().map(|one| one.known.word).collect();
         assert_eq!(words, ["smol", "tokio"]);
         assert_eq!(some.timeout, Duration::from_secs(5));
     }
@@ -299,7 +328,7 @@ mod tests {
     fn the_simulated_loop_is_chosen_or_left_out() {
         let words = |text: &str| -> Vec<&str> {
             let arguments: TestArguments = syn::parse_str(text).unwrap();
-            arguments.loops.iter().map(|known| known.word).collect()
+            arguments.loops.iter().map(|one| one.known.word).collect()
         };
         assert_eq!(words("sim"), ["sim"]);
         assert_eq!(words("loops(sim)"), ["sim"]);
@@ -329,7 +358,7 @@ mod tests {
         for text in ["smol, crate = \"my::lp\"", "smol, crate = my::lp"] {
             let arguments: MainArguments = syn::parse_str(text).unwrap();
             assert_eq!(arguments.pinned.unwrap().1.word, "smol");
-            let path = &arguments.polyloop;
+            let path = arguments.polyloop.unwrap();
             assert_eq!(path.to_token_stream().to_string(), "my :: lp");
         }
     }
@@ -339,7 +368,7 @@ mod tests {
         let main: MainArguments = syn::parse_str("async-std").unwrap();
         assert_eq!(main.pinned.unwrap().1.word, "async_std");
         let test: TestArguments = syn::parse_str("loops(async-std, sim)").unwrap();
-        assert_eq!(test.loops[0].word, "async_std");
+        assert_eq!(test.loops[0].known.word, "async_std");
         assert!(syn::parse_str::<MainArguments>("async-").is_err());
     }
 }

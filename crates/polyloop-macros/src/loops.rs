@@ -1,7 +1,7 @@
 //! The loops that the macros know.
 //!
-//! Another loop is one more line in [`KNOWN`], one more `__if_…!` macro and one
-//! more `__private::…` constructor in the `polyloop` crate.
+//! Another loop is one more entry of [`KNOWN`], one more `__if_…!` macro, one more rule of
+//! `__compiled_in!` and one more `__private::…` constructor in the `polyloop` crate.
 
 use proc_macro2::Ident;
 
@@ -19,6 +19,9 @@ pub(crate) struct KnownLoop {
     /// in, and its second otherwise.
     pub(crate) if_compiled_in: &'static str,
 }
+
+/// The feature that polyloop's own default switches on.
+pub(crate) const DEFAULT_FEATURE: &str = "tokio";
 
 /// Stands for every loop but the simulated one.
 pub(crate) const REAL: &str = "real";
@@ -64,6 +67,15 @@ pub(crate) fn find(word: &Ident) -> Option<&'static KnownLoop> {
 /// The loop that a type is called after.
 pub(crate) fn of_type(name: &Ident) -> Option<&'static KnownLoop> {
     KNOWN.iter().find(|known| name == known.type_name)
+}
+
+/// The argument of `#[polyloop::test]` that chooses it alone.
+pub(crate) fn argument(known: &KnownLoop) -> String {
+    if known.is_simulated() {
+        known.word.to_owned()
+    } else {
+        format!("loops({})", known.word)
+    }
 }
 
 /// For error messages.

@@ -5,10 +5,12 @@ use quote::{quote, quote_spanned};
 use syn::{Error, ItemFn, Result, Visibility};
 
 use crate::arguments::MainArguments;
-use crate::signature;
+use crate::caller::Caller;
 use crate::sorting::{Sorted, sort};
+use crate::{below, body, signature};
 
 pub(crate) fn expand(arguments: &MainArguments, mut function: ItemFn) -> Result<TokenStream> {
+    below::check("main", &function)?;
     signature::check("main", &function)?;
     check_type(arguments, &function)?;
     let Sorted {
@@ -19,27 +21,34 @@ pub(crate) fn expand(arguments: &MainArguments, mut function: ItemFn) -> Result<
     } = sort(std::mem::take(&mut function.attrs));
     let visibility = std::mem::replace(&mut function.vis, Visibility::Inherited);
     let name = function.sig.ident.clone();
-    let polyloop = &arguments.polyloop;
-    let call = signature::caller(&function, &quote!(#name));
-    let entry = |constructor: &str| {
-        let constructor = Ident::new(constructor, Span::call_site());
+    body::await_something(&mut function, &lints);
+    let caller = Caller::new(arguments.polyloop.clone(), false);
+    let polyloop = &caller.polyloop;
+    let call = signature::caller(&function, polyloop);
+    let entry = |make: TokenStream, included: TokenStream| {
         quote! {
             #(#conditions)*
             #(#docs)*
             #(#lints)*
             #visibility fn #name() -> ::std::process::ExitCode {
+                #included
                 #(#others)*
-                #[allow(clippy::unused_async)]
                 #function
-                #polyloop::__private::run_main(#polyloop::__private::#constructor, #call)
+                #polyloop::__private::run_main(#make, #call)
             }
         }
     };
     let Some((word, pinned)) = &arguments.pinned else {
-        return Ok(entry("from_env"));
+        let asked = caller.asked();
+        let make = quote!(|| #polyloop::__private::from_env(#asked));
+        return Ok(entry(make, caller.included()));
     };
     let if_compiled_in = Ident::new(pinned.if_compiled_in, Span::call_site());
-    let entry = entry(pinned.word);
+    let constructor = Ident::new(pinned.word, Span::call_site());
+    let entry = entry(
+        quote!(#polyloop::__private::#constructor),
+        TokenStream::new(),
+    );
     let missing = format!(
         "this program is pinned to the {feature} loop, which is not compiled in; \
          enable the feature \"{feature}\" of polyloop",
@@ -80,7 +89,6 @@ fn check_type(arguments: &MainArguments, function: &ItemFn) -> Result<()> {
 pub(crate) fn explain(name: &Ident, error: &TokenStream) -> TokenStream {
     quote! {
         #error
-        #[allow(dead_code)]
         fn #name() {}
     }
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use syn::{Error, FnArg, ItemFn, Result, Type};
+use syn::{Error, FnArg, ItemFn, Path, Result, Type};
 
 use crate::loops::{self, KnownLoop};
 
@@ -19,7 +19,8 @@ pub(crate) fn check(attribute: &str, function: &ItemFn) -> Result<()> {
         return Err(Error::new_spanned(
             &signature.inputs,
             format!(
-                "a function under `#[polyloop::{attribute}]` takes one argument, the loop, or none"
+                "a function under `#[polyloop::{attribute}]` takes one argument, the loop, or none; \
+                 an attribute that supplies others goes above `#[polyloop::{attribute}]`"
             ),
         ));
     }
@@ -57,9 +58,9 @@ pub(crate) fn named_loop(function: &ItemFn) -> Option<(&Type, &'static KnownLoop
     let Some(FnArg::Typed(argument)) = function.sig.inputs.first() else {
         return None;
     };
-    let mut ty = &*argument.ty;
+    let mut ty = bare(&argument.ty);
     while let Type::Reference(reference) = ty {
-        ty = &reference.elem;
+        ty = bare(&reference.elem);
     }
     let Type::Path(path) = ty else {
         return None;
@@ -68,24 +69,67 @@ pub(crate) fn named_loop(function: &ItemFn) -> Option<(&Type, &'static KnownLoop
     Some((ty, known))
 }
 
-/// A closure that takes a loop and calls `path`, which names `function`, with it
-/// as the function wants it.
-pub(crate) fn caller(function: &ItemFn, path: &TokenStream) -> TokenStream {
-    let lp = Ident::new("lp", proc_macro2::Span::mixed_site());
+/// The type without parentheses, and without the invisible ones around what came through a
+/// macro, such as `$ty:ty`.
+fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => bare(&group.elem),
+        Type::Paren(parens) => bare(&parens.elem),
+        ty => ty,
+    }
+}
+
+/// How a function takes the loop.
+enum Takes {
+    Nothing,
+    /// Any loop: it is generic.
+    Any,
+    AnyByReference,
+    /// A loop of a type of its own: `AnyLoop` is made from any.
+    Own,
+    OwnByReference,
+}
+
+fn takes(function: &ItemFn) -> Takes {
     let Some(FnArg::Typed(argument)) = function.sig.inputs.first() else {
-        return quote!(|_| #path());
+        return Takes::Nothing;
     };
     let generic = function.sig.generics.type_params().next().is_some();
-    let takes_any = |ty: &Type| generic || matches!(ty, Type::ImplTrait(_));
-    match &*argument.ty {
-        Type::Reference(reference) if takes_any(&reference.elem) => {
-            quote!(|#lp| async move { #path(&#lp).await })
+    let takes_any = |ty: &Type| generic || matches!(bare(ty), Type::ImplTrait(_));
+    match bare(&argument.ty) {
+        Type::Reference(reference) if takes_any(&reference.elem) => Takes::AnyByReference,
+        Type::Reference(_) => Takes::OwnByReference,
+        ty if takes_any(ty) => Takes::Any,
+        _ => Takes::Own,
+    }
+}
+
+/// A closure that takes a loop and calls the function with it, as that wants it.
+pub(crate) fn caller(function: &ItemFn, polyloop: &Path) -> TokenStream {
+    let name = &function.sig.ident;
+    let lp = Ident::new("lp", proc_macro2::Span::mixed_site());
+    let given = quote!(#polyloop::__private::Gives::give(#lp));
+    match takes(function) {
+        Takes::Nothing => quote!(|_| #name()),
+        Takes::Any => quote!(|#lp| #name(#lp)),
+        Takes::AnyByReference => quote!(|#lp| async move { #name(&#lp).await }),
+        Takes::Own => quote!(|#lp| #name(#given)),
+        Takes::OwnByReference => quote!(|#lp| async move { #name(&#given).await }),
+    }
+}
+
+/// A closure that is never called, but calls the function: so it is used where no loop is
+/// compiled in, too.
+pub(crate) fn mention(function: &ItemFn, polyloop: &Path) -> TokenStream {
+    let name = &function.sig.ident;
+    let lp = Ident::new("lp", proc_macro2::Span::mixed_site());
+    match takes(function) {
+        Takes::Nothing => quote!(|| #name()),
+        Takes::Own => quote!(|#lp| #name(#lp)),
+        Takes::OwnByReference => quote!(|#lp| async move { #name(&#lp).await }),
+        Takes::Any => quote!(|#lp: #polyloop::AnyLoop| #name(#lp)),
+        Takes::AnyByReference => {
+            quote!(|#lp: #polyloop::AnyLoop| async move { #name(&#lp).await })
         }
-        Type::Reference(_) => {
-            quote!(|#lp| async move { #path(&::core::convert::Into::into(#lp)).await })
-        }
-        ty if takes_any(ty) => quote!(|#lp| #path(#lp)),
-        // A loop of another type: `AnyLoop` is made from any.
-        _ => quote!(|#lp| #path(::core::convert::Into::into(#lp))),
     }
 }

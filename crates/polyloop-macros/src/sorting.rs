@@ -1,6 +1,6 @@
 //! Which of a function's other attributes go where.
 
-use syn::Attribute;
+use syn::{AttrStyle, Attribute};
 
 /// The attributes of a function, dealt out to what it expands to.
 #[derive(Default)]
@@ -17,7 +17,9 @@ pub(crate) struct Sorted {
 
 pub(crate) fn sort(attributes: Vec<Attribute>) -> Sorted {
     let mut sorted = Sorted::default();
-    for attribute in attributes {
+    for mut attribute in attributes {
+        // One at the top of the body, `#![allow(…)]`, is for the same function.
+        attribute.style = AttrStyle::Outer;
         let name = attribute.path().get_ident().map(ToString::to_string);
         match name.as_deref().unwrap_or_default() {
             "cfg" => sorted.conditions.push(attribute),

@@ -1,19 +1,24 @@
 //! `#[polyloop::test]`.
 //!
-//! The function stays where it is, so that every path in it means what it
-//! meant. Beside it, under the same name (modules and functions have separate
-//! namespaces), goes a module with one test per loop.
+//! The function stays where it is, so that every path in it means what it meant. Beside
+//! it, under the same name (modules and functions have separate namespaces), goes a
+//! module with one test per loop. What a test does is no part of that module, where a
+//! path such as that of `crate = pl` would not be found, but of a type in it: its
+//! functions are written where the attribute stands.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, format_ident, quote};
 use syn::{Error, ItemFn, Result};
 
-use crate::arguments::TestArguments;
-use crate::signature;
+use crate::arguments::{Chosen, TestArguments};
+use crate::caller::Caller;
+use crate::loops;
 use crate::sorting::{Sorted, sort};
+use crate::{below, body, signature};
 
 pub(crate) fn expand(arguments: &TestArguments, mut function: ItemFn) -> Result<TokenStream> {
     check_alone(&function)?;
+    below::check("test", &function)?;
     signature::check("test", &function)?;
     check_type(arguments, &function)?;
     let Sorted {
@@ -22,69 +27,136 @@ pub(crate) fn expand(arguments: &TestArguments, mut function: ItemFn) -> Result<
         docs,
         others,
     } = sort(std::mem::take(&mut function.attrs));
-    let name = &function.sig.ident;
-    let polyloop = &arguments.polyloop;
-    let call = signature::caller(&function, &quote!(super::#name));
-    let seconds = arguments.timeout.as_secs();
-    let nanos = arguments.timeout.subsec_nanos();
-    let tests = arguments.loops.iter().map(|known| {
-        let word = Ident::new(known.word, Span::call_site());
-        let if_compiled_in = Ident::new(known.if_compiled_in, Span::call_site());
-        let path = quote! {
-            ::core::concat!(::core::module_path!(), "::", ::core::stringify!(#word))
-        };
-        let deadline = quote!(::core::time::Duration::new(#seconds, #nanos));
-        let run = if known.is_simulated() {
-            let seeds = arguments.seeds;
-            let none = || quote!(::core::option::Option::None);
-            let some = |trace| quote!(::core::option::Option::Some(#trace));
-            let trace = arguments.trace.as_ref().map_or_else(none, some);
-            quote! {
-                #polyloop::__private::run_seeds(
-                    #polyloop::__private::SeedsTest {
-                        path: #path,
-                        package: ::core::option_env!("CARGO_PKG_NAME"),
-                        deadline: #deadline,
-                        seeds: #seeds,
-                        trace: #trace,
-                    },
-                    #call,
-                );
-            }
+    let name = function.sig.ident.clone();
+    let module = if body::uses_a_module_of_its_name(&function) {
+        format_ident!("{name}_on")
+    } else {
+        name
+    };
+    let caller = Caller::new(arguments.polyloop.clone(), true);
+    let polyloop = &caller.polyloop;
+    let is_ignored = others.iter().any(is_ignore);
+    let call = signature::caller(&function, polyloop);
+    let tests = arguments.loops.iter().map(|chosen| {
+        let keyword = word(chosen);
+        let ignored = if chosen.by_name || is_ignored {
+            TokenStream::new()
         } else {
-            let make = quote!(#polyloop::__private::#word);
-            quote!(#polyloop::__private::run_test(#path, #deadline, #make, #call);)
+            caller.ignored_unless_asked(chosen.known)
         };
         quote! {
-            #polyloop::#if_compiled_in! {
-                {
-                    #(#docs)*
-                    #(#others)*
-                    #[::core::prelude::v1::test]
-                    fn #word() {
-                        #run
-                    }
+            #keyword {
+                #(#docs)*
+                #(#others)*
+                #ignored
+                #[::core::prelude::v1::test]
+                fn #keyword() {
+                    Tests::#keyword();
                 }
-                else {}
             }
         }
     });
-    let without = without_a_loop(arguments);
+    let runs = arguments.loops.iter().map(|chosen| {
+        let keyword = word(chosen);
+        let run = run(arguments, chosen, &module, &caller, &call);
+        quote!(#keyword { fn #keyword() { #run } })
+    });
+    let (without, why) = without_a_loop(arguments);
+    let mention = signature::mention(&function, polyloop);
+    body::await_something(&mut function, &lints);
+    let included = caller.included();
     Ok(quote! {
         #(#conditions)*
         #[cfg(test)]
         #(#lints)*
-        // With no loop compiled in, nothing calls it.
-        #[allow(dead_code, clippy::unused_async)]
         #function
 
         #(#conditions)*
         #[cfg(test)]
-        mod #name {
+        #polyloop::__compiled_in! {
+            { mod #module }
+            {
+                pub(super) enum Tests {}
+                #included
+            }
+            {}
             #(#tests)*
-            #without
+            otherwise {
+                #[::core::prelude::v1::test]
+                #[ignore = #why]
+                fn #without() {
+                    Tests::#without();
+                }
+            }
+        }
+
+        #(#conditions)*
+        #[cfg(test)]
+        #polyloop::__compiled_in! {
+            { impl #module::Tests }
+            {}
+            {}
+            #(#runs)*
+            otherwise {
+                fn #without() {
+                    #polyloop::__private::no_loop(#mention, #why);
+                }
+            }
         }
     })
+}
+
+/// How a loop is called in code.
+fn word(chosen: &Chosen) -> Ident {
+    Ident::new(chosen.known.word, Span::call_site())
+}
+
+/// What the test on one loop does.
+fn run(
+    arguments: &TestArguments,
+    chosen: &Chosen,
+    module: &Ident,
+    caller: &Caller,
+    call: &TokenStream,
+) -> TokenStream {
+    let polyloop = &caller.polyloop;
+    let word = word(chosen);
+    let path = quote! {
+        ::core::concat!(
+            ::core::module_path!(), "::",
+            ::core::stringify!(#module), "::",
+            ::core::stringify!(#word)
+        )
+    };
+    let seconds = arguments.timeout.as_secs();
+    let nanos = arguments.timeout.subsec_nanos();
+    let deadline = quote!(::core::time::Duration::new(#seconds, #nanos));
+    if !chosen.known.is_simulated() {
+        let make = quote!(#polyloop::__private::#word);
+        return quote!(#polyloop::__private::run_test(#path, #deadline, #make, #call););
+    }
+    let seeds = arguments.seeds;
+    let none = || quote!(::core::option::Option::None);
+    let some = |trace| quote!(::core::option::Option::Some(#trace));
+    let trace = arguments.trace.as_ref().map_or_else(none, some);
+    quote! {
+        #polyloop::__private::run_seeds(
+            #polyloop::__private::SeedsTest {
+                path: #path,
+                package: ::core::option_env!("CARGO_PKG_NAME"),
+                deadline: #deadline,
+                seeds: #seeds,
+                trace: #trace,
+            },
+            #call,
+        );
+    }
+}
+
+/// Whether an attribute ignores the test, if only under a condition.
+fn is_ignore(attribute: &syn::Attribute) -> bool {
+    let is_word = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "ignore");
+    body::any_token(attribute.to_token_stream(), &mut |token| is_word(token))
 }
 
 /// Checks that a test which takes a loop by its own type is made for that one only.
@@ -92,14 +164,11 @@ fn check_type(arguments: &TestArguments, function: &ItemFn) -> Result<()> {
     let Some((ty, named)) = signature::named_loop(function) else {
         return Ok(());
     };
-    if arguments.loops.iter().all(|known| known.word == named.word) {
+    let mut chosen = arguments.loops.iter();
+    if chosen.all(|one| one.known.word == named.word) {
         return Ok(());
     }
-    let only = if named.is_simulated() {
-        "sim".to_owned()
-    } else {
-        format!("loops({})", named.word)
-    };
+    let only = loops::argument(named);
     Err(Error::new_spanned(
         ty,
         format!(
@@ -124,35 +193,22 @@ fn check_alone(function: &ItemFn) -> Result<()> {
     }
 }
 
-/// An ignored test where none of the loops is compiled in: a test that never runs must
-/// not be silent about it.
-fn without_a_loop(arguments: &TestArguments) -> TokenStream {
+/// The name and the reason of an ignored test where none of the loops is compiled in: a
+/// test that never runs must not be silent about it.
+fn without_a_loop(arguments: &TestArguments) -> (Ident, String) {
     let features: Vec<String> = arguments
         .loops
         .iter()
-        .map(|known| format!("`{}`", known.feature))
+        .map(|chosen| format!("`{}`", chosen.known.feature))
         .collect();
-    let (name, why) = match arguments.loops[..] {
+    match &arguments.loops[..] {
         [only] => (
-            only.word,
+            word(only),
             format!("the feature {} of polyloop is off", features[0]),
         ),
         _ => (
-            "no_loop",
+            Ident::new("no_loop", Span::call_site()),
             format!("the features {} of polyloop are off", features.join(", ")),
         ),
-    };
-    let name = Ident::new(name, Span::call_site());
-    let test = quote! {
-        #[::core::prelude::v1::test]
-        #[ignore = #why]
-        fn #name() {
-            ::core::panic!(#why);
-        }
-    };
-    let polyloop = &arguments.polyloop;
-    arguments.loops.iter().fold(test, |test, known| {
-        let if_compiled_in = Ident::new(known.if_compiled_in, Span::call_site());
-        quote!(#polyloop::#if_compiled_in! { {} else { #test } })
-    })
+    }
 }

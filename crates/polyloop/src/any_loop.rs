@@ -24,7 +24,7 @@ pub use tasks::AnyStarted;
 pub use tcp::{AnyTcpListener, AnyTcpStream};
 pub use timers::AnyTimer;
 
-pub(crate) use choosing::compiled_in;
+pub(crate) use choosing::{SIMULATED, VARIABLE, compiled_in};
 
 use polyloop_core::LoopState;
 use polyloop_core::backend::{Backend, MainBackend};

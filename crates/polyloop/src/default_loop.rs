@@ -1,6 +1,7 @@
 //! [`DefaultLoop`]: the loop that the cargo features choose.
 
 use crate::ChooseError;
+use crate::preference::{self, Why};
 
 cfg_if::cfg_if! {
     if #[cfg(feature = "async-std")] {
@@ -26,18 +27,22 @@ cfg_if::cfg_if! {
 /// `features = ["async-std"]` is enough to get async-std, and moving on to smol is
 /// that one word.
 ///
-/// Cargo unifies features: another crate in the tree may switch one on, and this
-/// type follows. A program that must not be swapped pins its loop: by a macro
-/// argument (`#[polyloop::main(tokio)]`), by a type (`TokioLoop`), or, when it is
-/// started, by `POLYLOOP_LOOP` with
-/// [`AnyLoop::from_env`](crate::AnyLoop::from_env). A library asks for
+/// Cargo unifies features: another crate in the tree, or another package of the same
+/// command, may switch one on, and this type follows, since a type can't see which package
+/// names it. [`#[polyloop::main]`](macro@crate::main) can: it follows the manifest of its
+/// own package, and this order only where that leaves several. Elsewhere a program that must
+/// not be swapped pins its loop: by a type (`TokioLoop`), by
+/// [`AnyLoop::by_name`](crate::AnyLoop::by_name), or, when it is started, by `POLYLOOP_LOOP`
+/// with [`AnyLoop::from_env`](crate::AnyLoop::from_env). A library asks for
 /// [`Loop`](crate::Loop) and never names this type.
 pub type DefaultLoop = Preferred;
 
 /// Makes a [`DefaultLoop`].
 ///
 /// The features alone decide; `POLYLOOP_LOOP` does not, since the type is fixed when
-/// the program is compiled.
+/// the program is compiled. Where several loops are compiled in, besides the simulated one, a
+/// warning says once in a process which was taken and how to pin one: by `tracing`, and on
+/// standard error while that has no subscriber.
 ///
 #[cfg_attr(
     any(
@@ -64,6 +69,8 @@ pub type DefaultLoop = Preferred;
 /// # Ok::<(), polyloop::ChooseError>(())
 /// ```
 pub fn default_loop() -> Result<DefaultLoop, ChooseError> {
+    // For what it tells; the features have decided.
+    let _ = preference::first(Why::DefaultLoop);
     cfg_if::cfg_if! {
         if #[cfg(any(feature = "async-std", feature = "smol"))] {
             Ok(DefaultLoop::new())

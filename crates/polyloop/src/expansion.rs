@@ -2,7 +2,8 @@
 //!
 //! Nothing here is for people. A procedural macro can't see which features this
 //! crate was built with, so for each loop there is a macro that keeps one of two
-//! pieces of code, and a constructor that is there if the loop is.
+//! pieces of code, and a constructor that is there if the loop is. What the calling
+//! package asks for it can read, in the package's manifest.
 
 mod program;
 #[cfg(feature = "sim")]
@@ -12,13 +13,32 @@ mod testing;
 pub use program::run_main;
 #[cfg(feature = "sim")]
 pub use seeds::{SeedsTest, run_seeds};
-pub use testing::{TestOutcome, run_test};
+pub use testing::{TestOutcome, no_loop, run_test};
 
-use crate::{AnyLoop, ChooseError};
+pub use crate::preference::Asked;
+use crate::{AnyLoop, ChooseError, preference};
 
-/// For a program that is not pinned.
-pub fn from_env() -> Result<AnyLoop, ChooseError> {
-    AnyLoop::from_env()
+/// For a program that is not pinned, in a package whose manifest asks for that.
+pub fn from_env(asked: Option<Asked>) -> Result<AnyLoop, ChooseError> {
+    AnyLoop::from_env_or(|| preference::of_package(asked))
+}
+
+/// A loop that can be given to a function which takes a `T`.
+#[diagnostic::on_unimplemented(
+    message = "a function under an attribute of polyloop can't take `{T}`",
+    note = "it takes the loop, as `AnyLoop`, as `impl Loop` or through a type parameter, or nothing",
+    note = "an attribute that supplies other arguments is written above that of polyloop"
+)]
+pub trait Gives<T> {
+    /// Gives it.
+    fn give(self) -> T;
+}
+
+#[diagnostic::do_not_recommend]
+impl<L: Into<T>, T> Gives<T> for L {
+    fn give(self) -> T {
+        self.into()
+    }
 }
 
 /// A loop of its own for each test.
@@ -76,3 +96,45 @@ if_compiled_in!($ __if_tokio "tokio");
 if_compiled_in!($ __if_smol "smol");
 if_compiled_in!($ __if_async_std "async-std");
 if_compiled_in!($ __if_sim "sim");
+
+/// Puts together the pieces of the loops that are compiled in, or that of `otherwise` where
+/// none of them is: `{ mod tests } { use always::this; } {} smol { … } otherwise { … }`. It
+/// is used where the attribute stands, so the path that leads here need not be one that is
+/// found in that module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __compiled_in {
+    ({ $($head:tt)* } { $($always:tt)* } {} otherwise { $($piece:tt)* }) => {
+        $($head)* { $($always)* $($piece)* }
+    };
+    ({ $($head:tt)* } { $($always:tt)* } { $($kept:tt)+ } otherwise { $($piece:tt)* }) => {
+        $($head)* { $($always)* $($kept)* }
+    };
+    ($head:tt $always:tt $kept:tt tokio $piece:tt $($rest:tt)*) => {
+        $crate::__if_tokio! {
+            { $crate::__compiled_in! { @keep $head $always $kept $piece $($rest)* } }
+            else { $crate::__compiled_in! { $head $always $kept $($rest)* } }
+        }
+    };
+    ($head:tt $always:tt $kept:tt smol $piece:tt $($rest:tt)*) => {
+        $crate::__if_smol! {
+            { $crate::__compiled_in! { @keep $head $always $kept $piece $($rest)* } }
+            else { $crate::__compiled_in! { $head $always $kept $($rest)* } }
+        }
+    };
+    ($head:tt $always:tt $kept:tt async_std $piece:tt $($rest:tt)*) => {
+        $crate::__if_async_std! {
+            { $crate::__compiled_in! { @keep $head $always $kept $piece $($rest)* } }
+            else { $crate::__compiled_in! { $head $always $kept $($rest)* } }
+        }
+    };
+    ($head:tt $always:tt $kept:tt sim $piece:tt $($rest:tt)*) => {
+        $crate::__if_sim! {
+            { $crate::__compiled_in! { @keep $head $always $kept $piece $($rest)* } }
+            else { $crate::__compiled_in! { $head $always $kept $($rest)* } }
+        }
+    };
+    (@keep $head:tt $always:tt { $($kept:tt)* } { $($piece:tt)* } $($rest:tt)*) => {
+        $crate::__compiled_in! { $head $always { $($kept)* $($piece)* } $($rest)* }
+    };
+}

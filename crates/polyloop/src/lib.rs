@@ -63,12 +63,19 @@
 //! ```
 //!
 //! **By cargo feature**, for programs: `polyloop = { version = "0.1", features =
-//! ["async-std"] }`. [`DefaultLoop`] and [`default_loop`] follow the features, and so
-//! do [`#[polyloop::main]`](main) and [`run`] unless the environment says otherwise.
-//! With several on, the order is async-std, smol, tokio, sim: whoever names a feature
-//! besides the default one means it, and the simulation, which is for tests, is the
-//! default only where there is nothing else. Since any crate in the tree may switch a
-//! feature on, a program that must not be swapped [pins its loop](main).
+//! ["async-std"] }`. Cargo builds one `polyloop` for all packages of a command, with the
+//! features that any of them wants, so [`#[polyloop::main]`](main) reads the manifest of
+//! its own package: that program is on async-std, whatever is built beside it. A feature of
+//! the package that switches one of ours does as well. The environment variable
+//! `POLYLOOP_LOOP` stands above it, and an argument, `#[polyloop::main(tokio)]`, pins the
+//! program to one loop.
+//!
+//! The plain functions can't see who calls them: [`default_loop`] (and its type
+//! [`DefaultLoop`]) and [`run`], unless the environment names a loop, take the first that is
+//! compiled in. The order is async-std, smol, tokio, sim: whoever names a feature besides
+//! the default one means it, and the simulation, which is for tests, is the default only
+//! where there is nothing else. Where there was a choice, a warning tells once which loop was
+//! taken, why, and how to pin one.
 //!
 #![cfg_attr(feature = "tokio", doc = "```")]
 #![cfg_attr(not(feature = "tokio"), doc = "```no_run")]
@@ -116,7 +123,7 @@
 //! | `sim` | `SimLoop` and the module `sim`: time and the network simulated, for tests | no |
 //!
 //! Every combination works, none and all included: a feature adds a loop and
-//! otherwise only changes which one is the default. async-std itself is
+//! otherwise only changes which one is the default, for the package that asks for it. async-std itself is
 //! discontinued (RUSTSEC-2025-0052) and names smol as its successor; moving is one
 //! word, `smol` in the place of `async-std`.
 //!
@@ -140,6 +147,7 @@ mod default_loop;
 mod expansion;
 mod free_functions;
 pub mod guide;
+mod preference;
 mod run;
 
 pub use polyloop_core::*;

@@ -5,6 +5,7 @@ use std::future::Future;
 use polyloop_core::{MainLoop, RunError};
 use thiserror::Error;
 
+use crate::preference::{self, Why};
 use crate::{AnyLoop, ChooseError};
 
 /// Runs `main` on the loop of [`AnyLoop::from_env`], and that loop with it, until
@@ -22,7 +23,8 @@ use crate::{AnyLoop, ChooseError};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn run<F: Future>(main: F) -> Result<F::Output, StartError> {
-    Ok(AnyLoop::from_env()?.run(main)?)
+    let preferred = || preference::first(Why::UnknownCaller("polyloop::run"));
+    Ok(AnyLoop::from_env_or(preferred)?.run(main)?)
 }
 
 /// Why [`run`] gave no value.

@@ -87,6 +87,12 @@ async fn the_deadline_is_in_real_time_and_tells_the_seed(lp: SimLoop) {
     }
 }
 
+/// A hunt over night has as many deadlines as seeds.
+#[polyloop::test(sim, seeds = 30, timeout = 2)]
+async fn the_deadline_is_for_each_seed() {
+    std::thread::sleep(Duration::from_millis(100));
+}
+
 /// This very program, asked to run one of its tests; what it printed.
 fn ask(name: &str, environment: &[(&str, &str)]) -> (bool, String) {
     let mut command = Command::new(std::env::current_exe().unwrap());

@@ -8,16 +8,17 @@ use thiserror::Error;
 
 use super::AnyLoop;
 use crate::current::NoCurrentLoop;
+use crate::preference::{self, Why};
 
 /// The environment variable that names the loop.
-const VARIABLE: &str = "POLYLOOP_LOOP";
+pub(crate) const VARIABLE: &str = "POLYLOOP_LOOP";
 
 /// Every loop there is, in the order of preference. The feature of each has its
 /// name.
 const KNOWN: &[&str] = &["async-std", "smol", "tokio", SIMULATED];
 
 /// The one among them, and the last, that is no loop of the machine.
-const SIMULATED: &str = "sim";
+pub(crate) const SIMULATED: &str = "sim";
 
 /// Those compiled in, in the same order.
 const AVAILABLE: &[&str] = &[
@@ -90,14 +91,25 @@ impl AnyLoop {
     /// Makes the loop that the environment variable `POLYLOOP_LOOP` names; if it is
     /// unset or empty, the one that is preferred among those compiled in, which is
     /// that of [`DefaultLoop`](crate::DefaultLoop).
+    ///
+    /// Where that is a choice between several, it is told once in a process: this function
+    /// can't see what the package that calls it asks for, as
+    /// [`#[polyloop::main]`](macro@crate::main) can.
     pub fn from_env() -> Result<Self, ChooseError> {
+        Self::from_env_or(|| preference::first(Why::UnknownCaller("AnyLoop::from_env")))
+    }
+
+    /// The same with another preference.
+    pub(crate) fn from_env_or(
+        preferred: impl FnOnce() -> Option<&'static str>,
+    ) -> Result<Self, ChooseError> {
         match std::env::var_os(VARIABLE) {
             Some(given) if !given.is_empty() => {
                 Self::by_name(&given.to_string_lossy()).map_err(|error| ChooseError::Environment {
                     error: Box::new(error),
                 })
             }
-            _ => match AVAILABLE.first() {
+            _ => match preferred() {
                 Some(preferred) => Self::by_name(preferred),
                 None => Err(ChooseError::NoneCompiledIn),
             },

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use polyloop_core::Lifecycle;
 use polyloop_sim::{Seeds, SimLoop};
@@ -18,7 +18,7 @@ pub struct SeedsTest {
     pub path: &'static str,
     /// The package that it is compiled in.
     pub package: Option<&'static str>,
-    /// How long it may take, with all its seeds, in real time.
+    /// How long it may take under each seed, in real time.
     pub deadline: Duration,
     /// How many seeds.
     pub seeds: u64,
@@ -26,8 +26,7 @@ pub struct SeedsTest {
     pub trace: Option<&'static str>,
 }
 
-/// Runs one test on the simulated loop under each of its seeds, with one deadline for
-/// all.
+/// Runs one test on the simulated loop under each of its seeds, with a deadline for each.
 ///
 /// # Panics
 /// If the test fails under a seed, or the deadline passes.
@@ -46,8 +45,11 @@ where
     } = test;
     // As the test harness names it: without the crate.
     let name = path.split_once("::").map_or(path, |(_, name)| name);
-    let running = Arc::new(Mutex::new(None::<SimLoop>));
-    let on_thread = Arc::clone(&running);
+    let running = Arc::new(Running {
+        since: Mutex::new(Instant::now()),
+        lp: Mutex::new(None),
+    });
+    let (on_thread, watched) = (Arc::clone(&running), Arc::clone(&running));
     let work = move || {
         let mut runs = Seeds::first(seeds).each_scheduler().each_pace().named(name);
         if let Some(package) = package {
@@ -57,7 +59,7 @@ where
             runs = runs.picture(Path::new(trace));
         }
         runs.check(|lp| {
-            *on_thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(lp.clone());
+            on_thread.begins(&lp);
             let main = body(lp);
             async { main.await.failed().map_or(Ok(()), |text| Err(Plain(text))) }
         });
@@ -69,12 +71,9 @@ where
         work,
         Watched {
             name: "sim",
+            since: Box::new(move || *locked(&watched.since)),
             give_up: Box::new(move || {
-                let running = running
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take();
-                let Some(lp) = running else {
+                let Some(lp) = locked(&running.lp).take() else {
                     return "no simulation was made".to_owned();
                 };
                 let (seed, tasks) = (lp.sim().seed(), lp.task_count());
@@ -86,6 +85,23 @@ where
             }),
         },
     );
+}
+
+/// The run under one seed.
+struct Running {
+    since: Mutex<Instant>,
+    lp: Mutex<Option<SimLoop>>,
+}
+
+impl Running {
+    fn begins(&self, lp: &SimLoop) {
+        *locked(&self.lp) = Some(lp.clone());
+        *locked(&self.since) = Instant::now();
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A text that is shown as it is.

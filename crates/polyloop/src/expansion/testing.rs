@@ -6,7 +6,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use polyloop_core::MainLoop;
 
@@ -32,6 +32,16 @@ impl<E: Debug> TestOutcome for Result<(), E> {
     fn failed(self) -> Option<String> {
         self.err().map(|error| format!("{error:?}"))
     }
+}
+
+/// The test that is there where none of its loops is compiled in; `uncalled` is a use of
+/// its body, which is then called by nobody.
+///
+/// # Panics
+/// With the reason.
+pub fn no_loop<F>(uncalled: F, why: &str) -> ! {
+    drop(uncalled);
+    panic!("{why}")
 }
 
 /// How the thread of a test ended.
@@ -78,8 +88,10 @@ pub fn run_test<L, B, F>(
             format!("{tasks} of its tasks were alive")
         }
     };
+    let start = Instant::now();
     let watched = Watched {
         name: lp.name(),
+        since: Box::new(move || start),
         give_up: Box::new(give_up),
     };
     watch(name, deadline, work, watched);
@@ -89,6 +101,8 @@ pub fn run_test<L, B, F>(
 pub(super) struct Watched {
     /// The loop's name.
     pub(super) name: &'static str,
+    /// When that began which the deadline is for now.
+    pub(super) since: Box<dyn Fn() -> Instant>,
     /// Called when the deadline has passed: says what was going on, and ends it as far as
     /// that can be done from outside.
     pub(super) give_up: Box<dyn FnOnce() -> String>,
@@ -113,10 +127,16 @@ pub(super) fn watch(
         Err(error) => panic!("{name}: its thread could not be started: {error}"),
     };
     let on = watched.name;
-    match receiver.recv_timeout(deadline) {
-        Ok(ended) => {
+    let left = || deadline.saturating_sub((watched.since)().elapsed());
+    let mut ended = receiver.recv_timeout(left());
+    // Something else may have begun meanwhile, with a deadline of its own.
+    while matches!(ended, Err(RecvTimeoutError::Timeout)) && !left().is_zero() {
+        ended = receiver.recv_timeout(left());
+    }
+    match ended {
+        Ok(how) => {
             let _ = thread.join();
-            match ended {
+            match how {
                 Ok(None) => {}
                 Ok(Some(error)) => panic!("{name} failed on the {on} loop: {error}"),
                 Err(payload) => resume_unwind(payload),
