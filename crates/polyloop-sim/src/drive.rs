@@ -166,7 +166,18 @@ impl<'a> Run<'a> {
             Turn::Task(task) => {
                 task.metadata().set_last_turn(number);
                 let slot = task.metadata().slot;
-                lock(&shared.world).begin_turn(shared.clock.elapsed(), slot);
+                let now = shared.clock.elapsed();
+                let ends = {
+                    let mut world = lock(&shared.world);
+                    world.begin_turn(now, slot);
+                    entry
+                        .ends
+                        .then(|| world.hosts[entry.host.index()].state.clone())
+                };
+                if let Some(state) = ends {
+                    state.as_killed(|| task.run());
+                    return None;
+                }
                 if shared.pace == Pace::TasksStall {
                     shared.ready.set_waking(slot);
                     task.run();

@@ -132,12 +132,24 @@ impl Sim {
         self.shared.ready.nudge();
     }
 
-    /// A host crashes: its sockets are gone, its calls and shutdown hooks are dropped, and
-    /// so are its tasks, before any other task has a turn. What they do on their way out
-    /// reaches nobody. Nothing runs on it until it is [restarted](Self::restart).
+    /// A host crashes, as a machine that loses its power: its sockets are gone, and so are
+    /// its tasks, protocols, calls and shutdown hooks, before any other task has a turn.
+    /// Nothing runs on it until it is [restarted](Self::restart).
+    ///
+    /// Nobody on it is told: no `connection_lost` is called, no
+    /// [`catch_cancel`](polyloop_core::catch_cancel) sees a reason, no error hook gets a
+    /// report. The values are dropped, since memory has to go somewhere, and their
+    /// destructors run; whatever those do has no effect: the loop takes no task and no
+    /// call, and the network nothing. Work that is on a thread already is no part of the
+    /// simulation and goes on; what it asks of the loop fails. What is durable is the
+    /// test's to keep: what a program has written into something that the test holds, such
+    /// as an `Arc`, is there when it is booted again, and everything else is not.
+    ///
+    /// Its peers learn as from such a machine: by a reset or by silence, as `how` says. Who
+    /// waits elsewhere for one of its tasks, as a test does, sees it cancelled.
     ///
     /// A future that is being run on the host goes on: it is the test, and not the
-    /// program.
+    /// program. The task that has its turn meanwhile ends when that is over.
     pub fn crash(&self, host: impl HostRef, how: Crash) {
         let host = host.host_in(self);
         self.with_network(|network, now| network.crash(now, host, how));

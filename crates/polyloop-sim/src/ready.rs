@@ -67,6 +67,8 @@ struct Queue {
     main_waits: bool,
     /// Something changed that a sleeping simulation should look at.
     nudged: bool,
+    /// It sleeps: only then there is somebody to notify, which is a call of the system.
+    sleeps: bool,
 }
 
 /// Nobody in particular wakes.
@@ -95,6 +97,7 @@ impl Ready {
                 modes: Vec::new(),
                 main_waits: false,
                 nudged: false,
+                sleeps: false,
             }),
             arrived: Condvar::new(),
             waking: AtomicUsize::new(SOMEBODY),
@@ -122,7 +125,7 @@ impl Ready {
 
     fn push(&self, host: HostId, turn: Turn, last_turn: u64, yields: bool) {
         let mut queue = lock(&self.queue);
-        let since = queue.turn;
+        let (since, sleeps) = (queue.turn, queue.sleeps);
         queue.put(Entry {
             host,
             turn,
@@ -133,7 +136,9 @@ impl Ready {
             ends: false,
         });
         drop(queue);
-        self.arrived.notify_one();
+        if sleeps {
+            self.arrived.notify_one();
+        }
     }
 
     fn push_main(&self, host: HostId) {
@@ -149,8 +154,11 @@ impl Ready {
                 ends: false,
             };
             queue.waiting.push_back(entry);
+            let sleeps = queue.sleeps;
             drop(queue);
-            self.arrived.notify_one();
+            if sleeps {
+                self.arrived.notify_one();
+            }
         }
     }
 
@@ -228,8 +236,14 @@ impl Ready {
 
     /// Makes a sleeping simulation look around.
     pub(crate) fn nudge(&self) {
-        lock(&self.queue).nudged = true;
-        self.arrived.notify_one();
+        let sleeps = {
+            let mut queue = lock(&self.queue);
+            queue.nudged = true;
+            queue.sleeps
+        };
+        if sleeps {
+            self.arrived.notify_one();
+        }
     }
 
     /// Sleeps, in real time, until something is ready or somebody nudges. False if
@@ -238,6 +252,7 @@ impl Ready {
         let deadline = Instant::now() + limit;
         let mut queue = lock(&self.queue);
         loop {
+            queue.sleeps = false;
             if std::mem::take(&mut queue.nudged) || !queue.is_empty() {
                 return true;
             }
@@ -245,6 +260,7 @@ impl Ready {
             if left.is_zero() {
                 return false;
             }
+            queue.sleeps = true;
             queue = self
                 .arrived
                 .wait_timeout(queue, left)

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use polyloop_core::backend::Backend as _;
 use polyloop_core::net::socket::local_bind_error;
 use polyloop_core::{ListenOptions, Tcp, TcpOptions};
 
@@ -24,6 +25,7 @@ impl Tcp for SimLoop {
         address: SocketAddr,
         options: &TcpOptions,
     ) -> io::Result<SimTcpStream> {
+        self.check_power()?;
         let begun = self
             .sim()
             .with_network(|network, now| network.connect(now, self.id(), address, options));
@@ -43,6 +45,7 @@ impl Tcp for SimLoop {
     }
 
     fn bind_tcp(&self, address: SocketAddr, options: &ListenOptions) -> io::Result<SimTcpListener> {
+        self.check_power()?;
         let (listener, address) = self.sim().with_network(|network, now| {
             let listener = network.listen(now, self.id(), address, options)?;
             let address = network.listener_address(listener)?;
@@ -57,6 +60,17 @@ impl Tcp for SimLoop {
             io::ErrorKind::Unsupported,
             "a simulated host can't listen on a socket of the real system",
         ))
+    }
+}
+
+impl SimLoop {
+    /// A machine that has crashed has no network, whatever is left to ask for it.
+    fn check_power(&self) -> io::Result<()> {
+        if self.state().is_killed() {
+            let why = format!("{} has crashed", self.host_name());
+            return Err(io::Error::new(io::ErrorKind::NetworkDown, why));
+        }
+        Ok(())
     }
 }
 

@@ -43,6 +43,12 @@ pub fn is_entered() -> bool {
     })
 }
 
+/// Whether what runs here is being dropped with a loop that was killed: then it is told
+/// nothing.
+pub(crate) fn is_killed() -> bool {
+    current_state().is_some_and(|state| state.is_killed())
+}
+
 /// Makes a loop current until the guard is dropped, on every way out.
 ///
 /// The `Arc` changes places with the one in the thread's slot instead of being cloned:

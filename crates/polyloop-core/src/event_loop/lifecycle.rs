@@ -117,7 +117,7 @@ impl<B: Backend> Lifecycle for B {
     }
 
     fn is_closed(&self) -> bool {
-        self.state().check_open().is_err()
+        self.state().is_closed()
     }
 
     fn set_error_hook<H>(&self, hook: H)

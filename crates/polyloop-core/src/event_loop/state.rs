@@ -11,18 +11,25 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::event_loop::calls::CallQueue;
+use crate::event_loop::context::Entered;
 use crate::event_loop::error_hook::{ErrorHook, lay_route, report_to};
 use crate::event_loop::lifecycle::{LoopClosed, ShutdownHooks, ShutdownPhase};
 use crate::event_loop::report_limits::{Admitted, ReportLimits};
 use crate::event_loop::task::table::TaskTable;
 use crate::promise::failure::Failure;
 use crate::promise::report::ErrorReport;
-use crate::sync::primitive::atomic::{AtomicBool, Ordering};
+use crate::sync::primitive::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::sync::primitive::{Arc, Mutex, MutexGuard, lock};
 pub(crate) use registry::LoopId;
 
 /// How long the end of a run waits for tasks that do not end.
 pub(crate) const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// It was closed, for good.
+const CLOSED: u8 = 1;
+
+/// It was killed, as a machine that lost its power.
+const KILLED: u8 = 2;
 
 /// The runtime-free half of a loop. A backend creates one per loop, keeps it in
 /// an [`Arc`] in every handle, and never looks inside.
@@ -41,7 +48,9 @@ pub struct LoopState {
     /// Calls that wait for a run to begin; `None` while one is under way.
     when_running: Mutex<Option<Vec<WaitingCall>>>,
     running: AtomicBool,
-    closed: AtomicBool,
+    /// Why it takes no work: [`CLOSED`], [`KILLED`], or both. One number, since it is
+    /// asked at every spawn.
+    gone: AtomicU8,
     shutdown_limit: Mutex<Duration>,
     stop: Mutex<StopRequest>,
 }
@@ -88,7 +97,7 @@ impl LoopState {
             shutdown_hooks: Arc::default(),
             when_running: Mutex::new(Some(Vec::new())),
             running: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
+            gone: AtomicU8::new(0),
             shutdown_limit: Mutex::new(SHUTDOWN_LIMIT),
             stop: Mutex::new(StopRequest::default()),
         });
@@ -120,7 +129,11 @@ impl LoopState {
         self.backend.downcast_ref()
     }
 
+    /// Tells the hook; of a loop that was killed nobody is told anything.
     pub(crate) fn report(&self, context: &str, failure: &Failure) {
+        if self.is_killed() {
+            return;
+        }
         let hook = lock(&self.hook).clone();
         let report = ErrorReport {
             context: context.to_owned(),
@@ -159,11 +172,20 @@ impl LoopState {
     }
 
     pub(crate) fn check_open(&self) -> Result<(), LoopClosed> {
-        if self.closed.load(Ordering::Acquire) {
-            Err(LoopClosed { name: self.name })
-        } else {
+        if self.gone.load(Ordering::Acquire) == 0 {
             Ok(())
+        } else {
+            Err(LoopClosed { name: self.name })
         }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.gone.load(Ordering::Acquire) & CLOSED != 0
+    }
+
+    /// Whether it was [killed](Self::kill), and not revived.
+    pub fn is_killed(&self) -> bool {
+        self.gone.load(Ordering::Acquire) & KILLED != 0
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -208,28 +230,51 @@ impl LoopState {
 
     /// Ends the loop as a machine that loses its power does: every task is dropped at
     /// its next turn whatever it waits for, pending calls and shutdown hooks are
-    /// dropped now, and nothing can be spawned until [`revive`](Self::revive). For a
+    /// dropped now, and the loop takes no work until [`revive`](Self::revive). For a
     /// backend that simulates machines.
-    pub fn kill(&self) {
-        self.tasks.end_all();
-        self.tasks.kill_all();
-        self.calls.clear();
-        let waiting = lock(&self.when_running).as_mut().map(std::mem::take);
-        // Only now is the lock gone: dropping a closure may run code of a user.
-        drop(waiting);
-        for phase in ShutdownPhase::ALL {
-            drop(self.shutdown_hooks.take(phase));
+    ///
+    /// Nobody on it is told: protocols, producers and factories are dropped without their
+    /// `connection_lost`, `stop_producing` and `stop_factory`, and nothing is reported.
+    /// Destructors run, since memory has to go somewhere; they find the loop closed.
+    pub fn kill(self: &Arc<Self>) {
+        self.gone.fetch_or(KILLED, Ordering::AcqRel);
+        self.as_killed(|| {
+            self.tasks.end_all();
+            self.tasks.kill_all();
+            self.calls.clear();
+            let waiting = lock(&self.when_running).as_mut().map(std::mem::take);
+            // Only now is the lock gone: dropping a closure may run code of a user.
+            drop(waiting);
+            for phase in ShutdownPhase::ALL {
+                drop(self.shutdown_hooks.take(phase));
+            }
+        });
+    }
+
+    /// Does what is left to be done of a loop that was killed: it is the current loop
+    /// meanwhile, and counts as killed also where it was revived before.
+    pub fn as_killed<R>(self: &Arc<Self>, f: impl FnOnce() -> R) -> R {
+        let revived = !self.is_killed();
+        self.gone.fetch_or(KILLED, Ordering::AcqRel);
+        let mut slot = Some(self.clone());
+        let entered = Entered::new(&mut slot);
+        let done = f();
+        drop(entered);
+        if revived {
+            self.gone.fetch_and(!KILLED, Ordering::AcqRel);
         }
+        done
     }
 
     /// Takes tasks again after [`kill`](Self::kill). Those of before still end.
     pub fn revive(&self) {
         self.tasks.reopen();
+        self.gone.fetch_and(!KILLED, Ordering::AcqRel);
     }
 
     /// Ends every task and call, for good.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.gone.fetch_or(CLOSED, Ordering::AcqRel);
         self.tasks.end_all();
         self.calls.clear();
     }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::event_loop::context;
 use crate::promise::failure::{Failure, catch};
 use crate::promise::report::report_here;
 use crate::protocol::Protocol;
@@ -92,7 +93,9 @@ impl<F: ProtocolFactory> Drop for Started<F> {
             return;
         };
         let stopped = catch(|| {
-            factory.stop_factory();
+            if !context::is_killed() {
+                factory.stop_factory();
+            }
             Ok(())
         });
         if let Err(failure) = stopped {

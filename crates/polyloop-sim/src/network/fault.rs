@@ -83,7 +83,7 @@ pub enum Fault {
     },
 }
 
-/// How a host crashes.
+/// How a host crashes, for its peers. On the host itself nobody is told either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Crash {

@@ -96,10 +96,9 @@ fn a_crash_drops_a_hosts_tasks_and_a_restart_begins_afresh() {
             lost.await.unwrap();
             assert!(task.await.unwrap_err().is_cancelled());
             let seen = std::mem::take(&mut *notes.lock().unwrap());
-            assert_eq!(seen.len(), 2, "{seen:?}");
-            assert!(seen[0].starts_with("server: "), "{seen:?}");
+            assert_eq!(seen.len(), 1, "{seen:?}");
             assert!(
-                seen[1].starts_with("client: ") && seen[1].contains("reset"),
+                seen[0].starts_with("client: ") && seen[0].contains("reset"),
                 "{seen:?}"
             );
             let refused = client.connect("server:7", || Server(Log::default())).await;
@@ -132,10 +131,8 @@ fn what_a_crashed_host_says_on_its_way_out_reaches_nobody() {
             client.sleep(SECOND).await;
             stage.crash(&server, Crash::Silent);
             client.sleep(100 * SECOND).await;
-            let seen = notes.lock().unwrap().clone();
-            // The server's side has ended; its client has heard nothing of it.
-            assert_eq!(seen.len(), 2, "{seen:?}");
-            assert!(seen[1].starts_with("server: "), "{seen:?}");
+            // The server's side is told nothing, and its client has heard nothing.
+            assert_eq!(*notes.lock().unwrap(), ["hello"]);
         })
         .unwrap();
     });

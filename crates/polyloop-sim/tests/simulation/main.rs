@@ -1,5 +1,6 @@
 //! What a simulation promises beside what every loop does.
 
+mod crashes;
 mod crowds;
 mod hosts;
 mod inputs;

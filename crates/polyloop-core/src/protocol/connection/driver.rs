@@ -113,10 +113,11 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
             // Fails only where there is no connection left to reset.
             let _ = stream.reset_on_drop();
         }
-        let made = self.phase != Phase::New;
+        // A machine that lost its power tells nobody on it.
+        let told = self.phase != Phase::New && !self.origin.backend().state().is_killed();
         self.phase = Phase::Done;
         let told = catch(|| {
-            if made {
+            if told {
                 protocol.connection_lost(reason.clone());
             }
             Ok(())

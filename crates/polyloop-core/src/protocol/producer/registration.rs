@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::event_loop::context;
 use crate::promise::failure::{Failure, catch};
 use crate::promise::report::report_here;
 use crate::protocol::transport::Transport;
@@ -115,7 +116,7 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        if self.finished {
+        if self.finished || context::is_killed() {
             return;
         }
         // It may be dropped by a panic, and must not make a second one of it.
