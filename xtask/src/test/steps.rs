@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{core_dependencies, manifests, rooms};
+use crate::models::Checker;
 use crate::shell::Shell;
 
 /// One step.
@@ -114,6 +115,12 @@ pub(crate) fn all() -> Vec<Step> {
             &format!("test {} --no-fail-fast", selected(set)),
         ));
     }
+    for (name, checker) in [("models", Checker::Shuttle), ("models-loom", Checker::Loom)] {
+        steps.push(Step {
+            name: name.to_owned(),
+            work: Work::Cargo(checker.test_all()),
+        });
+    }
     steps
 }
 
@@ -128,6 +135,18 @@ mod tests {
             for kind in ["clippy", "doc", "test"] {
                 assert!(names.contains(&format!("{kind}-{set}")), "{kind} {set}");
             }
+        }
+    }
+
+    #[test]
+    fn models_run_on_both_checkers() {
+        let steps = all();
+        for name in ["models", "models-loom"] {
+            let step = steps.iter().find(|step| step.name == name);
+            assert!(
+                step.unwrap().work.to_string().contains("models::"),
+                "{name}"
+            );
         }
     }
 

@@ -96,7 +96,7 @@ mod tests {
         drop(peer);
         let told = loop {
             match unconfirmed(&SockRef::from(&stream)) {
-                Ok(_) => std::thread::yield_now(),
+                Ok(_) => crate::sync::primitive::thread::yield_now(),
                 Err(error) => break error.kind(),
             }
         };
