@@ -271,7 +271,9 @@ impl CallQueue {
         if !inner.in_pass {
             return Poll::Ready(());
         }
-        inner.pass_waiter = Some(waker.clone());
+        let old = inner.pass_waiter.replace(waker.clone());
+        drop(inner);
+        drop(old);
         Poll::Pending
     }
 

@@ -13,6 +13,7 @@
 //!   more, however often it is asked or adopted (PROM-12).
 
 use super::cell::{Cell, Forward, Inside, State};
+use crate::sync::primitive::process::{AtomicU64, Ordering};
 use crate::sync::primitive::{Arc, MutexGuard, PoisonError, lock};
 
 /// Why nothing was adopted, with the promise that should have been.
@@ -82,14 +83,14 @@ impl<T> Cell<T> {
     fn link(&self) -> Option<Arc<Self>> {
         #[cfg(test)]
         steps::count();
-        match &lock(&self.0).state {
+        match &lock(&self.inside).state {
             State::Forwarded(next) => Some(next.clone()),
             _ => None,
         }
     }
 
     fn lead_to(&self, further: Arc<Self>) {
-        let mut inside = lock(&self.0);
+        let mut inside = lock(&self.inside);
         let old = match &mut inside.state {
             State::Forwarded(next) => std::mem::replace(next, further),
             _ => further,
@@ -100,18 +101,41 @@ impl<T> Cell<T> {
     }
 }
 
-/// In the order of their addresses, so that two who want the same two never wait for each
-/// other.
+/// In the order of their ranks, so that two who want the same two never wait for each other.
 fn lock_both<'a, T>(
     one: &'a Cell<T>,
     other: &'a Cell<T>,
 ) -> (MutexGuard<'a, Inside<T>>, MutexGuard<'a, Inside<T>>) {
-    if std::ptr::from_ref(one) < std::ptr::from_ref(other) {
-        let first = lock(&one.0);
-        (first, lock(&other.0))
+    if one.rank.get() < other.rank.get() {
+        let first = lock(&one.inside);
+        (first, lock(&other.inside))
     } else {
-        let first = lock(&other.0);
-        (lock(&one.0), first)
+        let first = lock(&other.inside);
+        (lock(&one.inside), first)
+    }
+}
+
+/// When a cell first took part in an adoption. An address would do as well, were it the same
+/// in each run: a model that is run again has to find the same order.
+pub(super) struct Rank(AtomicU64);
+
+impl Rank {
+    pub(super) const fn none() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    fn get(&self) -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let known = self.0.load(Ordering::Relaxed);
+        if known != 0 {
+            return known;
+        }
+        let new = NEXT.fetch_add(1, Ordering::Relaxed);
+        // Another thread may rank it at the same time; the first number stands.
+        let ranked = self
+            .0
+            .compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed);
+        ranked.map_or_else(|known| known, |_| new)
     }
 }
 
@@ -127,7 +151,10 @@ impl<T> Drop for Cell<T> {
 }
 
 fn take_link<T>(cell: &mut Cell<T>) -> Option<Arc<Cell<T>>> {
-    let inside = cell.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+    let inside = cell
+        .inside
+        .get_mut()
+        .unwrap_or_else(PoisonError::into_inner);
     if !matches!(inside.state, State::Forwarded(_)) {
         return None;
     }

@@ -8,13 +8,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Poll, Waker};
 
+use super::adoption::Rank;
 use crate::promise::failure::Failure;
 use crate::promise::report::report_here;
 use crate::sync::primitive::{Arc, Mutex, lock};
 
 pub(super) type Canceller<T> = Box<dyn FnOnce(&str) -> Option<Result<T, Failure>> + Send>;
 
-pub(super) struct Cell<T>(pub(super) Mutex<Inside<T>>);
+pub(super) struct Cell<T> {
+    pub(super) inside: Mutex<Inside<T>>,
+    pub(super) rank: Rank,
+}
 
 pub(super) struct Inside<T> {
     pub(super) state: State<T>,
@@ -92,14 +96,17 @@ impl<T> Cell<T> {
     }
 
     fn of(state: State<T>) -> Self {
-        Self(Mutex::new(Inside {
-            state,
-            quiet: false,
-        }))
+        Self {
+            inside: Mutex::new(Inside {
+                state,
+                quiet: false,
+            }),
+            rank: Rank::none(),
+        }
     }
 
     pub(super) fn poll(&self, by: &Waker) -> Forward<T, Poll<Result<T, Failure>>> {
-        let mut inside = lock(&self.0);
+        let mut inside = lock(&self.inside);
         match &mut inside.state {
             State::Pending { waker, .. } | State::Cancelling { waker } => {
                 let old = match waker {
@@ -123,7 +130,7 @@ impl<T> Cell<T> {
 
     /// Gives the outcome back if it came too late.
     pub(super) fn settle(&self, outcome: Result<T, Failure>) -> Result<(), Result<T, Failure>> {
-        let entered = lock(&self.0).enter(State::Settled(outcome));
+        let entered = lock(&self.inside).enter(State::Settled(outcome));
         match entered {
             Ok(left) => {
                 left.release();
@@ -136,7 +143,7 @@ impl<T> Cell<T> {
 
     /// The same with a failure that is nobody's loss if nobody takes it.
     pub(super) fn settle_quietly(&self, failure: Failure) {
-        let mut inside = lock(&self.0);
+        let mut inside = lock(&self.inside);
         if let Ok(left) = inside.enter(State::Settled(Err(failure))) {
             inside.quiet = true;
             drop(inside);
@@ -151,11 +158,11 @@ impl<T> Cell<T> {
     /// nobody lost anything. Were that told, it would depend on which of the two goes
     /// first, and in a struct that holds both that is the order of its fields.
     pub(super) fn break_promise(&self) {
-        let is_pending = matches!(lock(&self.0).state, State::Pending { .. });
+        let is_pending = matches!(lock(&self.inside).state, State::Pending { .. });
         if is_pending {
             // Made without the lock: it may capture a backtrace.
             let broken = Failure::broken();
-            let mut inside = lock(&self.0);
+            let mut inside = lock(&self.inside);
             if matches!(inside.state, State::Pending { .. })
                 && let Ok(left) = inside.enter(State::Settled(Err(broken)))
             {
@@ -171,7 +178,7 @@ impl<T> Cell<T> {
     /// canceller ran, by the canceller itself or by another thread; then `asked` says
     /// that the cancel had begun here.
     pub(super) fn cancel(&self, reason: &str, asked: &mut bool) -> Forward<T, bool> {
-        let mut inside = lock(&self.0);
+        let mut inside = lock(&self.inside);
         let canceller = match &mut inside.state {
             State::Pending { waker, canceller } => {
                 let (waker, canceller) = (waker.take(), canceller.take());
@@ -196,7 +203,7 @@ impl<T> Cell<T> {
             })
         });
         let outcome = supplied.unwrap_or_else(|| Err(Failure::cancelled(reason.to_owned())));
-        let mut inside = lock(&self.0);
+        let mut inside = lock(&self.inside);
         if let State::Forwarded(next) = &inside.state {
             let next = next.clone();
             drop(inside);
@@ -213,7 +220,7 @@ impl<T> Cell<T> {
     }
 
     pub(super) fn is_settled(&self) -> Forward<T, bool> {
-        match &lock(&self.0).state {
+        match &lock(&self.inside).state {
             State::Forwarded(next) => Forward::To(next.clone()),
             State::Settled(_) => Forward::Here(true),
             _ => Forward::Here(false),
@@ -222,12 +229,12 @@ impl<T> Cell<T> {
 
     /// For the resolver, which has not settled it.
     pub(super) fn is_abandoned(&self) -> bool {
-        matches!(lock(&self.0).state, State::Gone | State::Settled(_))
+        matches!(lock(&self.inside).state, State::Gone | State::Settled(_))
     }
 
     /// Its waiter is about to go, and does not mind what it fails with, now or later.
     pub(super) fn ignore_failure(&self) -> Forward<T, ()> {
-        let mut inside = lock(&self.0);
+        let mut inside = lock(&self.inside);
         if let State::Forwarded(next) = &inside.state {
             return Forward::To(next.clone());
         }
@@ -240,7 +247,7 @@ impl<T> Cell<T> {
     pub(super) fn abandon(&self) -> Option<Arc<Self>> {
         // The lock is gone before anything of a user is dropped.
         let (old, quiet) = {
-            let mut inside = lock(&self.0);
+            let mut inside = lock(&self.inside);
             let old = std::mem::replace(&mut inside.state, State::Gone);
             (old, inside.quiet)
         };
