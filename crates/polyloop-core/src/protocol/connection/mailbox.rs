@@ -74,7 +74,7 @@ struct Inner {
     closing: bool,
     lost: Option<CloseReason>,
     driver: Option<Waker>,
-    waiting: Option<Box<Waiting>>,
+    waiting: Waiting,
 }
 
 /// Those outside who wait. Most connections have nobody.
@@ -89,10 +89,7 @@ struct Waiting {
 impl Inner {
     /// Those who wait for room, who are to be told once the lock is gone.
     fn take_ready(&mut self) -> Vec<Resolver<()>> {
-        match &mut self.waiting {
-            Some(waiting) => waiting.ready.leave(),
-            None => Vec::new(),
-        }
+        self.waiting.ready.leave()
     }
 }
 
@@ -109,7 +106,7 @@ impl Mailbox {
                 closing: false,
                 lost: None,
                 driver: None,
-                waiting: None,
+                waiting: Waiting::default(),
             }),
             peer,
             local: OnceLock::new(),
@@ -239,13 +236,10 @@ impl Mailbox {
         inner.queued = 0;
         inner.taken = 0;
         let messages = std::mem::take(&mut inner.messages);
-        let waiting = inner.waiting.take();
+        let mut waiting = std::mem::take(&mut inner.waiting);
         drop(inner);
         drop(driver);
         messages.into_iter().for_each(refuse);
-        let Some(mut waiting) = waiting else {
-            return;
-        };
         for resolver in waiting.ready.leave() {
             // Whoever lets go of it meanwhile, as the protocol may that is about to go, has
             // lost nothing.
@@ -288,7 +282,7 @@ impl Mailbox {
         if !inner.paused && inner.queued <= inner.high {
             return Deferred::resolved(());
         }
-        let (promise, left) = inner.waiting.get_or_insert_default().ready.wait();
+        let (promise, left) = inner.waiting.ready.wait();
         drop(inner);
         drop(left);
         promise
@@ -299,7 +293,7 @@ impl Mailbox {
         if let Some(reason) = &inner.lost {
             return Deferred::resolved(reason.clone());
         }
-        let (promise, left) = inner.waiting.get_or_insert_default().closed.wait();
+        let (promise, left) = inner.waiting.closed.wait();
         drop(inner);
         drop(left);
         promise
