@@ -6,6 +6,7 @@
 //! a loop are functions of their own, so that a test can give them those alone.
 
 pub mod adopting;
+pub mod attempts;
 pub mod batching;
 pub mod calls;
 pub mod client_service;
@@ -39,6 +40,7 @@ pub mod stream_closing;
 pub mod stream_ending;
 pub mod stream_reading;
 pub mod stream_writing;
+pub mod supervising;
 pub mod switching;
 pub mod threads;
 pub mod timers;

@@ -126,6 +126,12 @@ macro_rules! for_each_behaviour {
                 retrying: Core {
                     cli_13 cli_15
                 }
+                attempts: Tcp {
+                    cli_20 cli_21 cli_22 cli_23
+                }
+                supervising: Tcp {
+                    cli_24 cli_25 cli_26 cli_27 cli_28
+                }
                 client_service: Tcp {
                     cli_14 cli_16 cli_17 cli_18 cli_19
                 }

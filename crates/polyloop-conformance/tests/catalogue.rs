@@ -20,7 +20,7 @@ const SECTIONS: [(&str, usize); 14] = [
     ("BUF", 3),
     ("FACT", 9),
     ("SERV", 18),
-    ("CLI", 19),
+    ("CLI", 28),
     ("ERR", 7),
 ];
 

@@ -60,8 +60,8 @@ pub use net::client::{Attempts, ConnectError, Connected};
 pub use net::endpoint::{Endpoint, EndpointError, IntoEndpoint};
 pub use net::server::{ListenError, Server, UnfitSocket};
 pub use net::{
-    Backoff, ClientService, ClientServiceBuilder, ConnectOptions, ListenOptions, Listener, Loop,
-    MainLoop, Resolve, RetryPolicy, Tcp, TcpOptions,
+    Backoff, ClientService, ClientServiceBuilder, ConnectOptions, GiveUpOn, ListenOptions,
+    Listener, Loop, MainLoop, Resolve, RetryPolicy, Tcp, TcpOptions,
 };
 pub use promise::combine::{
     AllFailed, AsCompleted, FirstFailure, Gather, NothingToWaitFor, Race, Select, Selected, Shield,

@@ -23,7 +23,7 @@ use std::task::{Context, Poll};
 pub use client::Connected;
 pub use client_service::{ClientService, ClientServiceBuilder};
 pub use options::{ConnectOptions, ListenOptions, TcpOptions};
-pub use retry::{Backoff, RetryPolicy};
+pub use retry::{Backoff, GiveUpOn, RetryPolicy};
 pub use whole_loop::{Loop, MainLoop};
 
 pub use crate::protocol::stream::Stream;
@@ -51,6 +51,11 @@ pub trait Tcp: Send + Sync {
     type TcpListener: Listener<Stream = Self::TcpStream>;
 
     /// Connects to one address, with no limit in time. Cancel safe.
+    ///
+    /// This is the system's connect and no more: where nobody listens on a local port, the
+    /// connection may lead back to itself (`local_addr` is `peer_addr`); and a peer that
+    /// resets it right after the handshake is an error of kind `ConnectionReset` here, or
+    /// of the first read, as it happens. [`Loop::connect`] decides both (CLI-20, CLI-21).
     fn connect_tcp(
         &self,
         address: SocketAddr,

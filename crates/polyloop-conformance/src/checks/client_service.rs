@@ -23,7 +23,7 @@ struct Counts(Arc<Mutex<Vec<usize>>>);
 impl Counts {
     fn waiting(&self, delay: Duration) -> impl RetryPolicy + use<> {
         let counts = self.clone();
-        move |failures: usize| {
+        move |failures: usize, _: &Failure| {
             counts
                 .0
                 .lock()
@@ -121,7 +121,7 @@ pub fn cli_14<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         .await?;
         service.stop().await?;
 
-        let (scripted, service) = fated(&lp, REFUSING, |_: usize| Some(HOUR))?;
+        let (scripted, service) = fated(&lp, REFUSING, |_: usize, _: &Failure| Some(HOUR))?;
         let waiter = service.when_connected(None);
         service.start()?;
         until(&lp, "a failure", || service.failures() == 1).await?;
@@ -139,7 +139,7 @@ pub fn cli_14<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
 async fn leaves_a_live_connection<L: Loop>(lp: &L) -> Verdict {
     let (server, journal) = (server(lp).await?, Journal::new());
     let service = ClientService::builder(server.local_addr(), probes(&journal))?
-        .retry(|_: usize| Some(MS))
+        .retry(|_: usize, _: &Failure| Some(MS))
         .build(lp);
     service.start()?;
     let connection = service.when_connected(None).await?;
@@ -236,7 +236,7 @@ pub fn cli_17<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             "a stopped service lets one wait"
         );
 
-        let (_, service) = fated(&lp, Fate::Hangs, |_: usize| Some(MS))?;
+        let (_, service) = fated(&lp, Fate::Hangs, |_: usize, _: &Failure| Some(MS))?;
         service.start()?;
         let (all, one) = (
             service.when_connected(None),
@@ -312,13 +312,13 @@ pub fn cli_18<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
 /// At each stage; and a start in the middle of a stop.
 pub fn cli_19<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
-        let (_, service) = fated(&lp, REFUSING, |_: usize| Some(HOUR))?;
+        let (_, service) = fated(&lp, REFUSING, |_: usize, _: &Failure| Some(HOUR))?;
         service.start()?;
         until(&lp, "a failure", || service.failures() == 1).await?;
         service.stop().await?;
         ensure!(!service.is_running(), "it waits on");
 
-        let (scripted, service) = fated(&lp, Fate::Hangs, |_: usize| Some(HOUR))?;
+        let (scripted, service) = fated(&lp, Fate::Hangs, |_: usize, _: &Failure| Some(HOUR))?;
         service.start()?;
         until(&lp, "an attempt", || scripted.attempted().len() == 1).await?;
         service.stop().await?;
@@ -330,7 +330,7 @@ pub fn cli_19<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
 
         let (server, journal) = (server(&lp).await?, Journal::new());
         let service = ClientService::builder(server.local_addr(), probes(&journal))?
-            .retry(|_: usize| Some(MS))
+            .retry(|_: usize, _: &Failure| Some(MS))
             .prepare(|_| std::future::pending())
             .build(&lp);
         service.start()?;
@@ -349,7 +349,7 @@ pub fn cli_19<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
 async fn stops_and_starts_again<L: Loop>(lp: &L, to: SocketAddr) -> Verdict {
     let journal = Journal::new();
     let service = ClientService::builder(to, probes(&journal))?
-        .retry(|_: usize| Some(HOUR))
+        .retry(|_: usize, _: &Failure| Some(HOUR))
         .build(lp);
     service.start()?;
     service.start()?;

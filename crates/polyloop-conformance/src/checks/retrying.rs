@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use polyloop_core::{Backoff, MainLoop, RetryPolicy};
+use polyloop_core::{Backoff, Failure, MainLoop, RetryPolicy};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 
@@ -11,7 +11,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 fn wait(policy: &mut Backoff, failures: usize) -> Verdict<Duration> {
     policy
-        .delay(failures)
+        .delay(failures, &Failure::message("refused"))
         .ok_or_else(|| Fault::new(format!("the policy gave up at {failures}")))
 }
 
@@ -75,7 +75,10 @@ pub fn cli_15<L: MainLoop>(_make: &dyn Fn() -> L) -> Verdict {
     }
     let draw = |seed| -> Vec<_> {
         let mut policy = Backoff::exponential().seed(seed);
-        (1..20).map(|failures| policy.delay(failures)).collect()
+        let refused = Failure::message("refused");
+        (1..20)
+            .map(|failures| policy.delay(failures, &refused))
+            .collect()
     };
     ensure_eq!(draw(1), draw(1), "two runs with one seed");
     ensure!(draw(1) != draw(2), "two seeds gave the same waits");

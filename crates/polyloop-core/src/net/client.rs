@@ -1,6 +1,7 @@
 //! Clients: name resolution, the race between addresses (RFC 8305), the time
 //! limit, and the protocol on top.
 
+mod attempt;
 mod error;
 mod race;
 
@@ -9,11 +10,12 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Poll, Waker};
 
+use attempt::{Reached, attempt};
 use error::judge;
 pub use error::{Attempts, ConnectError};
 use race::Race;
 
-use super::{ConnectOptions, Resolve, Stream};
+use super::{ConnectOptions, Resolve};
 use crate::event_loop::calls::after;
 use crate::event_loop::task;
 use crate::net::Loop;
@@ -40,16 +42,13 @@ pub(crate) async fn connect<L: Loop, F: ProtocolFactory>(
     lp.state().check_open()?;
     // Stopped on every way out, and otherwise when the connection is lost (FACT-06).
     let mut factory = Started::new(factory).map_err(ConnectError::Factory)?;
-    let (stream, peer) = connect_stream(&lp, &endpoint, &options).await?;
+    let (reached, peer) = reach(&lp, &endpoint, &options).await?;
     let protocol = match factory.build(peer) {
         Ok(Some(protocol)) => protocol,
         Ok(None) => return Err(ConnectError::Declined { peer }),
         Err(source) => return Err(ConnectError::Protocol { peer, source }),
     };
     let mailbox = Arc::new(Mailbox::new(peer, options.write_limits));
-    if let Ok(local) = stream.local_addr() {
-        mailbox.set_local(local);
-    }
     let (resolver, made) = Deferred::new();
     let dialled = Dialled {
         lp: lp.clone(),
@@ -58,7 +57,15 @@ pub(crate) async fn connect<L: Loop, F: ProtocolFactory>(
         factory: Some(factory),
         mailbox: mailbox.clone(),
     };
-    let driver = Driver::new(dialled, stream, protocol);
+    let driver = match reached {
+        Reached::Stream { stream, local } => {
+            if let Some(local) = local {
+                mailbox.set_local(local);
+            }
+            Driver::new(dialled, stream, protocol)
+        }
+        Reached::Reset(error) => Driver::already_broken(dialled, error, protocol),
+    };
     task::spawn(&lp, driver).detach();
     let mut unclaimed = Unclaimed::new(mailbox);
     match made.await {
@@ -96,7 +103,7 @@ impl<L: Loop, F: ProtocolFactory> Origin for Dialled<L, F> {
     }
 
     fn attend(&self, waker: &Waker) {
-        self.mailbox.set_driver(waker);
+        drop(self.mailbox.set_driver(waker));
     }
 
     fn known_mailbox(&self) -> Option<Arc<Mailbox>> {
@@ -147,12 +154,12 @@ impl<P: Protocol> Drop for Unclaimed<P> {
     }
 }
 
-/// A connected stream and the address it leads to, within the limit.
-async fn connect_stream<L: Loop>(
+/// A connection and the address it leads to, within the limit.
+async fn reach<L: Loop>(
     lp: &L,
     endpoint: &Endpoint,
     options: &ConnectOptions,
-) -> Result<(L::TcpStream, SocketAddr), ConnectError> {
+) -> Result<(Reached<L::TcpStream>, SocketAddr), ConnectError> {
     let mut race = Race::new(lp, options);
     let outcome = if options.timeout.is_some_and(|limit| limit.is_zero()) {
         // Whether the system would be done at once differs from loop to loop.
@@ -161,8 +168,8 @@ async fn connect_stream<L: Loop>(
         let mut work = pin!(async {
             // One address alone runs no race.
             if let Some(address) = endpoint.address() {
-                return match lp.connect_tcp(address, &options.tcp).await {
-                    Ok(stream) => Ok(Some((stream, address))),
+                return match attempt(lp, address, &options.tcp).await {
+                    Ok(reached) => Ok(Some((reached, address))),
                     Err(error) => {
                         race.lost(address, error);
                         Ok(None)

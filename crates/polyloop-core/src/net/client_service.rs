@@ -45,7 +45,9 @@ use crate::sync::primitive::{Arc, Mutex};
 /// # }
 /// # async fn demo<L: Loop>(lp: &L) -> Result<(), Failure> {
 /// let service = ClientService::builder("db.example:5432", || Client)?
-///     .retry(Backoff::exponential().max_retries(50))
+///     .retry(Backoff::exponential().max_retries(50).give_up_on(|failure| {
+///         matches!(failure.downcast_ref(), Some(ConnectError::Declined { .. }))
+///     }))
 ///     // Nobody gets a connection that has not said hello.
 ///     .prepare(|connection| async move {
 ///         connection.call(|_, transport| transport.write(b"hello")).await??;
@@ -127,7 +129,8 @@ impl<P: Protocol> ClientService<P> {
         self.shared.when_connected(fail_after)
     }
 
-    /// The connection, if there is one now.
+    /// The connection, if there is one now; none from the moment that a
+    /// [stop](Self::stop) was asked for (CLI-25).
     pub fn connection(&self) -> Option<Connection<P>> {
         self.shared.connection()
     }
@@ -180,16 +183,22 @@ impl<F: ProtocolFactory> ClientServiceBuilder<F> {
     }
 
     /// How long to wait after a failure or a loss: [`Backoff::exponential`] unless
-    /// set. It is given the number of consecutive failures; after a loss that is 1. If
-    /// it answers `None`, or panics, the service gives up (CLI-16).
+    /// set. It is given the number of consecutive failures, which is 1 after a loss, and the
+    /// last of them. If it answers `None`, or panics, the service gives up (CLI-16); so a
+    /// refusal that is final [ends the retries](RetryPolicy::give_up_on) (CLI-24).
     pub fn retry(mut self, policy: impl RetryPolicy) -> Self {
         self.policy = Box::new(policy);
         self
     }
 
     /// Runs `step` with each new connection before anybody sees it. If it fails, that
-    /// counts as a failed attempt, and the connection is closed (CLI-18). It has no
-    /// time limit but its own.
+    /// counts as a failed attempt, and the connection is closed (CLI-18); it has ended
+    /// before the next attempt begins (CLI-27). It has no time limit but its own.
+    ///
+    /// A step that failed because the connection had ended, with
+    /// [`ConnectionLost`](crate::ConnectionLost), [`WriteError`](crate::WriteError) or a
+    /// promise that the protocol took along, says nothing of the cause. Then the failure is
+    /// what the connection was lost with, such as the peer's goodbye (CLI-28).
     pub fn prepare<S, O>(mut self, mut step: S) -> Self
     where
         S: FnMut(Connection<F::Protocol>) -> O + Send + 'static,

@@ -1,43 +1,110 @@
 //! [`RetryPolicy`]: how long to wait before the next attempt, and [`Backoff`], the
 //! policy that fits most.
 //!
-//! A policy is a function of the number of consecutive failures. It reads no clock
-//! and starts no timer, so the same policy runs in a program and in a simulation.
+//! A policy is a function of the number of consecutive failures and of the last of them.
+//! It reads no clock and starts no timer, so the same policy runs in a program and in a
+//! simulation.
 
+use std::fmt;
 use std::time::Duration;
 
-/// Decides how long to wait after a failure.
+use crate::promise::failure::Failure;
+
+/// Decides how long to wait after a failure, and whether to go on at all.
 ///
-/// Any `FnMut(usize) -> Option<Duration>` is one.
+/// Any `FnMut(usize, &Failure) -> Option<Duration>` is one.
 ///
 /// ```
-/// use polyloop_core::RetryPolicy;
+/// use polyloop_core::{Failure, RetryPolicy};
 /// use std::time::Duration;
 ///
 /// fn steady() -> impl RetryPolicy {
-///     |failures: usize| (failures <= 10).then_some(Duration::from_secs(5))
+///     |failures: usize, _: &Failure| (failures <= 10).then_some(Duration::from_secs(5))
 /// }
-/// assert_eq!(steady().delay(10), Some(Duration::from_secs(5)));
-/// assert_eq!(steady().delay(11), None);
+/// let refused = Failure::message("refused");
+/// assert_eq!(steady().delay(10, &refused), Some(Duration::from_secs(5)));
+/// assert_eq!(steady().delay(11, &refused), None);
 /// ```
 pub trait RetryPolicy: Send + 'static {
-    /// How long to wait after the `failures`th failure in a row, counted from 1;
-    /// `None` gives up.
-    fn delay(&mut self, failures: usize) -> Option<Duration>;
+    /// How long to wait after the `failures`th failure in a row, counted from 1, of which
+    /// this is the last; `None` gives up.
+    ///
+    /// From a [`ClientService`](crate::ClientService) the failure is a [`ConnectError`],
+    /// what the [`prepare`](crate::ClientServiceBuilder::prepare) step failed with, or what
+    /// the connection was lost with (CLI-24).
+    ///
+    /// [`ConnectError`]: crate::ConnectError
+    fn delay(&mut self, failures: usize, failure: &Failure) -> Option<Duration>;
 
     /// Takes a number of the loop's to draw at random from, before the first delay. A
     /// policy that draws nothing, or was given a seed, does without.
     fn seed_from_loop(&mut self, seed: u64) {
         let _ = seed;
     }
+
+    /// Gives up at once on failures that no further attempt can mend, such as a wrong
+    /// password; others are left to this policy (CLI-24).
+    ///
+    /// ```
+    /// use polyloop_core::{Backoff, ConnectError, Failure, RetryPolicy};
+    ///
+    /// let mut policy = Backoff::exponential().give_up_on(|failure| {
+    ///     matches!(failure.downcast_ref(), Some(ConnectError::Declined { .. }))
+    /// });
+    /// assert!(policy.delay(1, &Failure::message("out of order")).is_some());
+    /// let peer = ([127, 0, 0, 1], 7).into();
+    /// assert!(policy.delay(1, &ConnectError::Declined { peer }.into()).is_none());
+    /// ```
+    fn give_up_on<F>(self, is_permanent: F) -> GiveUpOn<Self, F>
+    where
+        Self: Sized,
+        F: FnMut(&Failure) -> bool + Send + 'static,
+    {
+        GiveUpOn {
+            policy: self,
+            is_permanent,
+        }
+    }
 }
 
 impl<F> RetryPolicy for F
 where
-    F: FnMut(usize) -> Option<Duration> + Send + 'static,
+    F: FnMut(usize, &Failure) -> Option<Duration> + Send + 'static,
 {
-    fn delay(&mut self, failures: usize) -> Option<Duration> {
-        self(failures)
+    fn delay(&mut self, failures: usize, failure: &Failure) -> Option<Duration> {
+        self(failures, failure)
+    }
+}
+
+/// What [`RetryPolicy::give_up_on`] returns.
+#[derive(Clone)]
+pub struct GiveUpOn<P, F> {
+    policy: P,
+    is_permanent: F,
+}
+
+impl<P, F> RetryPolicy for GiveUpOn<P, F>
+where
+    P: RetryPolicy,
+    F: FnMut(&Failure) -> bool + Send + 'static,
+{
+    fn delay(&mut self, failures: usize, failure: &Failure) -> Option<Duration> {
+        if (self.is_permanent)(failure) {
+            return None;
+        }
+        self.policy.delay(failures, failure)
+    }
+
+    fn seed_from_loop(&mut self, seed: u64) {
+        self.policy.seed_from_loop(seed);
+    }
+}
+
+impl<P: fmt::Debug, F> fmt::Debug for GiveUpOn<P, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GiveUpOn")
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }
 
@@ -45,17 +112,18 @@ where
 /// cut off together do not come back together.
 ///
 /// ```
-/// use polyloop_core::{Backoff, RetryPolicy};
+/// use polyloop_core::{Backoff, Failure, RetryPolicy};
 /// use std::time::Duration;
 ///
+/// let refused = Failure::message("refused");
 /// let mut policy = Backoff::exponential()
 ///     .initial(Duration::from_millis(200))
 ///     .max(Duration::from_secs(10))
 ///     .max_retries(20)
 ///     .seed(7); // the same waits in each run
-/// assert!(policy.delay(1).unwrap() <= Duration::from_millis(300));
-/// assert!(policy.delay(20).unwrap() <= Duration::from_secs(10));
-/// assert_eq!(policy.delay(21), None);
+/// assert!(policy.delay(1, &refused).unwrap() <= Duration::from_millis(300));
+/// assert!(policy.delay(20, &refused).unwrap() <= Duration::from_secs(10));
+/// assert_eq!(policy.delay(21, &refused), None);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Backoff {
@@ -188,7 +256,7 @@ impl Default for Backoff {
 }
 
 impl RetryPolicy for Backoff {
-    fn delay(&mut self, failures: usize) -> Option<Duration> {
+    fn delay(&mut self, failures: usize, _: &Failure) -> Option<Duration> {
         if self.max_retries.is_some_and(|retries| failures > retries) {
             return None;
         }
@@ -215,13 +283,17 @@ impl RetryPolicy for Backoff {
 mod tests {
     use super::*;
 
+    fn refused() -> Failure {
+        Failure::message("refused")
+    }
+
     #[test]
     fn full_jitter_fills_the_range_and_stays_in_it() {
         let mut policy = Backoff::exponential().seed(1);
         for failures in [1, 2, 5, 11, 1_000, usize::MAX] {
             let bound = policy.bound(failures);
             let waits: Vec<_> = (0..2_000)
-                .map(|_| policy.delay(failures).unwrap())
+                .map(|_| policy.delay(failures, &refused()).unwrap())
                 .collect();
             assert!(waits.iter().all(|wait| *wait <= bound), "{failures}");
             // 2,000 even draws miss a tenth of the range with a probability of 1e-91.
@@ -254,20 +326,24 @@ mod tests {
         assert_eq!(policy.bound(2).as_millis(), 2718);
         assert_eq!(policy.bound(100), Duration::from_secs(3600));
         let waits: Vec<_> = (0..10_000)
-            .map(|_| policy.delay(1).unwrap().as_secs_f64())
+            .map(|_| policy.delay(1, &refused()).unwrap().as_secs_f64())
             .collect();
         let mean = waits.iter().sum::<f64>() / 10_000.0;
         let variance = waits.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / 10_000.0;
         assert!((mean - 1.0).abs() < 0.01, "{mean}");
         assert!((variance.sqrt() - 0.12).abs() < 0.01, "{variance}");
-        assert!((0..1_000).all(|_| policy.delay(100).unwrap() <= Duration::from_secs(3600)));
+        assert!(
+            (0..1_000).all(|_| policy.delay(100, &refused()).unwrap() <= Duration::from_secs(3600))
+        );
     }
 
     #[test]
     fn a_seed_repeats_the_waits_and_a_limit_ends_them() {
         let waits = |seed| -> Vec<_> {
             let mut policy = Backoff::exponential().max_retries(3).seed(seed);
-            (1..=4).map(|failures| policy.delay(failures)).collect()
+            (1..=4)
+                .map(|failures| policy.delay(failures, &refused()))
+                .collect()
         };
         assert_eq!(waits(5), waits(5));
         assert_ne!(waits(5), waits(6));

@@ -4,6 +4,7 @@
 //! here, and to wait until it is writable.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -37,11 +38,30 @@ pub fn start_connect(address: SocketAddr, options: &TcpOptions) -> io::Result<Tc
     Ok(socket.into())
 }
 
-/// Why a connect attempt that [`start_connect`] began has failed, if it has.
+/// Why a connect attempt that [`start_connect`] began has failed, if it has. To be asked
+/// when the socket has become writable, and not before.
+///
+/// An error of kind `ConnectionReset` says that the handshake was complete and the peer
+/// has reset the connection since; [`Loop::connect`](crate::Loop::connect) makes of it a
+/// connection that is lost (CLI-20). What the peer had sent before is left to be read.
 pub fn finish_connect(socket: SockRef<'_>) -> io::Result<()> {
-    match socket.take_error()? {
-        Some(error) => Err(error),
-        None => Ok(()),
+    use io::ErrorKind::{NotConnected, WouldBlock};
+
+    if socket.peer_addr().is_ok() {
+        return Ok(());
+    }
+    // Asking for the socket's error takes it away, so first comes what can be read.
+    match socket.peek(&mut [MaybeUninit::uninit()]) {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.kind(), WouldBlock | NotConnected) => {
+            Err(socket.take_error()?.unwrap_or_else(|| {
+                io::Error::new(
+                    NotConnected,
+                    "the connect is under way: await writability first",
+                )
+            }))
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::attempt::{Reached, attempt};
 use crate::event_loop::calls::after;
-use crate::net::Loop;
-use crate::net::{ConnectOptions, Tcp};
+use crate::net::{ConnectOptions, Loop, Tcp};
 
 /// Alternates the families, beginning with the resolver's first choice (CLI-08).
 fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
@@ -28,7 +28,8 @@ fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     mixed
 }
 
-type Attempt<'a, L> = Pin<Box<dyn Future<Output = io::Result<<L as Tcp>::TcpStream>> + Send + 'a>>;
+type Attempt<'a, L> =
+    Pin<Box<dyn Future<Output = io::Result<Reached<<L as Tcp>::TcpStream>>> + Send + 'a>>;
 
 /// Attempts side by side: the next starts when the last has taken its time, or at
 /// once when one fails; the first success wins and the others are dropped, which
@@ -73,17 +74,17 @@ impl<'a, L: Loop> Race<'a, L> {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<(L::TcpStream, SocketAddr)>> {
+    ) -> Poll<Option<(Reached<L::TcpStream>, SocketAddr)>> {
         loop {
             let mut start_next = self.running.is_empty();
             let mut index = 0;
             while index < self.running.len() {
                 let (address, attempt) = &mut self.running[index];
                 match attempt.as_mut().poll(cx) {
-                    Poll::Ready(Ok(stream)) => {
+                    Poll::Ready(Ok(reached)) => {
                         let address = *address;
                         self.running.clear();
-                        return Poll::Ready(Some((stream, address)));
+                        return Poll::Ready(Some((reached, address)));
                     }
                     Poll::Ready(Err(error)) => {
                         self.failed.push((*address, error));
@@ -110,7 +111,7 @@ impl<'a, L: Loop> Race<'a, L> {
             };
             let (lp, options) = (self.lp, self.options);
             self.running
-                .push((address, Box::pin(lp.connect_tcp(address, &options.tcp))));
+                .push((address, Box::pin(attempt(lp, address, &options.tcp))));
             if !self.waiting.is_empty() {
                 let at = after(lp.state().now(), options.attempt_delay);
                 self.stagger = Some(Box::pin(lp.timer(at)));

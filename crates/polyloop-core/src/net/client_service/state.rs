@@ -160,8 +160,13 @@ impl<P: Protocol> Shared<P> {
     }
 
     pub(super) fn connection(&self) -> Option<Connection<P>> {
-        match &lock(&self.inner).phase {
-            Phase::Connected(connection) if !connection.is_lost() => Some(connection.clone()),
+        let inner = lock(&self.inner);
+        match &inner.phase {
+            Phase::Connected(connection)
+                if !inner.order.ends_connections() && !connection.is_lost() =>
+            {
+                Some(connection.clone())
+            }
             _ => None,
         }
     }

@@ -1,20 +1,24 @@
 //! The task of a running service: attempt, prepare, hand out, wait for the loss,
 //! wait as the policy says, and again.
 
+use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
+use std::time::Duration;
 
 use super::plan::Plan;
 use super::state::{Order, Shared};
 use crate::net::Loop;
 use crate::promise::deferred::{Deferred, Resolver};
-use crate::promise::failure::{Failure, catch};
-use crate::protocol::connection::Connection;
+use crate::promise::failure::{Failure, FailureKind, catch};
+use crate::protocol::connection::{Connection, ConnectionLost};
 use crate::protocol::factory::{ProtocolFactory, Started};
 use crate::protocol::shared_factory::SharedFactory;
+use crate::protocol::transport::WriteError;
 use crate::protocol::{CloseReason, Protocol};
+use crate::sync::primitive::atomic::{AtomicBool, Ordering};
 use crate::sync::primitive::{Arc, lock};
 
 /// What one run of the task needs.
@@ -57,24 +61,25 @@ impl<P: Protocol> Rejected<P> {
 impl<L: Loop, F: ProtocolFactory> Supervision<L, F> {
     pub(super) fn run(self) -> impl Future<Output = ()> + Send {
         // Made here, so that a task that its loop refuses ends like any other.
-        let running = Running {
+        let running = Arc::new(Running {
             shared: self.shared.clone(),
-            ended: false,
-        };
+            ended: AtomicBool::new(false),
+        });
         async move {
-            // The whole of it goes along, and not its flag alone.
-            let mut running = running;
-            while !running.ended {
-                let gave_up = match self.keep_connected().await {
+            loop {
+                let gave_up = match self.keep_connected(&running).await {
                     End::Ordered => None,
                     End::GaveUp(failure) => Some(failure),
                 };
-                running.ended = self.shared.finish(gave_up, &self.lp);
+                if self.shared.finish(gave_up, &self.lp) {
+                    running.ended.store(true, Ordering::Release);
+                    return;
+                }
             }
         }
     }
 
-    async fn keep_connected(&self) -> End {
+    async fn keep_connected(&self, running: &Arc<Running<F::Protocol>>) -> End {
         // The service uses the factory from start to stop, so that its hooks do not run
         // at each reconnection (FACT-06).
         let _factory = match Started::new(self.plan.factory.clone()) {
@@ -82,7 +87,7 @@ impl<L: Loop, F: ProtocolFactory> Supervision<L, F> {
             Err(failure) => return End::GaveUp(failure),
         };
         loop {
-            let (failure, is_loss, rejected) = match self.attempt().await {
+            let (failure, is_loss, rejected) = match self.attempt(running).await {
                 Attempt::Ordered => return End::Ordered,
                 Attempt::Lost(failure) => (failure, true, None),
                 Attempt::Failed(failure) => (failure, false, None),
@@ -104,7 +109,7 @@ impl<L: Loop, F: ProtocolFactory> Supervision<L, F> {
             return Some(End::Ordered);
         }
         let failures = self.shared.failed(&failure, is_loss);
-        let delay = match catch(|| Ok(lock(&self.plan.policy).delay(failures))) {
+        let delay = match catch(|| Ok(lock(&self.plan.policy).delay(failures, &failure))) {
             Ok(Some(delay)) => delay,
             Ok(None) => return Some(End::GaveUp(failure)),
             Err(panicked) => return Some(End::GaveUp(panicked)),
@@ -116,11 +121,12 @@ impl<L: Loop, F: ProtocolFactory> Supervision<L, F> {
         waited.is_none().then_some(End::Ordered)
     }
 
-    async fn attempt(&self) -> Attempt<F::Protocol> {
+    async fn attempt(&self, running: &Arc<Running<F::Protocol>>) -> Attempt<F::Protocol> {
         let (resolver, mut gone) = Deferred::new();
         let factory = AttemptFactory {
             factory: self.plan.factory.clone(),
             gone: Some(resolver),
+            _running: running.clone(),
         };
         let connecting = self.lp.connect_with(
             self.plan.endpoint.clone(),
@@ -188,11 +194,44 @@ impl<L: Loop, F: ProtocolFactory> Supervision<L, F> {
         })
         .await;
         match done {
-            Some(Err(failure)) => Err(failure),
             Some(Ok(())) if !connection.is_lost() => Ok(()),
-            _ => Err(failure_of(connection).await),
+            Some(Err(failure)) if !is_of_an_end(&failure) => Err(failure),
+            // Whoever had a part of the connection may know of its end before it is told.
+            Some(Err(failure)) => Err(self.goodbye(connection).await.unwrap_or(failure)),
+            Some(Ok(())) | None => Err(failure_of(connection).await),
         }
     }
+
+    /// How a connection that is about to end has ended, unless it takes its time.
+    async fn goodbye(&self, connection: &Connection<F::Protocol>) -> Option<Failure> {
+        let mut end = pin!(failure_of(connection));
+        let mut limit = pin!(self.lp.sleep(GOODBYE));
+        poll_fn(|cx| match end.as_mut().poll(cx) {
+            Poll::Ready(failure) => Poll::Ready(Some(failure)),
+            Poll::Pending => limit.as_mut().poll(cx).map(|()| None),
+        })
+        .await
+    }
+}
+
+/// How long a connection that the prepare step has seen end may take to say why.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Whether a failure only tells that a connection has ended: by what a handle of it says,
+/// or by a promise that its protocol was to settle.
+fn is_of_an_end(failure: &Failure) -> bool {
+    let mut next: Option<&dyn Error> = Some(failure);
+    while let Some(error) = next {
+        let closed = matches!(
+            error.downcast_ref(),
+            Some(WriteError::Closed | WriteError::Closing)
+        );
+        if closed || error.is::<ConnectionLost>() {
+            return true;
+        }
+        next = error.source();
+    }
+    failure.kind() == FailureKind::Broken
 }
 
 /// How a lost connection ended, as a failure.
@@ -203,15 +242,17 @@ async fn failure_of<P: Protocol>(connection: &Connection<P>) -> Failure {
     }
 }
 
-/// Says that the task has ended, also when its loop drops it.
+/// Says that the task has ended, also when its loop drops it. The last to hold it says
+/// so, the task or its connection: when a stop settles, the protocol has gone, whatever
+/// the order in which a loop drops what is left (CLI-26).
 struct Running<P: Protocol> {
     shared: Arc<Shared<P>>,
-    ended: bool,
+    ended: AtomicBool,
 }
 
 impl<P: Protocol> Drop for Running<P> {
     fn drop(&mut self) {
-        if !self.ended {
+        if !self.ended.load(Ordering::Acquire) {
             self.shared.loop_ended();
         }
     }
@@ -222,6 +263,7 @@ impl<P: Protocol> Drop for Running<P> {
 struct AttemptFactory<F: ProtocolFactory> {
     factory: SharedFactory<F>,
     gone: Option<Resolver<()>>,
+    _running: Arc<Running<F::Protocol>>,
 }
 
 impl<F: ProtocolFactory> ProtocolFactory for AttemptFactory<F> {

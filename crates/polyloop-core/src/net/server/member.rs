@@ -65,7 +65,8 @@ impl Member {
                     mailbox.set_closing();
                 }
                 if let Some(driver) = driver {
-                    mailbox.set_driver(driver);
+                    // A new mailbox has none to give back.
+                    let _ = mailbox.set_driver(driver);
                 }
                 Arc::new(mailbox)
             }
@@ -78,10 +79,7 @@ impl Member {
     fn attend(&mut self, waker: &Waker) -> Option<Waker> {
         match self {
             Self::Unasked { driver, .. } => driver.replace(waker.clone()),
-            Self::Asked(mailbox) => {
-                mailbox.set_driver(waker);
-                None
-            }
+            Self::Asked(mailbox) => mailbox.set_driver(waker),
             Self::Lost => None,
         }
     }

@@ -14,6 +14,7 @@ mod turn;
 use std::any::type_name;
 use std::cell::OnceCell;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::pin::Pin;
@@ -87,9 +88,18 @@ enum Phase {
 
 impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
     pub(crate) fn new(origin: O, stream: S, protocol: P) -> Self {
+        Self::over(origin, Io::new(stream), protocol)
+    }
+
+    /// Drives a connection that broke before anybody had seen it: it is made, and lost.
+    pub(crate) fn already_broken(origin: O, error: io::Error, protocol: P) -> Self {
+        Self::over(origin, Io::broken(error), protocol)
+    }
+
+    fn over(origin: O, io: Io<S>, protocol: P) -> Self {
         Self {
             origin,
-            io: Io::new(stream),
+            io,
             protocol: Some(protocol),
             phase: Phase::New,
             busy: false,
@@ -172,6 +182,12 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
                 // The connect was given up, so nobody would hold the connection.
                 CloseReason::Aborted
             })?,
+            // It was made all the same: that it broke meanwhile is told as it would be a
+            // moment later (CLI-20).
+            Err(CloseReason::Error(failure)) if self.io.is_broken_by(&failure) => {
+                let _ = waiting.resolve(());
+                return Err(CloseReason::Error(failure));
+            }
             Err(reason) => {
                 let _ = waiting.reject(match &reason {
                     CloseReason::Error(failure) => failure.clone(),

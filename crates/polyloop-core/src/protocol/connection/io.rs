@@ -86,8 +86,19 @@ pub(super) enum FlowNews {
 
 impl<S: Stream> Io<S> {
     pub(super) fn new(stream: S) -> Self {
+        Self::over(Some(stream))
+    }
+
+    /// Of a connection that broke before anybody had seen it.
+    pub(super) fn broken(error: io::Error) -> Self {
+        let mut io = Self::over(None);
+        io.rare_or_new().error = Some(Failure::new(error));
+        io
+    }
+
+    fn over(stream: Option<S>) -> Self {
         Self {
-            stream: Some(stream),
+            stream,
             out: None,
             rare: None,
             paused: false,
@@ -242,6 +253,12 @@ impl<S: Stream> Io<S> {
 
     fn is_broken(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.error.is_some())
+    }
+
+    /// Whether it is this that the stream ended with.
+    pub(super) fn is_broken_by(&self, failure: &Failure) -> bool {
+        let error = self.rare.as_ref().and_then(|rare| rare.error.as_ref());
+        error.is_some_and(|error| error.ptr_eq(failure))
     }
 
     fn stream(&self) -> io::Result<&S> {

@@ -171,10 +171,11 @@ impl Mailbox {
         mail
     }
 
-    /// Notes how to wake the driver, for good.
-    pub(crate) fn set_driver(&self, waker: &Waker) {
-        let old = lock(&self.inner).driver.replace(waker.clone());
-        drop(old);
+    /// Notes how to wake the driver, for good. Gives back a waker that no longer counts, to
+    /// be dropped where nothing is locked: a task may go with it.
+    #[must_use]
+    pub(crate) fn set_driver(&self, waker: &Waker) -> Option<Waker> {
+        lock(&self.inner).driver.replace(waker.clone())
     }
 
     pub(super) fn has_mail(&self) -> bool {

@@ -71,7 +71,7 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
                 },
             );
         }
-        match self.io.rare().and_then(|rare| rare.error.take()) {
+        match self.io.rare().and_then(|rare| rare.error.clone()) {
             Some(failure) => Err(CloseReason::Error(failure)),
             None => Ok(()),
         }
