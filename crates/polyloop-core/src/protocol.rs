@@ -201,7 +201,7 @@ pub enum OnEof {
 #[non_exhaustive]
 pub enum CloseReason {
     /// Both sides had their say, this side closed or the peer did, and what was written
-    /// has reached the peer's system (TRAN-33).
+    /// has reached the peer's system (TRAN-34).
     Clean,
     /// This side aborted it, or its loop ended (TRAN-10).
     Aborted,

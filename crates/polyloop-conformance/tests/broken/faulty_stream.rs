@@ -59,6 +59,22 @@ impl<S: Stream> AsyncWrite for FaultyStream<S> {
         }
     }
 
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        // Behind the first that has something, the rest counts as written and is lost.
+        if self.fault == Some(Fault::LosesParts) {
+            let first = bufs.iter().find(|buf| !buf.is_empty());
+            let first = first.map_or(&[][..], |buf| &buf[..]);
+            let written = ready!(Pin::new(&mut self.inner).poll_write(cx, first))?;
+            let all = bufs.iter().map(|buf| buf.len()).sum();
+            return Poll::Ready(Ok(if written == first.len() { all } else { written }));
+        }
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_flush(cx)
     }
@@ -88,6 +104,24 @@ impl<S: Stream> Stream for FaultyStream<S> {
             return Ok(());
         }
         self.inner.set_nodelay(on)
+    }
+
+    fn unconfirmed(&self) -> io::Result<Option<u64>> {
+        if self.fault == Some(Fault::ConfirmsEverything) {
+            return Ok(Some(0));
+        }
+        self.inner.unconfirmed()
+    }
+
+    fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.fault == Some(Fault::HidesBreaks) {
+            return Poll::Pending;
+        }
+        self.inner.poll_broken(cx)
+    }
+
+    fn wakes_when_broken(&self) -> bool {
+        self.inner.wakes_when_broken()
     }
 
     fn reset_on_drop(&self) -> io::Result<()> {

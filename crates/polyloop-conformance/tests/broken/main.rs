@@ -55,6 +55,9 @@ broken! {
     bytes_that_are_lost: LosesBytes => "TRAN-24", "TRAN-26";
     a_reset_seen_as_a_clean_end: HidesResets => "PROTO-04";
     an_end_seen_as_a_reset: ResetsAtEof => "TRAN-17", "PROTO-03", "TRAN-01";
+    bytes_on_their_way_that_count_as_there: ConfirmsEverything => "TRAN-34";
+    a_break_that_nobody_is_told_of: HidesBreaks => "PROTO-15";
+    parts_that_are_lost: LosesParts => "TRAN-40";
     no_delay_left_off: NoDelayOff => "TRAN-27";
     options_that_do_nothing: IgnoresOptions => "TRAN-28";
     addresses_the_wrong_way_round: SwapsAddresses => "TRAN-29", "TRAN-30";

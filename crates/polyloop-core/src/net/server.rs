@@ -145,7 +145,7 @@ impl<P: Protocol> Server<P> {
     }
 
     /// Waits until the listening sockets are released, the last accepted connection is
-    /// lost (SERV-09) and its socket has gone (TRAN-35). Cancel safe.
+    /// lost (SERV-09) and its socket has gone (TRAN-36). Cancel safe.
     pub async fn drained(&self) {
         if let Some(waiting) = self.registry.until_drained() {
             let _ = waiting.await;
@@ -159,7 +159,7 @@ impl<P: Protocol> Server<P> {
     }
 
     /// How many connections are open now: each holds a descriptor. One that is lost counts
-    /// until its socket has gone, which may take a moment longer (TRAN-35).
+    /// until its socket has gone, which may take a moment longer (TRAN-36).
     pub fn connection_count(&self) -> usize {
         self.registry.connection_count()
     }

@@ -218,14 +218,14 @@ pub struct TransportHandle {
 
 impl TransportHandle {
     /// Sends `data`, after everything sent before through handles and in callbacks that
-    /// have returned (TRAN-36).
+    /// have returned (TRAN-37).
     ///
     /// [`Flow::Pause`] says that the connection has more waiting than its high mark, the
     /// mail on its way there included; then a considerate writer waits for
     /// [`ready`](Self::ready), which always comes. The protocol's
     /// [`pause_writing`](Protocol::pause_writing) and
     /// [`resume_writing`](Protocol::resume_writing) go by the write buffer alone: what a
-    /// handle was told need not lead to them (TRAN-37).
+    /// handle was told need not lead to them (TRAN-38).
     pub fn write(&self, data: impl Into<Bytes>) -> Result<Flow, WriteError> {
         self.mailbox.write(data.into())
     }

@@ -63,7 +63,7 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// How much of what was written the peer's system has not confirmed yet, in bytes, the
     /// end of stream included; about, but 0 exactly when it has everything. `None` where
     /// that can't be known: then a close asks no more of the peer than its own end
-    /// (TRAN-33). An error is what broke the connection; it may be told once.
+    /// (TRAN-34). An error is what broke the connection; it may be told once.
     ///
     /// The default asks the socket, which on Linux knows.
     fn unconfirmed(&self) -> io::Result<Option<u64>> {

@@ -21,7 +21,7 @@ use crate::protocol::timer_key::TimerKey;
 /// What a callback writes here is sent in the order it was written. What handles ask for
 /// meanwhile, the callback's own included, is done when the callback has returned, in the
 /// order it was asked for: so a callback's own writes come before what is written through
-/// a handle inside of it (TRAN-36).
+/// a handle inside of it (TRAN-37).
 ///
 /// # Ends
 /// Four ways lead out of a connection:
@@ -91,17 +91,17 @@ pub trait Transport {
 
     /// Sends what is buffered, then ends the connection with a clean
     /// `connection_lost`. From here on nothing more is received (TRAN-05, TRAN-06);
-    /// timers still fire, so a protocol can lose patience (TRAN-34).
+    /// timers still fire, so a protocol can lose patience (TRAN-35).
     ///
     /// Clean is a promise: everything that was written has reached the peer's system, as
-    /// far as this side can know (TRAN-33). It takes as long as the peer takes, and ends
+    /// far as this side can know (TRAN-34). It takes as long as the peer takes, and ends
     /// with an error ([`CutShort`](crate::CutShort)) if the peer takes nothing for a minute,
     /// or if the loop's run ends and its shutdown limit is up.
     fn close(&mut self);
 
     /// The same, and what has not reached the peer's system when `limit` has passed is cut:
     /// the peer sees a reset, and the reason is [`CutShort`](crate::CutShort). After a
-    /// close it sets the limit, or lowers it (TRAN-34).
+    /// close it sets the limit, or lowers it (TRAN-35).
     fn close_within(&mut self, limit: Duration);
 
     /// Sends what is buffered, then ends the connection with `reason`, which is not
@@ -157,7 +157,7 @@ pub trait Transport {
     /// Calls [`timer_fired`](crate::Protocol::timer_fired) with `key` when `delay` has
     /// passed. A connection has one timer for each key; setting it again moves it, which is
     /// cheap enough to do at every read. Timers fire in the order they are due, also while
-    /// the connection is closing (TRAN-34, PROTO-17).
+    /// the connection is closing (TRAN-35, PROTO-17).
     fn set_timer(&mut self, key: TimerKey, delay: Duration);
 
     /// Stops the timer of that key. False if it was not set, or has fired.

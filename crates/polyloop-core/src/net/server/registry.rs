@@ -186,7 +186,7 @@ impl Registry {
     }
 
     /// The connection is lost: whoever reaches it is told. It counts until its socket has
-    /// gone (TRAN-35).
+    /// gone (TRAN-36).
     pub(super) fn lose(&self, key: usize, reason: &CloseReason) {
         let member = self.with(key, |member| std::mem::replace(member, Member::Lost));
         if let Some(mailbox) = member.known_mailbox() {

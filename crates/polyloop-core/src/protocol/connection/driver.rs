@@ -37,7 +37,7 @@ use crate::sync::primitive::Arc;
 
 /// Where a connection comes from, a server or a client: what it has from there until it
 /// is lost, and how the world outside reaches it. It is dropped when the socket has gone,
-/// which may be later (TRAN-35).
+/// which may be later (TRAN-36).
 pub(crate) trait Origin: Send + 'static {
     /// The loop it runs on.
     type Backend: Backend;

@@ -41,7 +41,7 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
     }
 
     /// Brings a close further: over once the peer's system has everything, as far as can
-    /// be known (TRAN-33).
+    /// be known (TRAN-34).
     pub(super) fn close_on(
         &mut self,
         cx: &mut Context<'_>,
