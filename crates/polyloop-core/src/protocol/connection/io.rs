@@ -40,10 +40,10 @@ pub(super) struct Io<S> {
     /// There only while it holds something.
     out: Option<Box<WriteBuffer>>,
     rare: Option<Box<Rare>>,
-    /// The buffer went over its high mark and has not been down at the low one.
-    paused: bool,
-    /// The protocol has been told so.
-    told_paused: bool,
+    pressure: Pressure,
+    /// A large write went to the system, or it took no more for a while: there may be much
+    /// that the peer does not have yet.
+    pub(super) much_sent: bool,
     pub(super) reading_paused: bool,
     /// The peer sends no more.
     pub(super) eof_received: bool,
@@ -53,6 +53,16 @@ pub(super) struct Io<S> {
     pub(super) eof_sent: bool,
     pub(super) closing: bool,
     pub(super) aborted: bool,
+}
+
+/// How the write buffer stands to its marks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pressure {
+    None,
+    /// It went over its high mark and has not been down at the low one.
+    Untold,
+    /// The protocol has been told so.
+    Told,
 }
 
 /// How sending ended.
@@ -101,8 +111,8 @@ impl<S: Stream> Io<S> {
             stream,
             out: None,
             rare: None,
-            paused: false,
-            told_paused: false,
+            pressure: Pressure::None,
+            much_sent: false,
             reading_paused: false,
             eof_received: false,
             eof_asked: false,
@@ -113,7 +123,7 @@ impl<S: Stream> Io<S> {
     }
 
     pub(super) fn is_paused(&self) -> bool {
-        self.paused
+        self.pressure != Pressure::None
     }
 
     pub(super) fn has_output(&self) -> bool {
@@ -151,7 +161,10 @@ impl<S: Stream> Io<S> {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => return Ok(Sent::Blocked),
+                Poll::Pending => {
+                    self.much_sent = true;
+                    return Ok(Sent::Blocked);
+                }
             }
         }
         if self.eof_asked && !self.eof_sent {
@@ -178,18 +191,18 @@ impl<S: Stream> Io<S> {
     /// A pause or a resume that the protocol has not been told yet, strictly in pairs
     /// (TRAN-20). From here on it counts as told.
     pub(super) fn flow_news(&mut self, origin: &impl Origin) -> Option<FlowNews> {
-        if !self.paused {
-            return None;
-        }
-        if !self.told_paused {
-            self.told_paused = true;
-            return Some(FlowNews::Pause);
+        match self.pressure {
+            Pressure::None => return None,
+            Pressure::Untold => {
+                self.pressure = Pressure::Told;
+                return Some(FlowNews::Pause);
+            }
+            Pressure::Told => {}
         }
         if self.buffered() > self.limits(origin).low() {
             return None;
         }
-        self.paused = false;
-        self.told_paused = false;
+        self.pressure = Pressure::None;
         Some(FlowNews::Resume)
     }
 
@@ -216,6 +229,7 @@ impl<S: Stream> Io<S> {
         let Some(stream) = &mut self.stream else {
             return Ok(data);
         };
+        self.much_sent = true;
         let most = data.len().min(DIRECT_AT_MOST);
         let rest = data.len() - most;
         while data.len() > rest {
@@ -308,7 +322,7 @@ impl<O: Origin, S: Stream> View<'_, '_, O, S> {
             self.io.append(rest);
         }
         let high = self.write_limits().high();
-        if !self.io.paused && self.io.buffered() > high {
+        if !self.io.is_paused() && self.io.buffered() > high {
             // Before the writer is told to stop, the system gets a chance.
             if let Err(error) = self.io.send(self.cx) {
                 return Err(self.broken(error));
@@ -317,7 +331,7 @@ impl<O: Origin, S: Stream> View<'_, '_, O, S> {
                 self.pause();
             }
         }
-        if !self.io.paused
+        if !self.io.is_paused()
             && let Some(out) = &mut self.io.out
         {
             out.open_up_to(high);
@@ -326,7 +340,7 @@ impl<O: Origin, S: Stream> View<'_, '_, O, S> {
     }
 
     fn pause(&mut self) {
-        self.io.paused = true;
+        self.io.pressure = Pressure::Untold;
         self.io.look_at_writes();
         // One that is not there has never been paused.
         self.mailbox().set_paused(true);
@@ -365,7 +379,7 @@ impl<O: Origin, S: Stream> Transport for View<'_, '_, O, S> {
     }
 
     fn flow(&self) -> Flow {
-        if self.io.paused {
+        if self.io.is_paused() {
             Flow::Pause
         } else {
             Flow::Continue
@@ -429,7 +443,7 @@ impl<O: Origin, S: Stream> Transport for View<'_, '_, O, S> {
         self.io.rare_or_new().limits = Some(limits);
         self.io.look_at_writes();
         self.mailbox().set_high(limits.high());
-        if !self.io.paused && self.io.buffered() > limits.high() {
+        if !self.io.is_paused() && self.io.buffered() > limits.high() {
             self.pause();
         }
     }

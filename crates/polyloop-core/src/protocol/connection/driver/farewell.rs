@@ -56,20 +56,21 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
                 return self.look_at_rest(false, None);
             }
         }
-        let now = self.now();
         let sending = self.io.has_output();
         let eof_received = self.io.eof_received;
+        // What the peer had room for in any case is left to the system, which goes on
+        // sending when the socket is closed: nothing that comes can reset it any more.
+        if !sending && eof_received && !self.io.much_sent {
+            return Ok(self.over());
+        }
+        let now = self.now();
         let due = self.io.rare_or_new().closing.is_due(now, sending);
         if !due && (sending || !eof_received) {
             return Ok(Turn::Wait);
         }
         let known = self.unconfirmed()?;
         if !sending && self.is_over(known, now) {
-            let reason = self.io.rare_or_new().closing.reason().cloned();
-            return Ok(Turn::Over(match reason {
-                Some(failure) => CloseReason::Error(failure),
-                None => CloseReason::Clean,
-            }));
+            return Ok(self.over());
         }
         if !sending && !self.io.eof_sent {
             // The peer has ended and lacks something: it gets the end behind it.
@@ -77,6 +78,14 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
             self.flush(cx)?;
         }
         self.look_at_rest(sending, known)
+    }
+
+    fn over(&self) -> Turn {
+        let said = self.io.rare_ref().and_then(|rare| rare.closing.reason());
+        Turn::Over(match said {
+            Some(failure) => CloseReason::Error(failure.clone()),
+            None => CloseReason::Clean,
+        })
     }
 
     fn is_over(&mut self, known: Option<u64>, now: Instant) -> bool {
