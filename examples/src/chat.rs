@@ -3,10 +3,10 @@
 //! Connect with any line-based client, such as netcat. The first line is your name.
 //!
 //! What it shows: protocols of different connections that talk to each other. Each
-//! keeps a [`TransportHandle`](polyloop_core::TransportHandle) of its transport in a
-//! shared [`Room`]; speaking writes to the handles of all others. A handle only puts
-//! the text into a mailbox, so nobody waits for anybody, and what one person says
-//! arrives everywhere in the order it was said.
+//! gives the address of its own, a [`Connection`](polyloop_core::Connection), to a shared
+//! [`Room`]; speaking posts a call to the addresses of all others, which each runs on its
+//! own task, with its own state and no lock. A post only goes into a mailbox, so nobody
+//! waits for anybody, and what one person says arrives everywhere in the order it was said.
 //!
 //! And what it must not do: buffer for ever. A line has a greatest length, and a
 //! member that does not read is dropped when too much waits for it.
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use polyloop_core::{IntoEndpoint, ListenError, ListenOptions, Loop, Server};
 
 pub use lines::{LineTooLong, Lines};
-pub use room::{JoinError, Room};
+pub use room::{Hears, JoinError, Room};
 pub use session::ChatSession;
 
 /// What can be set about a chat.

@@ -9,9 +9,11 @@
 //! | [`slow_square`] | promises: chained callbacks, and the same as an `async fn` |
 //! | [`echo`] | a protocol; back-pressure; half close |
 //! | [`chat`] | protocols that talk to each other; what to do about slow readers |
+//! | [`broker`] | sessions that wake each other; timers, takeover, slow readers |
 //! | [`proxy`] | two connections joined, with bounded memory |
 //! | [`kv`] | a network library in full: the pattern for your own |
 
+pub mod broker;
 pub mod chat;
 pub mod echo;
 pub mod kv;

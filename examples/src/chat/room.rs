@@ -1,9 +1,9 @@
 //! The room: who is in it, and how a text reaches them all.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use polyloop_core::{Bytes, Flow, TransportHandle};
+use polyloop_core::{Bytes, Connection, Failure, Protocol, Transport};
 use thiserror::Error;
 
 /// The longest name, in characters.
@@ -27,35 +27,48 @@ pub enum JoinError {
     },
 }
 
-/// The members, in the order they came.
-///
-/// One lock holds everything. It is never held while anybody waits: a write to a
-/// handle only fills a mailbox. And since each text goes into all mailboxes before
-/// the next one does, everybody hears everything in the same order.
-#[derive(Debug, Default)]
-pub struct Room {
-    state: Mutex<State>,
+/// A session as the room knows it.
+pub trait Hears: Protocol + Sized {
+    /// Sends its person a line.
+    fn hear(&mut self, transport: &mut dyn Transport, line: &Bytes) -> Result<(), Failure>;
 }
 
-#[derive(Debug, Default)]
-struct State {
-    members: BTreeMap<u64, Member>,
+/// The members, in the order they came.
+///
+/// A lock holds the list, and nothing else: what is said is no state of the room. It goes to
+/// each session by its address, and the session sends it on its own task. And since each
+/// text goes to all addresses before the next one does, everybody hears everything in the
+/// same order.
+#[derive(Debug)]
+pub struct Room<S: Hears> {
+    state: Mutex<State<S>>,
+}
+
+#[derive(Debug)]
+struct State<S: Hears> {
+    members: BTreeMap<u64, Member<S>>,
     next: u64,
 }
 
 #[derive(Debug)]
-struct Member {
+struct Member<S: Hears> {
     name: String,
-    handle: TransportHandle,
+    address: Connection<S>,
 }
 
-impl Room {
+impl<S: Hears> Room<S> {
     /// An empty room.
     pub fn new() -> Self {
-        Self::default()
+        let state = State {
+            members: BTreeMap::new(),
+            next: 0,
+        };
+        Self {
+            state: Mutex::new(state),
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<S>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -64,7 +77,7 @@ impl Room {
     pub fn join(
         &self,
         name: &str,
-        handle: TransportHandle,
+        address: Connection<S>,
     ) -> Result<(u64, Vec<String>), JoinError> {
         let given = || name.chars().take(2 * NAME).collect();
         let visible = |c: char| !c.is_whitespace() && !c.is_control();
@@ -80,25 +93,25 @@ impl Room {
         let key = state.next;
         state.next += 1;
         let name = name.to_owned();
-        state.members.insert(key, Member { name, handle });
+        state.members.insert(key, Member { name, address });
         Ok((key, names))
     }
 
     /// Tells everybody else what the member said.
     pub fn say(&self, key: u64, text: &str) {
-        let mut state = self.lock();
-        // Somebody who was dropped may not know it yet.
+        let state = self.lock();
         if let Some(member) = state.members.get(&key) {
             let line = format!("{}: {text}\n", member.name);
             state.broadcast(Some(key), line);
         }
     }
 
-    /// Lets the member go and tells the others, unless it was dropped before.
-    pub fn leave(&self, key: u64) {
+    /// Lets the member go and tells the others what became of it: "has left". The first
+    /// time counts.
+    pub fn leave(&self, key: u64, what: &str) {
         let mut state = self.lock();
         if let Some(member) = state.members.remove(&key) {
-            state.broadcast(None, format!("* {} has left\n", member.name));
+            state.broadcast(None, format!("* {} {what}\n", member.name));
         }
     }
 
@@ -113,29 +126,24 @@ impl Room {
     }
 }
 
-impl State {
-    fn broadcast(&mut self, except: Option<u64>, line: String) {
-        // That somebody was dropped is news itself, which may fill the next queue.
-        let mut news = VecDeque::from([(except, line)]);
-        while let Some((except, line)) = news.pop_front() {
-            // One payload, shared by all mailboxes.
-            let line = Bytes::from(line);
-            self.members.retain(|key, member| {
-                if Some(*key) == except {
-                    return true;
-                }
-                // The session has set the connection's high mark to the queue limit,
-                // so `Pause` says that this member does not keep up. Whoever ends
-                // already is told nothing and leaves by itself.
-                if member.handle.write(line.clone()) != Ok(Flow::Pause) {
-                    return true;
-                }
-                // Closing would first send all that it does not read.
-                member.handle.abort();
-                let text = format!("* {} was dropped: too slow\n", member.name);
-                news.push_back((None, text));
-                false
-            });
+impl<S: Hears> Default for Room<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Hears> State<S> {
+    fn broadcast(&self, except: Option<u64>, line: String) {
+        // One payload, shared by all.
+        let line = Bytes::from(line);
+        for (key, member) in &self.members {
+            if Some(*key) != except {
+                let line = line.clone();
+                // Nobody waits for anybody: this only puts it into a mailbox.
+                member
+                    .address
+                    .post(move |session, transport| session.hear(transport, &line));
+            }
         }
     }
 }

@@ -1,18 +1,19 @@
 //! One person's connection.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use polyloop_core::{CloseReason, Failure, OnEof, Protocol, TimerKey, Transport, WriteLimits};
+use polyloop_core::{
+    Bytes, CloseReason, Connection, Failure, Flow, OnEof, Protocol, Transport, WriteLimits,
+};
 
 use super::ChatOptions;
 use super::lines::Lines;
-use super::room::Room;
+use super::room::{Hears, Room};
 
 /// The server's side of one person's connection.
 #[derive(Debug)]
 pub struct ChatSession {
-    room: Arc<Room>,
+    room: Arc<Room<Self>>,
     options: ChatOptions,
     lines: Lines,
     /// The key in the room, once they have a name.
@@ -21,7 +22,7 @@ pub struct ChatSession {
 
 impl ChatSession {
     /// For somebody who may join `room`.
-    pub fn new(room: Arc<Room>, options: ChatOptions) -> Self {
+    pub fn new(room: Arc<Room<Self>>, options: ChatOptions) -> Self {
         Self {
             room,
             options,
@@ -45,15 +46,14 @@ impl ChatSession {
     }
 
     fn join(&mut self, transport: &mut dyn Transport, name: &str) -> Result<(), Failure> {
-        match self.room.join(name, transport.handle()) {
+        match self.room.join(name, Connection::of(transport)) {
             Ok((key, others)) => {
                 self.member = Some(key);
                 let others = match others.len() {
                     0 => "nobody else".to_owned(),
                     _ => others.join(", "),
                 };
-                // Written here and not through the handle, so it comes before anything
-                // that the room sends.
+                // What the room sends is done when this has returned, and so comes behind.
                 transport.write(format!("* welcome, {name}; here: {others}\n").as_bytes())?;
             }
             Err(error) => {
@@ -64,9 +64,25 @@ impl ChatSession {
     }
 }
 
+impl Hears for ChatSession {
+    fn hear(&mut self, transport: &mut dyn Transport, line: &Bytes) -> Result<(), Failure> {
+        // The high mark is the limit of what may wait for this person. Who ends already
+        // hears nothing more.
+        if transport.is_closing() || transport.write(line)? == Flow::Continue {
+            return Ok(());
+        }
+        if let Some(key) = self.member.take() {
+            self.room.leave(key, "was dropped: too slow");
+        }
+        // Closing would first send all that they do not read.
+        transport.abort();
+        Ok(())
+    }
+}
+
 impl Protocol for ChatSession {
     fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
-        // The room knows a slow member by its high mark; see `Room`.
+        // Somebody slow is known by this mark; see `hear`.
         transport.set_write_limits(WriteLimits::with_high(self.options.queue_limit));
         transport.write(b"* what is your name?\n")?;
         Ok(())
@@ -83,20 +99,21 @@ impl Protocol for ChatSession {
                 Ok(None) => break,
                 Err(error) => {
                     transport.write(format!("* error: {error}\n").as_bytes())?;
-                    transport.close();
+                    // Everybody may do so at any time: it is no news for a log.
+                    transport.fail(Failure::new(error));
                     return Ok(());
                 }
             }
         }
         // One who talks without end must not fill the queues of the others before they
         // have had their turn to empty them. So after each read the loop goes round
-        // once: a timer of zero fires in the next turn.
+        // once: it wakes itself, and is woken in a turn of its own.
         transport.pause_reading();
-        transport.set_timer(TimerKey::new("go round"), Duration::ZERO);
+        transport.handle().wake();
         Ok(())
     }
 
-    fn timer_fired(&mut self, transport: &mut dyn Transport, _: TimerKey) -> Result<(), Failure> {
+    fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         transport.resume_reading();
         Ok(())
     }
@@ -110,7 +127,7 @@ impl Protocol for ChatSession {
 
     fn connection_lost(&mut self, _reason: CloseReason) {
         if let Some(key) = self.member.take() {
-            self.room.leave(key);
+            self.room.leave(key, "has left");
         }
     }
 }

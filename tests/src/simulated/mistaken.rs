@@ -1,11 +1,11 @@
 //! Servers with one mistake each, such as people make: the scenarios have to find them.
 
 use polyloop_core::{
-    CloseReason, Failure, Loop, OnEof, Protocol, TimerKey, Transport, TransportHandle,
+    Bytes, CloseReason, Connection, Failure, Loop, OnEof, Protocol, TimerKey, Transport,
 };
 use std::sync::Arc;
 
-use polyloop_examples::chat::{Lines, Room};
+use polyloop_examples::chat::{Hears, Lines, Room};
 
 /// Answers `resume_writing` in a way of its own, and leaves all else to the protocol
 /// inside.
@@ -84,14 +84,14 @@ impl<P: Protocol> Protocol for Resumes<P> {
 /// were spawned in; on the runtimes they mostly do.
 pub struct BackgroundChat<L> {
     lp: L,
-    room: Arc<Room>,
+    room: Arc<Room<Self>>,
     lines: Lines,
     member: Option<u64>,
 }
 
 impl<L: Loop> BackgroundChat<L> {
     /// For somebody who may join `room`.
-    pub fn new(lp: L, room: Arc<Room>) -> Self {
+    pub fn new(lp: L, room: Arc<Room<Self>>) -> Self {
         Self {
             lp,
             room,
@@ -100,15 +100,11 @@ impl<L: Loop> BackgroundChat<L> {
         }
     }
 
-    fn line(
-        &mut self,
-        transport: &mut dyn Transport,
-        handle: TransportHandle,
-        line: &[u8],
-    ) -> Result<(), Failure> {
+    fn line(&mut self, transport: &mut dyn Transport, line: &[u8]) -> Result<(), Failure> {
         let text = String::from_utf8_lossy(line).into_owned();
         let Some(key) = self.member else {
-            let (key, _) = self.room.join(text.trim(), handle).map_err(Failure::new)?;
+            let address = Connection::of(transport);
+            let (key, _) = self.room.join(text.trim(), address).map_err(Failure::new)?;
             self.member = Some(key);
             transport.write(format!("* welcome, {text}\n").as_bytes())?;
             return Ok(());
@@ -120,6 +116,15 @@ impl<L: Loop> BackgroundChat<L> {
     }
 }
 
+impl<L: Loop> Hears for BackgroundChat<L> {
+    fn hear(&mut self, transport: &mut dyn Transport, line: &Bytes) -> Result<(), Failure> {
+        if !transport.is_closing() {
+            transport.write(line)?;
+        }
+        Ok(())
+    }
+}
+
 impl<L: Loop> Protocol for BackgroundChat<L> {
     fn data_received(
         &mut self,
@@ -127,8 +132,7 @@ impl<L: Loop> Protocol for BackgroundChat<L> {
         mut data: &[u8],
     ) -> Result<(), Failure> {
         while let Some(line) = self.lines.next(&mut data).map_err(Failure::new)? {
-            let handle = transport.handle();
-            self.line(transport, handle, &line)?;
+            self.line(transport, &line)?;
         }
         Ok(())
     }
