@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 /// Every suite, in the order they run.
-pub(crate) const SUITES: [&str; 18] = [
+pub(crate) const SUITES: [&str; 20] = [
     "ping1",
     "ping64",
     "ping1000",
@@ -24,6 +24,8 @@ pub(crate) const SUITES: [&str; 18] = [
     "chain10",
     "waiters",
     "call",
+    "broker-wakes",
+    "closing",
     "sim-events",
     "sim-hosts",
     "sim-retries",

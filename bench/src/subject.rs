@@ -6,6 +6,7 @@
 
 mod async_std_raw;
 pub(crate) mod control;
+mod crowd;
 mod futures_raw;
 mod lines;
 pub(crate) mod listener;

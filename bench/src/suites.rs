@@ -21,6 +21,8 @@ pub(crate) enum Suite {
     Chain10,
     Waiters,
     Call,
+    BrokerWakes,
+    Closing,
     SimEvents,
     SimHosts,
     SimRetries,
@@ -56,7 +58,7 @@ pub(crate) enum Payload {
 pub(crate) const LINES_PER_BATCH: u64 = 512;
 
 impl Suite {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Ping1,
         Self::Ping64,
         Self::Ping1000,
@@ -72,6 +74,8 @@ impl Suite {
         Self::Chain10,
         Self::Waiters,
         Self::Call,
+        Self::BrokerWakes,
+        Self::Closing,
         Self::SimEvents,
         Self::SimHosts,
         Self::SimRetries,
@@ -96,7 +100,9 @@ impl Suite {
             | Self::Deferred
             | Self::Chain10
             | Self::Waiters
-            | Self::Call => Work::Inside,
+            | Self::Call
+            | Self::BrokerWakes
+            | Self::Closing => Work::Inside,
             Self::SimEvents => Work::Simulation(Scenario::Echo {
                 hosts: 10,
                 connections: 4,
@@ -138,6 +144,14 @@ impl Suite {
                  item, for an event, beside 20,000 who do, against the same beside 100"
             }
             Self::Call => "connection.call, against a channel of closures and a oneshot",
+            Self::BrokerWakes => {
+                "1,000 connections that are woken from outside, each once in a round, against \
+                 tasks that wait for a flag and their socket"
+            }
+            Self::Closing => {
+                "connections opened, and then closed at once, up to 10,000 at a time, each \
+                 until the other side has ended, too"
+            }
             Self::SimEvents => {
                 "10 simulated hosts with 40 connections that echo 64 bytes; an event is a \
                  turn of a task, a timer that is due or a segment that arrives, and the rate \
@@ -152,7 +166,11 @@ impl Suite {
 
     /// Whether it is measured on that loop: real or simulated.
     pub(crate) fn runs_on(self, on: LoopKind) -> bool {
-        matches!(self.work(), Work::Simulation(_)) == (on == LoopKind::Sim)
+        match self {
+            // There is a hand-written one for tokio.
+            Self::BrokerWakes | Self::Closing => !on.is_on_async_io() && on != LoopKind::Sim,
+            _ => matches!(self.work(), Work::Simulation(_)) == (on == LoopKind::Sim),
+        }
     }
 
     /// What the figures of this suite are held against, and what is held against it,

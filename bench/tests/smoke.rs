@@ -138,6 +138,27 @@ fn each_subject_works_by_itself() {
 }
 
 #[test]
+fn a_crowd_is_woken_and_closed() {
+    let rows = rows(&[
+        "broker-wakes",
+        "closing",
+        "--loop",
+        "tokio",
+        "--loop",
+        "smol",
+    ]);
+    for suite in ["broker-wakes", "closing"] {
+        let polyloops = rows.iter().filter(|row| {
+            named(row, "suite") == suite
+                && named(row, "subject") == "polyloop"
+                && named(row, "metric") == "ns_per_op"
+        });
+        // There is a hand-written one for tokio alone.
+        assert_eq!(polyloops.count(), 1, "{suite}");
+    }
+}
+
+#[test]
 fn instructions_are_counted_where_there_is_valgrind() {
     let there = Command::new("valgrind")
         .arg("--version")

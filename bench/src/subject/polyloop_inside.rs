@@ -1,11 +1,16 @@
 //! What a polyloop program does without the network, written once.
 
 use std::hint::black_box;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use polyloop::{Connection, Deferred, Failure, Loop, Promise, Protocol, Transport};
+use polyloop::{
+    Connection, Deferred, Failure, Loop, Promise, Protocol, Server, Transport, TransportHandle,
+};
 
 use super::control::Control;
+use super::crowd::{Round, SESSIONS, batches};
 use super::waiters;
 use crate::suites::{Subject, Suite};
 
@@ -46,6 +51,17 @@ async fn obey<L: Loop>(
         (Suite::Call, _) => {
             let connection = connection(&lp).await?;
             control.obey(|n| call(connection.clone(), n)).await;
+        }
+        (Suite::BrokerWakes, _) => {
+            let round = Arc::new(Round::default());
+            let (_server, sessions) = sessions(&lp, &round).await?;
+            control.obey(|n| wake_all(&round, &sessions, n)).await;
+        }
+        (Suite::Closing, _) => {
+            let server = lp.serve("127.0.0.1:0", || Counter(0)).await;
+            let server = server.map_err(|error| error.to_string())?;
+            let address = server.local_addr();
+            control.obey(|n| close(&lp, address, n)).await;
         }
         _ => control.obey(deferred).await,
     }
@@ -117,6 +133,61 @@ async fn chain(operations: u64) {
             .then(|value| Ok(black_box(value + 1)))
             .then(|value| Ok(black_box(value + 1)));
         assert_eq!(chained.await.ok(), Some(operation + 10));
+    }
+}
+
+/// A session of a broker, less the broker.
+struct Session(Arc<Round>);
+
+impl Protocol for Session {
+    fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn woken(&mut self, _: &mut dyn Transport) -> Result<(), Failure> {
+        self.0.done();
+        Ok(())
+    }
+}
+
+async fn sessions<L: Loop>(
+    lp: &L,
+    round: &Arc<Round>,
+) -> Result<(Server<Counter>, Vec<TransportHandle>), String> {
+    let server = lp.serve("127.0.0.1:0", || Counter(0)).await;
+    let server = server.map_err(|error| error.to_string())?;
+    let mut sessions = Vec::new();
+    for _ in 0..SESSIONS {
+        let own = round.clone();
+        let session = lp.connect(server.local_addr(), move || Session(own.clone()));
+        sessions.push(session.await.map_err(|error| error.to_string())?.handle());
+    }
+    Ok((server, sessions))
+}
+
+async fn wake_all(round: &Round, sessions: &[TransportHandle], operations: u64) {
+    for _ in 0..operations.div_ceil(sessions.len() as u64) {
+        round.begin(sessions.len());
+        for session in sessions {
+            session.wake();
+        }
+        round.end().await;
+    }
+}
+
+async fn close<L: Loop>(lp: &L, address: SocketAddr, operations: u64) {
+    for batch in batches(operations) {
+        let mut connections = Vec::new();
+        for _ in 0..batch {
+            let connected = lp.connect(address, || Counter(0)).await;
+            connections.push(connected.expect("a connection"));
+        }
+        for connection in &connections {
+            connection.close();
+        }
+        for connection in &connections {
+            connection.closed().await;
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
 use super::control::Control;
+use super::crowd::{Round, SESSIONS, Session, batches, wake_all};
 use super::lines::{LineCollector, READ};
 use super::listener;
 use crate::suites::{LoopKind, Suite, Work};
@@ -86,9 +87,76 @@ async fn inside(suite: Suite, control: Control) -> io::Result<()> {
                 .obey(|operations| call(jobs.clone(), operations))
                 .await;
         }
+        Suite::BrokerWakes => {
+            let round = Arc::new(Round::default());
+            let (sessions, _peers) = sessions(&round).await?;
+            control
+                .obey(|operations| wake_all(&round, &sessions, operations))
+                .await;
+        }
+        Suite::Closing => {
+            let address = serve_until_the_end().await?;
+            control.obey(|operations| close(address, operations)).await;
+        }
         _ => control.obey(oneshot).await,
     }
     Ok(())
+}
+
+/// Sessions on their sockets, and the other ends.
+async fn sessions(round: &Arc<Round>) -> io::Result<(Vec<Arc<Session>>, Vec<TcpStream>)> {
+    let listener = TcpListener::from_std(listener::bind()?)?;
+    let (mut sessions, mut peers) = (Vec::new(), Vec::new());
+    for _ in 0..SESSIONS {
+        peers.push(TcpStream::connect(listener.local_addr()?).await?);
+        let (mut stream, _) = listener.accept().await?;
+        let session = Session::new(round);
+        sessions.push(session.clone());
+        tokio::spawn(async move {
+            let mut buffer = [0; 64];
+            session
+                .run(|cx| {
+                    Pin::new(&mut stream)
+                        .poll_read(cx, &mut ReadBuf::new(&mut buffer))
+                        .map(drop)
+                })
+                .await;
+        });
+    }
+    Ok((sessions, peers))
+}
+
+/// Reads from each connection until its other side has ended.
+async fn serve_until_the_end() -> io::Result<std::net::SocketAddr> {
+    let listener = TcpListener::from_std(listener::bind()?)?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move { while let Ok(1..) = stream.read(&mut [0; 64]).await {} });
+        }
+    });
+    Ok(address)
+}
+
+async fn close(address: std::net::SocketAddr, operations: u64) {
+    for batch in batches(operations) {
+        let round = Arc::new(Round::default());
+        let mut streams = Vec::new();
+        for _ in 0..batch {
+            streams.push(TcpStream::connect(address).await.expect("a connection"));
+        }
+        round.begin(streams.len());
+        for mut stream in streams {
+            let round = round.clone();
+            tokio::spawn(async move {
+                let _ = stream.shutdown().await;
+                while let Ok(1..) = stream.read(&mut [0; 64]).await {}
+                drop(stream);
+                round.done();
+            });
+        }
+        round.end().await;
+    }
 }
 
 async fn spawn(operations: u64) {

@@ -166,6 +166,40 @@ async fn from_outside<L: Loop>(lp: &L, sheet: &mut Sheet) {
     sheet.enter("connection.call", AtMost(2), counted, None);
     connection.abort();
     server.close();
+
+    let woken = Arc::new(AtomicUsize::new(0));
+    let wakes = woken.clone();
+    let factory = move || Sleeper(wakes.clone());
+    let server = lp.serve("127.0.0.1:0", || Echo).await.unwrap();
+    let connection = lp.connect(server.local_addr(), factory).await.unwrap();
+    let handle = connection.handle();
+    let counted = beside(move || {
+        count_beside(|| {
+            let before = woken.load(Ordering::SeqCst);
+            // The second finds the first on its way, or is a wake of its own.
+            handle.wake();
+            handle.wake();
+            until(|| woken.load(Ordering::SeqCst) > before);
+        })
+    })
+    .await;
+    sheet.enter("wake", AtMost(0), counted, None);
+    connection.abort();
+    server.close();
+}
+
+/// Counts its wakes.
+struct Sleeper(Arc<AtomicUsize>);
+
+impl Protocol for Sleeper {
+    fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn woken(&mut self, _: &mut dyn Transport) -> Result<(), Failure> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
