@@ -21,6 +21,7 @@ pub mod errors;
 pub mod factories;
 pub mod factory_faults;
 pub mod flow;
+pub mod handles;
 pub mod listening;
 pub mod locks;
 pub mod looping;

@@ -79,9 +79,11 @@ macro_rules! for_each_behaviour {
                 stream_promise: Tcp {
                     tran_34 tran_35 tran_36
                 }
+                handles: Tcp {
+                    tran_37 tran_38 tran_39 tran_40 proto_15
+                }
                 reaching: Tcp {
-                    tran_37 tran_38 tran_39 tran_40
-                    proto_14 proto_15 proto_16 proto_17 proto_18
+                    proto_14 proto_16 proto_17 proto_18
                 }
                 stream_reading: Tcp {
                     tran_24 tran_25 tran_26 tran_27 tran_28 tran_29 tran_30

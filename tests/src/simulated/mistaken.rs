@@ -82,7 +82,7 @@ impl<P: Protocol> Protocol for Resumes<P> {
 /// **An unordered broadcast.** A chat that doesn't want to hold up the connection, and so
 /// says each line in a task of its own. Nobody promises that tasks run in the order they
 /// were spawned in; on the runtimes they mostly do.
-pub struct BackgroundChat<L> {
+pub struct BackgroundChat<L: Loop> {
     lp: L,
     room: Arc<Room<Self>>,
     lines: Lines,

@@ -214,7 +214,7 @@ pub fn tran_08<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             "a call after the loss"
         );
         ensure!(reports.all().is_empty(), "reported: {:?}", reports.all());
-        super::reaching::writes_to_a_reset_peer_are_refused(&lp).await
+        super::handles::writes_to_a_reset_peer_are_refused(&lp).await
     })
 }
 

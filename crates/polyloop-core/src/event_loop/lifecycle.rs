@@ -76,7 +76,8 @@ pub trait Lifecycle {
         F: FnOnce() + Send + 'static;
 
     /// How long the end of a run waits for tasks that were asked to end before it
-    /// drops them; 10 s unless set.
+    /// drops them; 10 s unless set. Connections that are closing are waited for as well, and
+    /// cut shortly before it is up (TRAN-34).
     fn set_shutdown_limit(&self, limit: Duration);
 
     /// How many tasks are alive: running, suspended or waiting for their first

@@ -8,11 +8,13 @@
 mod alarm;
 mod closing;
 pub(crate) mod driver;
+mod handle;
 mod io;
 mod mailbox;
 mod rare;
 mod read_buffer;
 mod timers;
+mod view;
 mod write_buffer;
 
 use std::any::{TypeId, type_name};
@@ -24,6 +26,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 pub use closing::CutShort;
+pub use handle::TransportHandle;
 pub(crate) use mailbox::Mailbox;
 use mailbox::Message;
 
@@ -104,7 +107,7 @@ impl<P: 'static> Connection<P> {
     /// It is not looked for here. Where there is no `P` when a call is to be made, the call
     /// fails with [`ProtocolReplaced`].
     pub fn of(transport: &dyn Transport) -> Self {
-        Self::new(transport.handle().mailbox)
+        Self::new(transport.handle().into_mailbox())
     }
 
     /// Runs `f` on the connection's own task and promises its result.
@@ -154,9 +157,7 @@ impl<P: 'static> Connection<P> {
 
     /// An untyped handle to the same connection.
     pub fn handle(&self) -> TransportHandle {
-        TransportHandle {
-            mailbox: self.mailbox.clone(),
-        }
+        TransportHandle::new(self.mailbox.clone())
     }
 
     /// See [`TransportHandle::write`].
@@ -192,115 +193,6 @@ impl<P: 'static> Connection<P> {
     /// See [`TransportHandle::closed`].
     pub async fn closed(&self) -> CloseReason {
         self.handle().closed().await
-    }
-
-    /// Whether the connection has been lost.
-    pub fn is_lost(&self) -> bool {
-        self.mailbox.is_lost()
-    }
-
-    /// This end's address.
-    pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.mailbox.known_local()
-    }
-
-    /// The other end's address.
-    pub fn peer_addr(&self) -> SocketAddr {
-        self.mailbox.peer()
-    }
-}
-
-/// A connection, whatever its protocol: what a protocol keeps of its peers' or its
-/// own transport for use outside of its callbacks. Usable from any thread.
-pub struct TransportHandle {
-    mailbox: Arc<Mailbox>,
-}
-
-impl TransportHandle {
-    /// Sends `data`, after everything sent before through handles and in callbacks that
-    /// have returned (TRAN-37).
-    ///
-    /// [`Flow::Pause`] says that the connection has more waiting than its high mark, the
-    /// mail on its way there included; then a considerate writer waits for
-    /// [`ready`](Self::ready), which always comes. The protocol's
-    /// [`pause_writing`](Protocol::pause_writing) and
-    /// [`resume_writing`](Protocol::resume_writing) go by the write buffer alone: what a
-    /// handle was told need not lead to them (TRAN-38).
-    pub fn write(&self, data: impl Into<Bytes>) -> Result<Flow, WriteError> {
-        self.mailbox.write(data.into())
-    }
-
-    /// Settles when writing may go on; fails once the connection is lost
-    /// (PROD-08). asyncio calls it `drain`.
-    pub fn ready(&self) -> Deferred<()> {
-        self.mailbox.ready()
-    }
-
-    /// Runs `f` with the transport on the connection's own task. See
-    /// [`Connection::call`].
-    pub fn call<F, R>(&self, f: F) -> Deferred<R>
-    where
-        F: FnOnce(&mut dyn Transport) -> R + Send + 'static,
-        R: Send + 'static,
-    {
-        let (resolver, promise) = Deferred::new();
-        self.mailbox
-            .post(Message::Call(Box::new(move |target| match target {
-                Some((_, transport)) => run(resolver, || f(transport)),
-                None => refuse(resolver, ConnectionLost),
-            })));
-        promise
-    }
-
-    /// Runs `f` with the transport on the connection's own task, with nobody to wait for
-    /// it. See [`Connection::post`].
-    pub fn post<F>(&self, f: F)
-    where
-        F: FnOnce(&mut dyn Transport) -> Result<(), Failure> + Send + 'static,
-    {
-        self.mailbox
-            .post(Message::Call(Box::new(move |target| match target {
-                Some((_, transport)) => f(transport),
-                None => Ok(()),
-            })));
-    }
-
-    /// Has the protocol's [`woken`](Protocol::woken) called soon, on the connection's own
-    /// task: once for all wakes until then. It allocates nothing, so any number of sessions
-    /// may tell each other that there is something to look at (PROTO-14).
-    pub fn wake(&self) {
-        self.mailbox.wake();
-    }
-
-    /// Ends the connection once everything written so far has reached the peer. See
-    /// [`Transport::close`].
-    pub fn close(&self) {
-        self.mailbox.post(Message::Close(None));
-    }
-
-    /// The same, and cuts what has not got there within `limit`. See
-    /// [`Transport::close_within`].
-    pub fn close_within(&self, limit: Duration) {
-        self.mailbox.post(Message::Close(Some(limit)));
-    }
-
-    /// Sends what was written, then ends the connection with `reason`. See
-    /// [`Transport::fail`].
-    pub fn fail(&self, reason: impl Into<Failure>) {
-        self.mailbox.post(Message::Fail(reason.into()));
-    }
-
-    /// Ends the connection now; the peer sees a reset.
-    pub fn abort(&self) {
-        self.mailbox.post(Message::Abort);
-    }
-
-    /// Waits until the connection is lost, and says how it ended. Cancel safe.
-    pub async fn closed(&self) -> CloseReason {
-        match self.mailbox.closed().await {
-            Ok(reason) => reason,
-            Err(failure) => CloseReason::Error(failure),
-        }
     }
 
     /// Whether the connection has been lost.
@@ -379,26 +271,9 @@ impl<P: 'static> Clone for Connection<P> {
     }
 }
 
-impl Clone for TransportHandle {
-    fn clone(&self) -> Self {
-        Self {
-            mailbox: self.mailbox.clone(),
-        }
-    }
-}
-
 impl<P: 'static> std::fmt::Debug for Connection<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection")
-            .field("peer", &self.peer_addr())
-            .field("lost", &self.is_lost())
-            .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for TransportHandle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TransportHandle")
             .field("peer", &self.peer_addr())
             .field("lost", &self.is_lost())
             .finish_non_exhaustive()

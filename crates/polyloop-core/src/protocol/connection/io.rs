@@ -1,28 +1,16 @@
 //! The sending half of a connection and its flags: what the protocol's
-//! [`Transport`](crate::Transport) acts on.
+//! [`Transport`](crate::Transport), a [`View`](super::view::View), acts on.
 
-use std::cell::OnceCell;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use super::driver::Origin;
 use super::rare::Rare;
 use super::write_buffer::WriteBuffer;
-use super::{Mailbox, TransportHandle};
-use crate::event_loop::backend::Backend as _;
-use crate::event_loop::calls::after;
 use crate::promise::failure::Failure;
 use crate::protocol::stream::Stream;
-use crate::protocol::timer_key::TimerKey;
-use crate::protocol::transport::{Flow, Transport, WriteError, WriteLimits};
-use crate::sync::primitive::Arc;
-
-/// A write at least this large into an empty buffer goes to the system at once:
-/// copying it would cost more than the call.
-const DIRECT: usize = 16 * 1024;
+use crate::protocol::transport::WriteLimits;
 
 /// What one write puts into the system by itself; the rest waits its turn in the buffer.
 const DIRECT_AT_MOST: usize = 4 * 1024 * 1024;
@@ -38,9 +26,9 @@ pub(super) struct Io<S> {
     /// Gone once the connection is lost.
     pub(super) stream: Option<S>,
     /// There only while it holds something.
-    out: Option<Box<WriteBuffer>>,
+    pub(super) out: Option<Box<WriteBuffer>>,
     rare: Option<Box<Rare>>,
-    pressure: Pressure,
+    pub(super) pressure: Pressure,
     /// A large write went to the system, or it took no more for a while: there may be much
     /// that the peer does not have yet.
     pub(super) much_sent: bool,
@@ -48,7 +36,7 @@ pub(super) struct Io<S> {
     /// The peer sends no more.
     pub(super) eof_received: bool,
     /// This side sends no more, once the buffer is empty.
-    eof_asked: bool,
+    pub(super) eof_asked: bool,
     /// The system has been told so.
     pub(super) eof_sent: bool,
     pub(super) closing: bool,
@@ -57,7 +45,7 @@ pub(super) struct Io<S> {
 
 /// How the write buffer stands to its marks.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Pressure {
+pub(super) enum Pressure {
     None,
     /// It went over its high mark and has not been down at the low one.
     Untold,
@@ -207,13 +195,13 @@ impl<S: Stream> Io<S> {
     }
 
     /// No write is ordinary any more.
-    fn look_at_writes(&mut self) {
+    pub(super) fn look_at_writes(&mut self) {
         if let Some(out) = &mut self.out {
             out.shut();
         }
     }
 
-    fn append(&mut self, data: &[u8]) {
+    pub(super) fn append(&mut self, data: &[u8]) {
         match &mut self.out {
             Some(out) => out.append(data),
             None => self.out = Some(WriteBuffer::with(data)),
@@ -221,7 +209,7 @@ impl<S: Stream> Io<S> {
     }
 
     /// Writes a large piece past the buffer; what the system does not take is left.
-    fn write_direct<'d>(
+    pub(super) fn write_direct<'d>(
         &mut self,
         cx: &mut Context<'_>,
         mut data: &'d [u8],
@@ -265,7 +253,7 @@ impl<S: Stream> Io<S> {
         own.unwrap_or_else(|| origin.limits())
     }
 
-    fn is_broken(&self) -> bool {
+    pub(super) fn is_broken(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.error.is_some())
     }
 
@@ -275,230 +263,98 @@ impl<S: Stream> Io<S> {
         error.is_some_and(|error| error.ptr_eq(failure))
     }
 
-    fn stream(&self) -> io::Result<&S> {
+    pub(super) fn stream(&self) -> io::Result<&S> {
         self.stream
             .as_ref()
             .ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))
     }
 }
 
-/// The transport as a callback sees it.
-pub(super) struct View<'a, 'c, O, S> {
-    pub(super) io: &'a mut Io<S>,
-    pub(super) cx: &'a mut Context<'c>,
-    pub(super) mailbox: &'a OnceCell<Arc<Mailbox>>,
-    pub(super) origin: &'a O,
-}
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
 
-impl<O: Origin, S: Stream> View<'_, '_, O, S> {
-    fn mailbox(&self) -> &Arc<Mailbox> {
-        self.mailbox.get_or_init(|| self.origin.mailbox())
+    use futures_io::{AsyncRead, AsyncWrite};
+    use socket2::SockRef;
+
+    use super::*;
+
+    /// Takes whatever it is given, as a system does whose reader is quick.
+    #[derive(Default)]
+    struct Greedy {
+        taken: usize,
+        ended: bool,
     }
 
-    // Out of the way of the ordinary write.
-    #[inline(never)]
-    fn write_with_care(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
-        let io = &mut *self.io;
-        if io.stream.is_none() || io.is_broken() || io.aborted {
-            return Err(WriteError::Closed);
-        }
-        if io.closing {
-            return Err(WriteError::Closing);
-        }
-        if io.eof_asked {
-            return Err(WriteError::AfterEof);
-        }
-        if data.is_empty() {
-            return Ok(self.flow());
-        }
-        let mut rest = data;
-        if io.out.is_none() && data.len() >= DIRECT {
-            match io.write_direct(self.cx, data) {
-                Ok(left) => rest = left,
-                Err(error) => return Err(self.broken(error)),
-            }
-        }
-        if !rest.is_empty() {
-            self.io.append(rest);
-        }
-        let high = self.write_limits().high();
-        if !self.io.is_paused() && self.io.buffered() > high {
-            // Before the writer is told to stop, the system gets a chance.
-            if let Err(error) = self.io.send(self.cx) {
-                return Err(self.broken(error));
-            }
-            if self.io.buffered() > high {
-                self.pause();
-            }
-        }
-        if !self.io.is_paused()
-            && let Some(out) = &mut self.io.out
-        {
-            out.open_up_to(high);
-        }
-        Ok(self.flow())
-    }
-
-    fn pause(&mut self) {
-        self.io.pressure = Pressure::Untold;
-        self.io.look_at_writes();
-        // One that is not there has never been paused.
-        self.mailbox().set_paused(true);
-    }
-
-    /// The connection is lost; the driver will say so once the callback is back.
-    fn broken(&mut self, error: io::Error) -> WriteError {
-        self.io.look_at_writes();
-        let known = &mut self.io.rare_or_new().error;
-        known.get_or_insert_with(|| network_failure(error));
-        WriteError::Closed
-    }
-}
-
-impl<O: Origin, S: Stream> Transport for View<'_, '_, O, S> {
-    fn write(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
-        if let Some(out) = &mut self.io.out
-            && out.append_at_once(data)
-        {
-            return Ok(Flow::Continue);
-        }
-        self.write_with_care(data)
-    }
-
-    fn write_parts(&mut self, parts: &[&[u8]]) -> Result<Flow, WriteError> {
-        if let Some(out) = &mut self.io.out
-            && out.append_all_at_once(parts)
-        {
-            return Ok(Flow::Continue);
-        }
-        let mut flow = self.write_with_care(&[])?;
-        for part in parts {
-            flow = self.write(part)?;
-        }
-        Ok(flow)
-    }
-
-    fn flow(&self) -> Flow {
-        if self.io.is_paused() {
-            Flow::Pause
-        } else {
-            Flow::Continue
+    impl AsyncRead for Greedy {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
         }
     }
 
-    fn write_eof(&mut self) {
-        if !self.io.closing {
-            self.io.end_output();
+    impl AsyncWrite for Greedy {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            data: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.taken += data.len();
+            Poll::Ready(Ok(data.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.ended = true;
+            Poll::Ready(Ok(()))
         }
     }
 
-    fn close(&mut self) {
-        if !self.io.closing {
-            self.io.closing = true;
-            self.io.look_at_writes();
-            self.origin.set_closing();
+    impl Stream for Greedy {
+        fn socket(&self) -> Option<SockRef<'_>> {
+            None
         }
     }
 
-    fn close_within(&mut self, limit: Duration) {
-        let now = self.now();
-        let closing = &mut self.io.rare_or_new().closing;
-        closing.limit(now, limit, Some(limit));
-        self.close();
+    fn taken(io: &Io<Greedy>) -> usize {
+        io.stream.as_ref().map_or(0, |stream| stream.taken)
     }
 
-    fn fail(&mut self, reason: Failure) {
-        self.io.rare_or_new().closing.fail(reason);
-        self.close();
-    }
+    #[test]
+    fn a_large_write_leaves_the_thread_before_it_is_sent() {
+        let mut io = Io::new(Greedy::default());
+        let cx = &mut Context::from_waker(Waker::noop());
+        let data = vec![7; 3 * DIRECT_AT_MOST];
+        let rest = io.write_direct(cx, &data).unwrap().len();
+        assert_eq!(taken(&io), DIRECT_AT_MOST);
+        assert_eq!(rest, data.len() - DIRECT_AT_MOST);
 
-    fn abort(&mut self) {
-        self.io.closing = true;
-        self.io.aborted = true;
-        self.io.look_at_writes();
-        self.origin.set_closing();
-    }
-
-    fn is_closing(&self) -> bool {
-        self.io.closing || self.io.is_broken() || self.io.stream.is_none()
-    }
-
-    fn pause_reading(&mut self) {
-        self.io.reading_paused = true;
-    }
-
-    fn resume_reading(&mut self) {
-        self.io.reading_paused = false;
-    }
-
-    fn write_buffer_size(&self) -> usize {
-        self.io.buffered()
-    }
-
-    fn write_limits(&self) -> WriteLimits {
-        self.io.limits(self.origin)
-    }
-
-    fn set_write_limits(&mut self, limits: WriteLimits) {
-        self.io.rare_or_new().limits = Some(limits);
-        self.io.look_at_writes();
-        self.mailbox().set_high(limits.high());
-        if !self.io.is_paused() && self.io.buffered() > limits.high() {
-            self.pause();
+        io.append(&data[..rest]);
+        io.end_output();
+        let mut turns = 0;
+        while io.send(cx).unwrap() == Sent::Enough {
+            turns += 1;
+            assert_eq!(taken(&io), DIRECT_AT_MOST + turns * SEND_AT_MOST);
+            assert!(!io.eof_sent, "the end came before the data");
         }
+        assert_eq!((taken(&io), io.buffered()), (data.len(), 0));
+        assert!(io.eof_sent);
+        assert_eq!(turns, 2 * DIRECT_AT_MOST / SEND_AT_MOST - 1);
     }
 
-    fn local_addr(&self) -> Option<SocketAddr> {
-        let mailbox = self.mailbox();
-        if let Some(known) = mailbox.known_local() {
-            return Some(known);
-        }
-        let address = self.io.stream.as_ref()?.local_addr().ok()?;
-        mailbox.set_local(address);
-        Some(address)
-    }
-
-    fn peer_addr(&self) -> SocketAddr {
-        match self.mailbox.get() {
-            Some(mailbox) => mailbox.peer(),
-            None => self.origin.peer(),
-        }
-    }
-
-    fn nodelay(&self) -> io::Result<bool> {
-        self.io.stream()?.nodelay()
-    }
-
-    fn set_nodelay(&mut self, on: bool) -> io::Result<()> {
-        self.io.stream()?.set_nodelay(on)
-    }
-
-    fn keepalive(&self) -> io::Result<bool> {
-        self.io.stream()?.keepalive()
-    }
-
-    fn set_keepalive(&mut self, on: bool) -> io::Result<()> {
-        self.io.stream()?.set_keepalive(on)
-    }
-
-    fn now(&self) -> Instant {
-        self.origin.backend().state().now()
-    }
-
-    fn set_timer(&mut self, key: TimerKey, delay: Duration) {
-        let deadline = after(self.now(), delay);
-        self.io.rare_or_new().timers.set(key, deadline);
-    }
-
-    fn cancel_timer(&mut self, key: TimerKey) -> bool {
-        self.io.rare().is_some_and(|rare| rare.timers.cancel(key))
-    }
-
-    fn handle(&self) -> TransportHandle {
-        // Its local address may be asked for when the socket has gone (TRAN-30).
-        let _ = self.local_addr();
-        TransportHandle {
-            mailbox: self.mailbox().clone(),
-        }
+    #[test]
+    fn a_broken_pipe_is_a_reset() {
+        let told = |kind: io::ErrorKind| network_failure(kind.into()).io_kind();
+        assert_eq!(
+            told(io::ErrorKind::BrokenPipe),
+            Some(io::ErrorKind::ConnectionReset)
+        );
+        assert_eq!(told(io::ErrorKind::TimedOut), Some(io::ErrorKind::TimedOut));
     }
 }

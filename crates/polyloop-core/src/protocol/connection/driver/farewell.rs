@@ -61,7 +61,7 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         // What the peer had room for in any case is left to the system, which goes on
         // sending when the socket is closed: nothing that comes can reset it any more.
         if !sending && eof_received && !self.io.much_sent {
-            return Ok(self.over());
+            return Ok(self.good_end());
         }
         let now = self.now();
         let due = self.io.rare_or_new().closing.is_due(now, sending);
@@ -70,7 +70,7 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         }
         let known = self.unconfirmed()?;
         if !sending && self.is_over(known, now) {
-            return Ok(self.over());
+            return Ok(self.good_end());
         }
         if !sending && !self.io.eof_sent {
             // The peer has ended and lacks something: it gets the end behind it.
@@ -80,7 +80,7 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         self.look_at_rest(sending, known)
     }
 
-    fn over(&self) -> Turn {
+    fn good_end(&self) -> Turn {
         let said = self.io.rare_ref().and_then(|rare| rare.closing.reason());
         Turn::Over(match said {
             Some(failure) => CloseReason::Error(failure.clone()),

@@ -1,0 +1,241 @@
+//! [`View`]: the transport as a callback sees it, for the time of that callback.
+
+use std::cell::OnceCell;
+use std::io;
+use std::net::SocketAddr;
+use std::task::Context;
+use std::time::{Duration, Instant};
+
+use super::driver::Origin;
+use super::io::{Io, Pressure, network_failure};
+use super::{Mailbox, TransportHandle};
+use crate::event_loop::backend::Backend as _;
+use crate::event_loop::calls::after;
+use crate::promise::failure::Failure;
+use crate::protocol::stream::Stream;
+use crate::protocol::timer_key::TimerKey;
+use crate::protocol::transport::{Flow, Transport, WriteError, WriteLimits};
+use crate::sync::primitive::Arc;
+
+/// A write at least this large into an empty buffer goes to the system at once:
+/// copying it would cost more than the call.
+const DIRECT: usize = 16 * 1024;
+
+/// The transport as a callback sees it.
+pub(super) struct View<'a, 'c, O, S> {
+    pub(super) io: &'a mut Io<S>,
+    pub(super) cx: &'a mut Context<'c>,
+    pub(super) mailbox: &'a OnceCell<Arc<Mailbox>>,
+    pub(super) origin: &'a O,
+}
+
+impl<O: Origin, S: Stream> View<'_, '_, O, S> {
+    fn mailbox(&self) -> &Arc<Mailbox> {
+        self.mailbox.get_or_init(|| self.origin.mailbox())
+    }
+
+    // Out of the way of the ordinary write.
+    #[inline(never)]
+    fn write_with_care(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
+        let io = &mut *self.io;
+        if io.stream.is_none() || io.is_broken() || io.aborted {
+            return Err(WriteError::Closed);
+        }
+        if io.closing {
+            return Err(WriteError::Closing);
+        }
+        if io.eof_asked {
+            return Err(WriteError::AfterEof);
+        }
+        if data.is_empty() {
+            return Ok(self.flow());
+        }
+        let mut rest = data;
+        if io.out.is_none() && data.len() >= DIRECT {
+            match io.write_direct(self.cx, data) {
+                Ok(left) => rest = left,
+                Err(error) => return Err(self.broken(error)),
+            }
+        }
+        if !rest.is_empty() {
+            self.io.append(rest);
+        }
+        let high = self.write_limits().high();
+        if !self.io.is_paused() && self.io.buffered() > high {
+            // Before the writer is told to stop, the system gets a chance.
+            if let Err(error) = self.io.send(self.cx) {
+                return Err(self.broken(error));
+            }
+            if self.io.buffered() > high {
+                self.pause();
+            }
+        }
+        if !self.io.is_paused()
+            && let Some(out) = &mut self.io.out
+        {
+            out.open_up_to(high);
+        }
+        Ok(self.flow())
+    }
+
+    fn pause(&mut self) {
+        self.io.pressure = Pressure::Untold;
+        self.io.look_at_writes();
+        // One that is not there has never been paused.
+        self.mailbox().set_paused(true);
+    }
+
+    /// The connection is lost; the driver will say so once the callback is back.
+    fn broken(&mut self, error: io::Error) -> WriteError {
+        self.io.look_at_writes();
+        let known = &mut self.io.rare_or_new().error;
+        known.get_or_insert_with(|| network_failure(error));
+        WriteError::Closed
+    }
+}
+
+impl<O: Origin, S: Stream> Transport for View<'_, '_, O, S> {
+    fn write(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
+        if let Some(out) = &mut self.io.out
+            && out.append_at_once(data)
+        {
+            return Ok(Flow::Continue);
+        }
+        self.write_with_care(data)
+    }
+
+    fn write_parts(&mut self, parts: &[&[u8]]) -> Result<Flow, WriteError> {
+        if let Some(out) = &mut self.io.out
+            && out.append_all_at_once(parts)
+        {
+            return Ok(Flow::Continue);
+        }
+        let mut flow = self.write_with_care(&[])?;
+        for part in parts {
+            flow = self.write(part)?;
+        }
+        Ok(flow)
+    }
+
+    fn flow(&self) -> Flow {
+        if self.io.is_paused() {
+            Flow::Pause
+        } else {
+            Flow::Continue
+        }
+    }
+
+    fn write_eof(&mut self) {
+        if !self.io.closing {
+            self.io.end_output();
+        }
+    }
+
+    fn close(&mut self) {
+        if !self.io.closing {
+            self.io.closing = true;
+            self.io.look_at_writes();
+            self.origin.set_closing();
+        }
+    }
+
+    fn close_within(&mut self, limit: Duration) {
+        let now = self.now();
+        let closing = &mut self.io.rare_or_new().closing;
+        closing.limit(now, limit, Some(limit));
+        self.close();
+    }
+
+    fn fail(&mut self, reason: Failure) {
+        self.io.rare_or_new().closing.fail(reason);
+        self.close();
+    }
+
+    fn abort(&mut self) {
+        self.io.closing = true;
+        self.io.aborted = true;
+        self.io.look_at_writes();
+        self.origin.set_closing();
+    }
+
+    fn is_closing(&self) -> bool {
+        self.io.closing || self.io.is_broken() || self.io.stream.is_none()
+    }
+
+    fn pause_reading(&mut self) {
+        self.io.reading_paused = true;
+    }
+
+    fn resume_reading(&mut self) {
+        self.io.reading_paused = false;
+    }
+
+    fn write_buffer_size(&self) -> usize {
+        self.io.buffered()
+    }
+
+    fn write_limits(&self) -> WriteLimits {
+        self.io.limits(self.origin)
+    }
+
+    fn set_write_limits(&mut self, limits: WriteLimits) {
+        self.io.rare_or_new().limits = Some(limits);
+        self.io.look_at_writes();
+        self.mailbox().set_high(limits.high());
+        if !self.io.is_paused() && self.io.buffered() > limits.high() {
+            self.pause();
+        }
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        let mailbox = self.mailbox();
+        if let Some(known) = mailbox.known_local() {
+            return Some(known);
+        }
+        let address = self.io.stream.as_ref()?.local_addr().ok()?;
+        mailbox.set_local(address);
+        Some(address)
+    }
+
+    fn peer_addr(&self) -> SocketAddr {
+        match self.mailbox.get() {
+            Some(mailbox) => mailbox.peer(),
+            None => self.origin.peer(),
+        }
+    }
+
+    fn nodelay(&self) -> io::Result<bool> {
+        self.io.stream()?.nodelay()
+    }
+
+    fn set_nodelay(&mut self, on: bool) -> io::Result<()> {
+        self.io.stream()?.set_nodelay(on)
+    }
+
+    fn keepalive(&self) -> io::Result<bool> {
+        self.io.stream()?.keepalive()
+    }
+
+    fn set_keepalive(&mut self, on: bool) -> io::Result<()> {
+        self.io.stream()?.set_keepalive(on)
+    }
+
+    fn now(&self) -> Instant {
+        self.origin.backend().state().now()
+    }
+
+    fn set_timer(&mut self, key: TimerKey, delay: Duration) {
+        let deadline = after(self.now(), delay);
+        self.io.rare_or_new().timers.set(key, deadline);
+    }
+
+    fn cancel_timer(&mut self, key: TimerKey) -> bool {
+        self.io.rare().is_some_and(|rare| rare.timers.cancel(key))
+    }
+
+    fn handle(&self) -> TransportHandle {
+        // Its local address may be asked for when the socket has gone (TRAN-30).
+        let _ = self.local_addr();
+        TransportHandle::new(self.mailbox().clone())
+    }
+}
