@@ -7,6 +7,11 @@
 
 pub mod adopting;
 pub mod attempts;
+pub mod backend_leftovers;
+pub mod backend_sockets;
+pub mod backend_tasks;
+pub mod backend_threads;
+pub mod backend_timers;
 pub mod batching;
 pub mod calls;
 pub mod client_service;

@@ -23,6 +23,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
+//! | [`basics`] | what is looked at first, since everything else stands on it |
 //! | [`behaviour`] | IDs, sentences, and what stands behind each: a check or a reason |
 //! | [`registry`] | the one list of which check or reason belongs to which ID |
 //! | [`runner`] | runs checks, each on its own thread and with a deadline |
@@ -37,6 +38,7 @@
     reason = "a check often holds a thing and what was noted about it"
 )]
 
+pub mod basics;
 pub mod behaviour;
 pub mod checks;
 pub mod fault;

@@ -164,6 +164,24 @@ macro_rules! for_each_behaviour {
                 batching: Core {
                     sched_18 sched_19 sched_20 sched_21 sched_22
                 }
+                backend_tasks: Core {
+                    back_01 back_02 back_03
+                }
+                backend_timers: Core {
+                    back_04 back_05
+                }
+                backend_threads: Threads {
+                    back_06
+                }
+                backend_threads: SystemSockets {
+                    back_07
+                }
+                backend_sockets: Tcp {
+                    back_08 back_09 back_10
+                }
+                backend_leftovers: Core {
+                    back_11 back_12
+                }
                 errors: Core {
                     err_01 err_02 err_03 err_04 err_05 err_07 err_08
                 }

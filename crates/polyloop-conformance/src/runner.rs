@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use polyloop_core::MainLoop;
 
+use crate::basics::Basics;
 use crate::behaviour::{Behaviour, Capability, Check, Standing, id_of, text_of};
 use crate::registry::behaviours;
 
@@ -102,13 +103,26 @@ impl<M> Runner<M> {
         self
     }
 
-    /// Runs everything, one after the other, in the order of the catalogue.
+    /// Runs everything, one after the other, in the order of the catalogue; where the
+    /// [basics](crate::basics) do not hold, nothing but those.
     pub fn run_all<L>(&self) -> Vec<Outcome>
     where
         L: MainLoop,
         M: Fn() -> L + Send + Sync + 'static,
     {
-        behaviours::<L>().iter().map(|b| self.judge(b)).collect()
+        let basics = Basics::new();
+        let judge = |behaviour: &Behaviour<L>| {
+            let id = &behaviour.id;
+            match basics.broken(id, &self.lacks, &self.make) {
+                Some(why) if matches!(behaviour.standing, Standing::Check(..)) => Outcome {
+                    id: id.clone(),
+                    text: behaviour.text,
+                    status: Status::Fail(why.to_owned()),
+                },
+                _ => self.judge(behaviour),
+            }
+        };
+        behaviours::<L>().iter().map(judge).collect()
     }
 
     /// Runs the check of one ID, as `LOOP-14` or `loop_14`. `None` if there is no
@@ -151,7 +165,12 @@ impl<M> Runner<M> {
 
 /// Runs one check on a thread of its own. One that hangs keeps its thread, and the
 /// others go on.
-fn within<L, M>(deadline: Duration, thread: String, make: Arc<M>, check: Check<L>) -> Status
+pub(crate) fn within<L, M>(
+    deadline: Duration,
+    thread: String,
+    make: Arc<M>,
+    check: Check<L>,
+) -> Status
 where
     L: MainLoop,
     M: Fn() -> L + Send + Sync + 'static,
@@ -204,6 +223,7 @@ pub fn assert_conforms<L, M>(
     name: &str,
     needs: Capability,
     lacks: &[Capability],
+    basics: &Basics,
     make: M,
     check: Check<L>,
 ) where
@@ -215,7 +235,11 @@ pub fn assert_conforms<L, M>(
         println!("{id} n/a: {}", needs.missing());
         return;
     }
-    let status = within(DEADLINE, id.clone(), Arc::new(make), check);
+    let make = Arc::new(make);
+    if let Some(why) = basics.broken(&id, lacks, &make) {
+        panic!("{id}: {why}");
+    }
+    let status = within(DEADLINE, id.clone(), make, check);
     match on_this_machine(needs, status, has_ipv6) {
         Status::Fail(why) => panic!(
             "{id}: {}\n    seen: {why}",

@@ -17,6 +17,8 @@ macro_rules! suite {
                 ($make)()
             }
 
+            static BASICS: $crate::basics::Basics = $crate::basics::Basics::new();
+
             const LACKS: &[$crate::Capability] = &[$($($crate::Capability::$lack),*)?];
 
             $crate::for_each_behaviour!(declare_tests);
@@ -41,6 +43,7 @@ macro_rules! declare_tests {
                     stringify!($id),
                     $crate::Capability::$needs,
                     LACKS,
+                    &BASICS,
                     make,
                     $crate::checks::$module::$id,
                 );

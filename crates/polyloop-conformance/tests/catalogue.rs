@@ -7,7 +7,7 @@ use polyloop_conformance::{Standing, behaviours};
 use polyloop_smol::SmolLoop;
 
 /// How many lines each section of the catalogue has.
-const SECTIONS: [(&str, usize); 14] = [
+const SECTIONS: [(&str, usize); 15] = [
     ("LOOP", 37),
     ("PROM", 40),
     ("COMB", 18),
@@ -22,6 +22,7 @@ const SECTIONS: [(&str, usize); 14] = [
     ("SERV", 18),
     ("CLI", 28),
     ("ERR", 7),
+    ("BACK", 12),
 ];
 
 #[test]

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::OnceLock;
+use std::task::{Context, Poll};
 
 use futures_util::AsyncReadExt;
 use polyloop_core::{
@@ -62,8 +63,12 @@ impl<K: Listener> RawListener<K> {
 
     /// The next connection.
     pub async fn accept(&mut self) -> Verdict<K::Stream> {
-        let (stream, _) = poll_fn(|cx| self.listener.poll_accept(cx)).await?;
-        Ok(stream)
+        Ok(poll_fn(|cx| self.poll_accept(cx)).await?)
+    }
+
+    /// The next connection, if one waits.
+    pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<K::Stream>> {
+        self.listener.poll_accept(cx).map_ok(|(stream, _)| stream)
     }
 }
 

@@ -1,16 +1,19 @@
 //! A loop that is broken in one way below core: its backend.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use futures_util::future::{Either, select};
+
 use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
-use polyloop_core::{ListenOptions, LoopState, Tcp, TcpOptions};
+use polyloop_core::{ListenOptions, Listener as _, LoopState, Tcp, TcpOptions};
 use polyloop_smol::SmolLoop;
 
 use crate::faulty_stream::{FaultyListener, FaultyStream};
@@ -47,6 +50,19 @@ pub(crate) enum Fault {
     MovesBusyPorts,
     IgnoresLocalAddress,
     WrongRefusal,
+    CancelsDroppedTasks,
+    PanicsForNone,
+    SpinsInRun,
+    StaysReady,
+    ForgetsWhoWaits,
+    OneBlockingThread,
+    LooksUpAtOnce,
+    LosesThePort,
+    BlockingSockets,
+    SpinningReads,
+    HastyConnects,
+    LeavesDescriptors,
+    LeavesThreads,
 }
 
 /// smol's loop with one fault, or with none.
@@ -55,6 +71,8 @@ pub(crate) struct FaultyLoop {
     inner: SmolLoop,
     state: Arc<LoopState>,
     fault: Option<Fault>,
+    /// For the fault that there is only one.
+    blocking: Arc<Mutex<()>>,
 }
 
 impl FaultyLoop {
@@ -69,10 +87,23 @@ impl FaultyLoop {
         } else {
             LoopState::new("faulty", ())
         };
+        match fault {
+            // Nobody ever closes it.
+            Some(Fault::LeavesDescriptors) => {
+                std::mem::forget(TcpListener::bind("127.0.0.1:0").unwrap());
+            }
+            Some(Fault::LeavesThreads) => drop(thread::spawn(|| {
+                loop {
+                    thread::park();
+                }
+            })),
+            _ => {}
+        }
         Self {
             inner: SmolLoop::new(),
             state,
             fault,
+            blocking: Arc::default(),
         }
     }
 
@@ -104,16 +135,25 @@ impl Backend for FaultyLoop {
             value = Some(ready);
         }
         let lost = self.has(Fault::LosesTasks);
+        let (cancel, cancelled) = futures_channel::oneshot::channel::<()>();
         let running = self.inner.start(async move {
             match value {
                 _ if lost => std::future::pending().await,
                 Some(value) => value,
-                None => future.await,
+                None => match select(future, cancelled).await {
+                    Either::Left((value, _)) => value,
+                    // Whoever has the handle keeps the sender; one that was never given
+                    // out cancels nothing.
+                    Either::Right((Ok(()), _)) => std::future::pending().await,
+                    Either::Right((Err(_), future)) => future.await,
+                },
             }
         });
         FaultyTask {
             running,
             fault: self.fault,
+            state: Arc::downgrade(&self.state),
+            cancels: self.has(Fault::CancelsDroppedTasks).then(|| cancel),
         }
     }
 
@@ -124,6 +164,13 @@ impl Backend for FaultyLoop {
         match self.fault {
             Some(Fault::BlocksTheCaller) => work(),
             Some(Fault::LosesBlockingWork) => drop(work),
+            Some(Fault::OneBlockingThread) => {
+                let alone = self.blocking.clone();
+                self.inner.start_blocking(move || {
+                    let _alone = alone.lock();
+                    work();
+                });
+            }
             _ => self.inner.start_blocking(work),
         }
     }
@@ -139,13 +186,30 @@ impl Backend for FaultyLoop {
                 .inner
                 .timer(deadline.checked_sub(early).unwrap_or(deadline)),
             movable: !self.has(Fault::UnmovableTimers),
+            fault: self.fault,
+            was_ready: false,
+        }
+    }
+
+    async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        match self.fault {
+            Some(Fault::LooksUpAtOnce) => Ok((host, port).to_socket_addrs()?.collect()),
+            Some(Fault::LosesThePort) => self.inner.lookup(host, 0).await,
+            _ => self.inner.lookup(host, port).await,
         }
     }
 }
 
 impl MainBackend for FaultyLoop {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.inner.block_on(future)
+        if !self.has(Fault::SpinsInRun) {
+            return self.inner.block_on(future);
+        }
+        let mut future = pin!(future);
+        self.inner.block_on(poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            future.as_mut().poll(cx)
+        }))
     }
 }
 
@@ -164,6 +228,21 @@ impl Tcp for FaultyLoop {
         }
         if self.has(Fault::IgnoresLocalAddress) {
             options.local_address = None;
+        }
+        if self.has(Fault::HastyConnects) {
+            let connect = pin!(self.inner.connect_tcp(address, &options));
+            let soon = self.inner.timer(Instant::now() + Duration::from_millis(50));
+            // A socket that is not connected, in place of the one that will be.
+            if let Either::Right(_) = select(connect, soon).await {
+                let other = self
+                    .inner
+                    .bind_tcp((Ipv4Addr::LOCALHOST, 0).into(), &ListenOptions::new())?;
+                let stream = self
+                    .inner
+                    .connect_tcp(other.local_addr()?, &options)
+                    .await?;
+                return Ok(FaultyStream::new(stream, self.fault));
+            }
         }
         match self.inner.connect_tcp(address, &options).await {
             Ok(stream) => Ok(FaultyStream::new(stream, self.fault)),
@@ -195,6 +274,16 @@ impl Tcp for FaultyLoop {
 pub(crate) struct FaultyTask<T: Send + 'static> {
     running: <SmolLoop as Backend>::Started<T>,
     fault: Option<Fault>,
+    cancels: Option<futures_channel::oneshot::Sender<()>>,
+    state: Weak<LoopState>,
+}
+
+impl<T: Send + 'static> Drop for FaultyTask<T> {
+    fn drop(&mut self) {
+        if let Some(cancel) = self.cancels.take() {
+            let _ = cancel.send(());
+        }
+    }
 }
 
 impl<T: Send + 'static> Future for FaultyTask<T> {
@@ -202,9 +291,16 @@ impl<T: Send + 'static> Future for FaultyTask<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let fault = self.fault;
+        assert!(
+            fault != Some(Fault::PanicsForNone) || self.state.strong_count() > 0,
+            "the runtime is gone"
+        );
         Pin::new(&mut self.running)
             .poll(cx)
-            .map(|value| value.filter(|_| fault != Some(Fault::LosesValues)))
+            .map(|value| match fault {
+                Some(Fault::LosesValues) => None,
+                _ => value,
+            })
     }
 }
 
@@ -221,19 +317,28 @@ impl<T: Send + 'static> StartedTask<T> for FaultyTask<T> {
 pub(crate) struct FaultyTimer {
     inner: <SmolLoop as Backend>::Timer,
     movable: bool,
+    fault: Option<Fault>,
+    was_ready: bool,
 }
 
 impl Future for FaultyTimer {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.inner).poll(cx)
+        if self.was_ready && self.fault == Some(Fault::StaysReady) {
+            return Poll::Ready(());
+        }
+        let polled = Pin::new(&mut self.inner).poll(cx);
+        self.was_ready = polled.is_ready();
+        polled
     }
 }
 
 impl Timer for FaultyTimer {
     fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
-        if self.movable {
+        if self.fault == Some(Fault::ForgetsWhoWaits) {
+            self.inner = SmolLoop::new().timer(deadline);
+        } else if self.movable {
             Pin::new(&mut self.inner).reset(deadline);
         }
     }

@@ -28,7 +28,16 @@ impl<S: Stream> AsyncRead for FaultyStream<S> {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let polled = ready!(Pin::new(&mut self.inner).poll_read(cx, buf));
+        if self.fault == Some(Fault::BlockingSockets)
+            && let Some(socket) = self.inner.socket()
+        {
+            let _ = socket.set_nonblocking(false);
+        }
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
+        if self.fault == Some(Fault::SpinningReads) && polled.is_pending() {
+            cx.waker().wake_by_ref();
+        }
+        let polled = ready!(polled);
         Poll::Ready(match (self.fault, polled) {
             (Some(Fault::HidesResets), Err(_)) => Ok(0),
             (Some(Fault::ResetsAtEof), Ok(0)) => Err(io::ErrorKind::ConnectionReset.into()),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use faulty_loop::{Fault, FaultyLoop};
 use polyloop_conformance::probe::{Event, Journal};
-use polyloop_conformance::{Runner, Status};
+use polyloop_conformance::{Outcome, Runner, Status};
 use polyloop_core::CloseReason;
 
 /// The check of `id` fails with `fault`, and passes without.
@@ -38,7 +38,6 @@ macro_rules! broken {
 
 broken! {
     a_timer_that_is_early: EarlyTimers => "LOOP-15";
-    a_timer_that_cannot_be_moved: UnmovableTimers => "LOOP-20";
     a_clock_that_steps_back: ClockStepsBack => "LOOP-30";
     a_spawn_that_polls_at_once: PollsInsideSpawn => "LOOP-35";
     blocking_work_on_the_caller: BlocksTheCaller => "LOOP-27", "LOOP-28";
@@ -66,6 +65,45 @@ broken! {
     a_busy_address_that_is_taken: MovesBusyPorts => "SERV-06", "FACT-07";
     a_local_address_that_is_ignored: IgnoresLocalAddress => "CLI-11";
     a_refusal_of_the_wrong_kind: WrongRefusal => "CLI-03";
+    a_task_that_ends_with_its_handle: CancelsDroppedTasks => "BACK-01";
+    a_task_that_never_begins: LosesTasks => "BACK-01";
+    a_value_that_a_runtime_loses: LosesValues => "BACK-02";
+    a_handle_that_panics_for_none: PanicsForNone => "BACK-02";
+    a_run_that_spins: SpinsInRun => "BACK-03";
+    a_timer_that_stays_ready: StaysReady => "BACK-04";
+    a_timer_that_cannot_be_moved: UnmovableTimers => "BACK-04", "BACK-05";
+    a_timer_that_forgets_who_waits: ForgetsWhoWaits => "BACK-05";
+    one_thread_for_all_blocking_work: OneBlockingThread => "BACK-06";
+    a_lookup_that_blocks: LooksUpAtOnce => "BACK-07";
+    a_lookup_that_loses_the_port: LosesThePort => "BACK-07";
+    sockets_that_block: BlockingSockets => "BACK-08";
+    a_read_that_spins: SpinningReads => "BACK-09";
+    a_connect_that_does_not_wait: HastyConnects => "BACK-10";
+    descriptors_left_behind: LeavesDescriptors => "BACK-11";
+    threads_left_behind: LeavesThreads => "BACK-12";
+}
+
+#[test]
+fn while_the_basics_do_not_hold_nothing_else_is_tried() {
+    let faulty = Runner::new("faulty", || {
+        FaultyLoop::new(Some(Fault::CancelsDroppedTasks))
+    });
+    let outcomes = faulty.run_all();
+    let failed = |outcome: &&Outcome| matches!(outcome.status, Status::Fail(_));
+    let mut named = 0;
+    for outcome in outcomes.iter().filter(failed) {
+        let text = outcome.status.to_string();
+        assert!(
+            text.contains("has to detach the future"),
+            "{}: {text}",
+            outcome.id
+        );
+        named += 1;
+    }
+    assert!(
+        named > 200,
+        "only {named} checks say why they were not tried"
+    );
 }
 
 fn journal(events: &[Event]) -> Journal {
