@@ -371,6 +371,14 @@ impl Shared {
         world.enter_due(deadline, Due::Wake(host, waker.clone()))
     }
 
+    /// Wakes whoever was to be woken under `key` at `deadline` instead; nothing if that has
+    /// happened.
+    pub(crate) fn move_timer(&self, key: TimerKey, deadline: Duration) -> Option<TimerKey> {
+        let mut world = lock(&self.world);
+        let due = world.timers.remove(&key)?;
+        Some(world.enter_due(deadline, due))
+    }
+
     pub(crate) fn remove_timer(&self, key: TimerKey) {
         let removed = lock(&self.world).timers.remove(&key);
         // Only now is the lock gone: dropping a waker may drop a task.

@@ -62,8 +62,13 @@ impl Future for SimTimer {
 
 impl Timer for SimTimer {
     fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
-        self.unregister();
         self.deadline = deadline;
+        if let Some(sim) = self.sim.upgrade()
+            && let Some(key) = self.key.take()
+        {
+            // Whoever waits is woken at the new deadline.
+            self.key = sim.move_timer(key, sim.clock.since_start(deadline));
+        }
     }
 }
 
