@@ -9,11 +9,11 @@ use polyloop_smol::SmolLoop;
 /// How many lines each section of the catalogue has.
 const SECTIONS: [(&str, usize); 15] = [
     ("LOOP", 37),
-    ("PROM", 40),
+    ("PROM", 44),
     ("COMB", 18),
-    ("SYNC", 16),
+    ("SYNC", 18),
     ("SCHED", 22),
-    ("CORO", 12),
+    ("CORO", 13),
     ("TRAN", 40),
     ("PROD", 8),
     ("PROTO", 18),
@@ -21,7 +21,7 @@ const SECTIONS: [(&str, usize); 15] = [
     ("FACT", 9),
     ("SERV", 18),
     ("CLI", 28),
-    ("ERR", 7),
+    ("ERR", 8),
     ("BACK", 12),
 ];
 
