@@ -37,7 +37,8 @@ static LAST: Mutex<Option<Known>> = Mutex::new(None);
 impl Manifest {
     /// Of the package that is being compiled.
     pub(crate) fn of_caller() -> Option<Self> {
-        let directory = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?);
+        // Only in Unicode could the expansion name it, too.
+        let directory = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").ok()?);
         let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, written, manifest)) = &*last
             && *known == directory
