@@ -10,12 +10,14 @@
 //! | [`echo`] | a protocol; back-pressure; half close |
 //! | [`chat`] | protocols that talk to each other; what to do about slow readers |
 //! | [`broker`] | sessions that wake each other; timers, takeover, slow readers |
+//! | [`follow`] | a client that stays connected, through its server's restarts |
 //! | [`proxy`] | two connections joined, with bounded memory |
 //! | [`kv`] | a network library in full: the pattern for your own |
 
 pub mod broker;
 pub mod chat;
 pub mod echo;
+pub mod follow;
 pub mod kv;
 pub mod program;
 pub mod proxy;
