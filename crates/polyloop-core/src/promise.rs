@@ -6,6 +6,10 @@
 //! its links run in the task that awaits or spawns it, cost no allocation, and
 //! never run inside the call that settles or attaches (PROM-02, PROM-03).
 //!
+//! Awaiting one that has its outcome goes on at once (CORO-01). So that a task which finds
+//! everything ready leaves others their turn, after a thousand such awaits the next one
+//! waits for the task's next turn (LOOP-41); nobody has to yield by hand.
+//!
 //! This room knows no loop. What it needs of one it asks for by the least that will do:
 //! [`Delays`] to let time pass, and a route for [reports](report) that a loop lays.
 
@@ -27,6 +31,7 @@ macro_rules! by_source {
 }
 
 mod as_promise;
+pub(crate) mod budget;
 mod cancel_on_drop;
 pub(crate) mod combine;
 pub(crate) mod crowd;

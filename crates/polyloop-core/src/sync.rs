@@ -23,6 +23,11 @@
 //! All five stand on one line of waiters, and that on [`Deferred`](crate::Deferred):
 //! so they are runtime-free, hold no task, and give out promises.
 //!
+//! As with every promise of polyloop's, a task that never has to wait for these five
+//! leaves others their turn all the same (LOOP-41). What is of `async-lock` and
+//! `async-channel` does not count: where a task may find only those ready for long, it
+//! [yields](crate::yield_now) now and then.
+//!
 //! Every handle is cheap to clone, and its clones are the same lock, event or
 //! queue. What a promise of theirs grants is a guard; dropping the promise or the
 //! guard gives it back. Dropping the last handle fails those who still wait with

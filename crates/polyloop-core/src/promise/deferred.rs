@@ -14,8 +14,8 @@ use std::task::{Context, Poll};
 use adoption::Refused;
 use cell::{Cell, Forward};
 
-use crate::promise::Promise;
 use crate::promise::failure::Failure;
+use crate::promise::{Promise, budget};
 use crate::sync::primitive::Arc;
 
 /// A promise settled through its [`Resolver`]: Twisted's `Deferred`, asyncio's
@@ -105,9 +105,13 @@ impl<T: Send> Future for Deferred<T> {
                     "a deferred was polled again after it had given its outcome",
                 )));
             };
+            if budget::is_spent(cx.waker()) {
+                return Poll::Pending;
+            }
             match cell.poll(cx.waker()) {
                 Forward::Here(Poll::Pending) => return Poll::Pending,
                 Forward::Here(Poll::Ready(outcome)) => {
+                    budget::spend();
                     self.cell = None;
                     return Poll::Ready(outcome);
                 }

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use signal::{Place, Signal};
 
-use super::Promise;
+use super::{Promise, budget};
 use crate::promise::failure::Failure;
 use crate::promise::report::report_here;
 use crate::sync::primitive::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -212,6 +212,9 @@ where
     type Output = Result<P::Value, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if budget::is_spent(cx.waker()) {
+            return Poll::Pending;
+        }
         let this = &mut *self;
         let found = lock(&this.inner.stage).take_outcome();
         let outcome = if let Some(outcome) = found {
@@ -224,6 +227,7 @@ where
                 Poll::Pending => return Poll::Pending,
             }
         };
+        budget::spend();
         // Not to be woken by itself.
         this.leave();
         Poll::Ready(this.inner.settle(outcome))

@@ -7,10 +7,10 @@ use thiserror::Error;
 
 use super::line::{Claim, Line};
 use super::semaphore::{Permit, Semaphore};
-use crate::promise::Promise;
 use crate::promise::crowd::{Crowd, tell};
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::failure::Failure;
+use crate::promise::{Promise, budget};
 use crate::sync::primitive::atomic::{AtomicUsize, Ordering};
 use crate::sync::primitive::{Arc, Mutex, lock};
 
@@ -125,6 +125,7 @@ impl<T: Send> Queue<T> {
     ///
     /// Dropping this before it is done drops the item.
     pub async fn put(&self, item: T) {
+        budget::spend_in_turn().await;
         let Err(Full { item }) = self.try_put(item) else {
             return;
         };

@@ -7,9 +7,9 @@ use std::task::{Context, Poll, ready};
 use super::places::Place;
 use super::store::Store;
 use super::{Grant, Line};
-use crate::promise::Promise;
 use crate::promise::deferred::Deferred;
 use crate::promise::failure::Failure;
+use crate::promise::{Promise, budget};
 use crate::sync::primitive::{Weak, lock};
 
 /// The promise of a token. Its place in the line is taken by the call that made
@@ -71,9 +71,13 @@ impl<T: Send, S: Store<T>> Future for Claim<T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.get_mut().0 {
-            Standing::Ready(grant) => Poll::Ready(grant.take().ok_or_else(|| {
-                Failure::message("a promise was polled again after it had given its outcome")
-            })),
+            Standing::Ready(_) if budget::is_spent(cx.waker()) => Poll::Pending,
+            Standing::Ready(grant) => {
+                budget::spend();
+                Poll::Ready(grant.take().ok_or_else(|| {
+                    Failure::message("a promise was polled again after it had given its outcome")
+                }))
+            }
             Standing::Waiting(promise, _) => {
                 let outcome = ready!(Pin::new(promise).poll(cx));
                 Poll::Ready(outcome)
