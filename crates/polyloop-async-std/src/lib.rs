@@ -95,6 +95,14 @@ impl Backend for AsyncStdLoop {
     fn timer(&self, deadline: Instant) -> ReactorTimer {
         ReactorTimer::at(deadline)
     }
+
+    fn refuses_to_wait(&self) -> Option<String> {
+        async_std::task::try_current().map(|_| {
+            "this thread runs a task of async-std's; await what you spawn on the loop, or use \
+             `call_soon`"
+                .to_owned()
+        })
+    }
 }
 
 impl MainBackend for AsyncStdLoop {

@@ -25,6 +25,7 @@ pub(crate) mod spawner;
 pub(crate) mod state;
 pub(crate) mod task;
 pub(crate) mod task_group;
+pub(crate) mod threads;
 pub(crate) mod timers;
 
 pub use run::{JoinedRun, RunError};

@@ -46,14 +46,16 @@ pub use bytes::Bytes;
 pub use event_loop::calls::{Calls, DelayedCall, PendingCall};
 pub use event_loop::error_hook::ErrorHook;
 pub use event_loop::lifecycle::{
-    Lifecycle, LoopClosed, NotRunning, Rejected, ShutdownHook, ShutdownPhase, StillRunning,
+    Lifecycle, LoopClosed, NobodyRuns, NotRunning, Rejected, ShutdownHook, ShutdownPhase,
+    StillRunning,
 };
-pub use event_loop::spawner::{CallFromThreadError, Spawner, Threads};
+pub use event_loop::spawner::Spawner;
 pub use event_loop::state::LoopState;
 pub use event_loop::task::{CatchCancel, Outcome, Task, catch_cancel};
 pub use event_loop::task_group::{
     GroupClosed, GroupFailed, GroupSpawner, GroupTask, JoinGroup, TaskGroup,
 };
+pub use event_loop::threads::{CallFromThreadError, Threads};
 pub use event_loop::timers::{Sleep, Timers, yield_now};
 pub use event_loop::{RunError, backend, context};
 pub use net::client::{Attempts, ConnectError, Connected};

@@ -152,6 +152,7 @@ impl Sim {
             let clock = self.shared.clock.clone();
             let home = Home::new(Arc::downgrade(&self.shared), id);
             let state = LoopState::with_clock("sim", home, move || clock.read());
+            state.set_needs_run();
             world.hosts.push(Host {
                 state,
                 wall: (Duration::ZERO, self.shared.wall_time),

@@ -116,6 +116,18 @@ impl Backend for SmolLoop {
     fn timer(&self, deadline: Instant) -> ReactorTimer {
         ReactorTimer::at(deadline)
     }
+
+    fn refuses_to_wait(&self) -> Option<String> {
+        // What else runs on the global executor's threads would stand still with them, and
+        // there may be one only. They are known by their names alone.
+        let thread = std::thread::current();
+        let is_executors = thread.name().is_some_and(|name| name.starts_with("smol-"));
+        is_executors.then(|| {
+            "this thread runs smol's global executor; await what you spawn on the loop, or use \
+             `call_soon`"
+                .to_owned()
+        })
+    }
 }
 
 impl MainBackend for SmolLoop {

@@ -163,6 +163,10 @@ impl Backend for AnyLoop {
         dispatch!(Self, self, lp => lp.wait_on_thread(future))
     }
 
+    fn refuses_to_wait(&self) -> Option<String> {
+        dispatch!(Self, self, lp => lp.refuses_to_wait())
+    }
+
     fn random_seed(&self) -> u64 {
         dispatch!(Self, self, lp => lp.random_seed())
     }

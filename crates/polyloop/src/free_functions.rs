@@ -73,6 +73,7 @@ where
 }
 
 /// [`Threads::run_in_thread`] on the current loop.
+#[track_caller]
 pub fn run_in_thread<F, T>(work: F) -> Result<Deferred<T>, NoCurrentLoop>
 where
     F: FnOnce() -> T + Send + 'static,

@@ -6,20 +6,22 @@
 //! [`Calls`](crate::Calls), …) follow from these. Whatever a user can tell
 //! apart is decided above this line, so a backend only maps.
 
+mod lookup;
 mod park;
+mod thread_timer;
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::Waker;
 use std::time::{Instant, SystemTime};
 
 pub use crate::event_loop::JoinedRun;
 use crate::event_loop::state::LoopState;
-use crate::promise::deferred::Deferred;
 use crate::promise::failure::Failure;
 use crate::sync::primitive::Arc;
+pub use thread_timer::ThreadTimer;
 
 /// The seam between core and one runtime.
 ///
@@ -51,6 +53,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
         park::wait(future)
     }
 
+    /// A sentence if this thread must not wait for the loop, because a runtime is polling
+    /// on it and would stand still: for [`wait_on_thread`](Self::wait_on_thread) on behalf
+    /// of a user. Core has already ruled out that a loop is running here.
+    fn refuses_to_wait(&self) -> Option<String> {
+        None
+    }
+
     /// A number to seed a generator with. A loop whose runs can be repeated gives the
     /// same ones again.
     fn random_seed(&self) -> u64 {
@@ -67,19 +76,14 @@ pub trait Backend: Clone + Send + Sync + 'static {
     }
 
     /// Looks a host name up, in the order of the resolver. The default asks the
-    /// operating system on a blocking thread.
+    /// operating system, on threads of its own: those of
+    /// [`start_blocking`](Self::start_blocking) may all be taken (LOOP-46).
     fn lookup(
         &self,
         host: &str,
         port: u16,
     ) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {
-        let (resolver, answer) = Deferred::new();
-        let host = host.to_owned();
-        self.start_blocking(move || {
-            let found = (host.as_str(), port).to_socket_addrs();
-            // Nobody may be waiting any more; then nobody wants the answer.
-            let _ = resolver.resolve(found.map(Iterator::collect));
-        });
+        let answer = lookup::ask(host, port);
         async move {
             answer
                 .await
@@ -94,8 +98,9 @@ pub trait MainBackend: Backend {
     /// loop needs this thread to be driven.
     fn block_on<F: Future>(&self, future: F) -> F::Output;
 
-    /// A sentence if this thread may not block now, because a runtime would panic
-    /// or stand still. Core has already ruled out that a loop is running here.
+    /// A sentence if the loop can't be run from here and now, because a runtime would
+    /// panic or stand still: what stands in the way, and what to do. Core has already
+    /// ruled out that a loop is running here.
     fn refuses_to_block(&self) -> Option<String> {
         None
     }

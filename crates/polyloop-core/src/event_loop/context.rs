@@ -33,6 +33,29 @@ pub fn current_state() -> Option<Arc<LoopState>> {
     })
 }
 
+thread_local! {
+    /// The name of the loop that this thread is inside `run` of, the innermost one.
+    static RUNS: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// Runs `f` as what a thread does that is inside the `run` of the loop of that name.
+pub(crate) fn running<R>(name: &'static str, f: impl FnOnce() -> R) -> R {
+    struct Outer(Option<&'static str>);
+    impl Drop for Outer {
+        fn drop(&mut self) {
+            RUNS.set(self.0);
+        }
+    }
+    let _outer = Outer(RUNS.replace(Some(name)));
+    f()
+}
+
+/// The name of the loop that this thread runs: one that runs code here, or whose `run` this
+/// is inside of, whatever its runtime polls.
+pub(crate) fn run_by_this_thread() -> Option<&'static str> {
+    current_state().map_or_else(|| RUNS.get(), |state| Some(state.name()))
+}
+
 /// Whether a loop is running code on this thread.
 pub fn is_entered() -> bool {
     CURRENT.with(|current| {

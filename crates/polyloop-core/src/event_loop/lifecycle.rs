@@ -76,8 +76,9 @@ pub trait Lifecycle {
         F: FnOnce() + Send + 'static;
 
     /// How long the end of a run waits for tasks that were asked to end before it
-    /// drops them; 10 s unless set. Connections that are closing are waited for as well, and
-    /// cut shortly before it is up (TRAN-34).
+    /// drops them, and for work on threads before it leaves that behind; 10 s unless set.
+    /// Connections that are closing are waited for as well, and cut shortly before it is up
+    /// (TRAN-34).
     fn set_shutdown_limit(&self, limit: Duration);
 
     /// How many tasks are alive: running, suspended or waiting for their first
@@ -169,7 +170,10 @@ impl<B: Backend> Lifecycle for B {
 
 /// The loop was closed, so it takes no more work.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("the {name} loop is closed and takes no more work; make a new one")]
+#[error(
+    "the {name} loop is closed, or the runtime below it was shut down, so it takes no more \
+     work; make a new one"
+)]
 #[non_exhaustive]
 pub struct LoopClosed {
     /// The loop's name.
@@ -190,6 +194,18 @@ pub struct NotRunning {
 #[error("the {name} loop is inside `run`; call `stop` and close it when `run` has returned")]
 #[non_exhaustive]
 pub struct StillRunning {
+    /// The loop's name.
+    pub name: &'static str,
+}
+
+/// Nobody drives the loop, so what is asked of it would never be done (LOOP-38).
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error(
+    "nobody runs the {name} loop, which has no threads of its own, so the call would never be \
+     made; call while some thread is inside `run`, or ask with `call_when_running`"
+)]
+#[non_exhaustive]
+pub struct NobodyRuns {
     /// The loop's name.
     pub name: &'static str,
 }
@@ -218,6 +234,13 @@ impl<F> From<Rejected<F>> for Failure {
     #[track_caller]
     fn from(rejected: Rejected<F>) -> Self {
         Self::new(rejected.closed)
+    }
+}
+
+impl From<NobodyRuns> for Failure {
+    #[track_caller]
+    fn from(error: NobodyRuns) -> Self {
+        Self::new(error)
     }
 }
 

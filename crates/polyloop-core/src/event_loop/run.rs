@@ -1,7 +1,7 @@
 //! Running a loop, and winding it up.
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -14,9 +14,9 @@ use crate::event_loop::calls::after;
 use crate::event_loop::context::{self, Entered};
 use crate::event_loop::lifecycle::{LoopClosed, ShutdownPhase};
 use crate::event_loop::state::{LoopState, StopRequest};
-use crate::event_loop::task;
-use crate::promise::Promise as _;
+use crate::event_loop::task::{self, first_turn};
 use crate::promise::failure::Failure;
+use crate::promise::{Promise as _, budget};
 use crate::sync::primitive::Arc;
 
 /// Why [`MainLoop::run`](crate::MainLoop::run) gave no value.
@@ -50,7 +50,7 @@ pub enum RunError {
         /// The loop's name.
         name: &'static str,
     },
-    /// The thread may not block.
+    /// The thread may not block, or the runtime below the loop is somebody else's to run.
     #[error("the {name} loop can't be run here: {reason}")]
     MayNotBlock {
         /// The loop's name.
@@ -119,7 +119,7 @@ pub(crate) fn run<B: MainBackend, F: Future>(backend: &B, main: F) -> Result<F::
     };
     let _running = Running(run);
 
-    backend.block_on(async {
+    let whole = async {
         // Boxed so that it can be dropped in place, as the current loop's, before
         // the loop is wound up.
         let mut main = Some(Box::pin(main));
@@ -132,7 +132,7 @@ pub(crate) fn run<B: MainBackend, F: Future>(backend: &B, main: F) -> Result<F::
                 let Some(main) = main.as_mut() else {
                     return Ok(Poll::Pending);
                 };
-                catch_unwind(AssertUnwindSafe(|| main.as_mut().poll(cx)))
+                catch_unwind(AssertUnwindSafe(|| budget::turn(|| main.as_mut().poll(cx))))
             });
             match polled {
                 Ok(Poll::Ready(value)) => Poll::Ready(Ended::Done(value)),
@@ -149,7 +149,8 @@ pub(crate) fn run<B: MainBackend, F: Future>(backend: &B, main: F) -> Result<F::
             (Ended::Done(value), Ok(())) => Ok(value),
             (Ended::Stopped, Ok(())) => Err(RunError::StoppedEarly { name }),
         }
-    })
+    };
+    context::running(name, || backend.block_on(whole))
 }
 
 enum Ended<T> {
@@ -172,12 +173,9 @@ fn stop_asked<B: MainBackend>(backend: &B, waker: &Waker) -> bool {
     request.asked
 }
 
-/// Asks every task to end and waits; then drops those that would not; then says
-/// which are left.
+/// Asks every task to end and waits, for blocking work too; then drops the tasks that
+/// would not; then says what is left.
 pub(crate) async fn wind_up<B: MainBackend>(backend: &B) {
-    /// A task that is dropped from outside needs a turn of its own to go.
-    const AFTER_KILL: Duration = Duration::from_secs(1);
-
     let state = backend.state();
     // What was due in the pass that stopped the loop is still called (LOOP-05,
     // LOOP-06), as long as it does not block for ever.
@@ -190,31 +188,79 @@ pub(crate) async fn wind_up<B: MainBackend>(backend: &B) {
     run_hooks(backend, ShutdownPhase::During).await;
     state.calls.clear();
     state.tasks.end_all();
-    if !idle_within(backend, state.shutdown_limit()).await {
-        let stubborn = state.tasks.locations();
-        state.tasks.kill_all();
-        let gone = idle_within(backend, AFTER_KILL).await;
-        let places: Vec<String> = stubborn.iter().map(ToString::to_string).collect();
-        state.report(
-            &format!(
-                "the {} loop ended with tasks that did not end within {:?} (spawned at: {}){}",
-                state.name(),
-                state.shutdown_limit(),
-                places.join(", "),
-                if gone {
-                    String::new()
-                } else {
-                    format!("; {} still block their thread", state.tasks.alive())
-                },
-            ),
-            &Failure::timed_out(state.shutdown_limit()),
-        );
+    // What threads are at may be what a task waits for, and may itself need the loop.
+    let all_done = async {
+        until_idle(|waker| state.tasks.wake_when_idle(waker)).await;
+        until_idle(|waker| state.work.wake_when_idle(waker)).await;
+    };
+    let all_done = within(backend, state.shutdown_limit(), all_done).await;
+    if !all_done {
+        report_work(state);
+        end_stubborn_tasks(backend).await;
     }
     // Ending tasks may have asked for calls.
     state.calls.clear();
     state.tasks.reopen();
     run_hooks(backend, ShutdownPhase::After).await;
+    // What is left from before has been waited for, and told.
+    let handed_over = until_idle(|waker| state.work.wake_when_idle(waker));
+    if all_done && !within(backend, state.shutdown_limit(), handed_over).await {
+        report_work(state);
+    }
     state.report_left_out();
+}
+
+/// Drops the tasks that would not end, and says which.
+async fn end_stubborn_tasks<B: MainBackend>(backend: &B) {
+    /// A task that is dropped from outside needs a turn of its own to go.
+    const AFTER_KILL: Duration = Duration::from_secs(1);
+
+    let state = backend.state();
+    if state.tasks.alive() == 0 {
+        return;
+    }
+    let mut stubborn = state.tasks.locations();
+    stubborn.extend(first_turn::places(state.id()));
+    state.tasks.kill_all();
+    let gone = until_idle(|waker| state.tasks.wake_when_idle(waker));
+    let gone = within(backend, AFTER_KILL, gone).await;
+    state.report(
+        &format!(
+            "the {} loop ended with tasks that did not end within {:?} (spawned at: {}){}",
+            state.name(),
+            state.shutdown_limit(),
+            listed(&stubborn),
+            if gone {
+                String::new()
+            } else {
+                format!("; {} still block their thread", state.tasks.alive())
+            },
+        ),
+        &Failure::timed_out(state.shutdown_limit()),
+    );
+}
+
+/// Says which work on threads has not returned.
+fn report_work(state: &LoopState) {
+    let places = state.work.places();
+    if places.is_empty() {
+        return;
+    }
+    state.report(
+        &format!(
+            "the {} loop ended while work on threads had not returned within {:?} (handed over \
+             at: {}); it goes on beside the program",
+            state.name(),
+            state.shutdown_limit(),
+            listed(&places),
+        ),
+        &Failure::timed_out(state.shutdown_limit()),
+    );
+}
+
+fn listed(places: &[&Location<'_>]) -> String {
+    let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+    places.join(", ")
 }
 
 /// Runs the hooks of a phase side by side; what fails or takes too long is reported
@@ -238,16 +284,16 @@ async fn run_hooks<B: MainBackend>(backend: &B, phase: ShutdownPhase) {
     }
 }
 
-async fn idle_within<B: MainBackend>(backend: &B, limit: Duration) -> bool {
-    let state = backend.state();
-    let idle = poll_fn(|cx| {
-        if state.tasks.wake_when_idle(cx.waker()) {
+/// Waits until `wake_when` says that nothing is left.
+async fn until_idle(wake_when: impl Fn(&Waker) -> bool) {
+    poll_fn(|cx| {
+        if wake_when(cx.waker()) {
             Poll::Ready(())
         } else {
             Poll::Pending
         }
-    });
-    within(backend, limit, idle).await
+    })
+    .await;
 }
 
 /// Whether `future` is done within `limit`.

@@ -4,6 +4,7 @@
 //! long as somebody holds it or work is left on it.
 
 mod registry;
+mod run_end;
 
 use std::any::Any;
 use std::fmt;
@@ -16,11 +17,13 @@ use crate::event_loop::error_hook::{ErrorHook, lay_route, report_to};
 use crate::event_loop::lifecycle::{LoopClosed, ShutdownHooks, ShutdownPhase};
 use crate::event_loop::report_limits::{Admitted, ReportLimits};
 use crate::event_loop::task::table::TaskTable;
+use crate::event_loop::threads::WorkList;
 use crate::promise::failure::Failure;
 use crate::promise::report::ErrorReport;
 use crate::sync::primitive::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::sync::primitive::{Arc, Mutex, MutexGuard, lock};
 pub(crate) use registry::LoopId;
+use run_end::RunEnd;
 
 /// How long the end of a run waits for tasks that do not end.
 pub(crate) const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
@@ -42,6 +45,7 @@ pub struct LoopState {
     clock: Option<Clock>,
     pub(crate) tasks: TaskTable,
     pub(crate) calls: Arc<CallQueue>,
+    pub(crate) work: Arc<WorkList>,
     hook: Mutex<Option<ErrorHook>>,
     report_limits: ReportLimits,
     pub(crate) shutdown_hooks: Arc<ShutdownHooks>,
@@ -51,6 +55,9 @@ pub struct LoopState {
     /// Why it takes no work: [`CLOSED`], [`KILLED`], or both. One number, since it is
     /// asked at every spawn.
     gone: AtomicU8,
+    /// Nothing goes on here unless a run does.
+    needs_run: AtomicBool,
+    pub(crate) run_end: RunEnd,
     shutdown_limit: Mutex<Duration>,
     stop: Mutex<StopRequest>,
 }
@@ -92,12 +99,15 @@ impl LoopState {
             clock,
             tasks: TaskTable::new(),
             calls: Arc::new(CallQueue::new()),
+            work: Arc::default(),
             hook: Mutex::new(None),
             report_limits: ReportLimits::default(),
             shutdown_hooks: Arc::default(),
             when_running: Mutex::new(Some(Vec::new())),
             running: AtomicBool::new(false),
             gone: AtomicU8::new(0),
+            needs_run: AtomicBool::new(false),
+            run_end: RunEnd::default(),
             shutdown_limit: Mutex::new(SHUTDOWN_LIMIT),
             stop: Mutex::new(StopRequest::default()),
         });
@@ -192,6 +202,19 @@ impl LoopState {
         self.running.load(Ordering::Acquire)
     }
 
+    /// Says that nothing goes on on this loop unless a thread is inside
+    /// [`run`](crate::MainLoop::run): for a backend whose runtime has no threads of its
+    /// own and that nobody else can drive.
+    pub fn set_needs_run(&self) {
+        self.needs_run.store(true, Ordering::Release);
+    }
+
+    /// Whether what is asked of the loop goes on: it is being run, or does not
+    /// [need](Self::set_needs_run) that.
+    pub fn is_driven(&self) -> bool {
+        !self.needs_run.load(Ordering::Acquire) || self.is_running()
+    }
+
     /// The calls that waited for this run, or `None` if one is under way already.
     pub(crate) fn begin_run(&self) -> Option<Vec<WaitingCall>> {
         if self.running.swap(true, Ordering::AcqRel) {
@@ -203,6 +226,7 @@ impl LoopState {
     pub(crate) fn end_run(&self) {
         *lock(&self.when_running) = Some(Vec::new());
         self.running.store(false, Ordering::Release);
+        self.run_end.tell();
     }
 
     /// Keeps the call for the next run; gives it back if one is under way.
@@ -270,6 +294,12 @@ impl LoopState {
     pub fn revive(&self) {
         self.tasks.reopen();
         self.gone.fetch_and(!KILLED, Ordering::AcqRel);
+    }
+
+    /// The runtime below was shut down by whoever owns it: the loop is closed. For a
+    /// backend on a runtime that an application has.
+    pub fn runtime_lost(&self) {
+        self.close();
     }
 
     /// Ends every task and call, for good.

@@ -6,6 +6,7 @@
 //! back something to wait for its output with.
 
 mod catch_cancel;
+pub(crate) mod first_turn;
 pub(crate) mod supervised;
 pub(crate) mod table;
 
@@ -35,11 +36,14 @@ use table::TaskId;
 /// | the future panics | the promise fails with [`Panicked`](crate::FailureKind::Panicked); nobody else is touched |
 /// | it panicked and nobody awaits it | the loop's error hook is told, once |
 /// | the loop ends first | the promise fails with [`Cancelled`](crate::FailureKind::Cancelled) |
+/// | it is cancelled while nobody drives its loop | the promise fails at once, and the future is dropped at its next turn, if it ever has one |
 #[must_use = "a task runs on when its handle is dropped; say so with `detach()`, or tie the two together with `cancel_on_drop()`"]
 pub struct Task<B: Backend, T: Send + 'static> {
     started: Started<B, T>,
     /// The outcome was given.
     taken: bool,
+    /// It was cancelled through this handle.
+    cancelled: AtomicBool,
 }
 
 enum Started<B: Backend, T: Send + 'static> {
@@ -92,6 +96,7 @@ where
     Task {
         started,
         taken: false,
+        cancelled: AtomicBool::new(false),
     }
 }
 
@@ -106,6 +111,7 @@ impl<B: Backend, T: Send + 'static> Task<B, T> {
         Self {
             started: Started::Refused(Box::new(refused)),
             taken: false,
+            cancelled: AtomicBool::new(false),
         }
     }
 }
@@ -120,11 +126,14 @@ impl<B: Backend, T: Send + 'static> Future for Task<B, T> {
                 "a task was polled again after it had given its outcome",
             )));
         }
+        let cancelled = self.cancelled.load(Ordering::Relaxed);
         let result = match &mut self.started {
-            Started::Running { task, .. } => match ready!(Pin::new(task).poll(cx)) {
-                Some(outcome) => outcome.into_result(),
+            Started::Running { task, on, id } => match Pin::new(task).poll(cx) {
+                Poll::Ready(Some(outcome)) => outcome.into_result(),
                 // The runtime dropped the future without finishing it.
-                None => Err(Failure::cancelled("the loop's runtime was shut down")),
+                Poll::Ready(None) => Err(Failure::cancelled("the loop's runtime was shut down")),
+                Poll::Pending if cancelled => Err(ready!(cancelled_at_rest(*on, *id))),
+                Poll::Pending => return Poll::Pending,
             },
             Started::Refused(refused) => Err(refused
                 .failure
@@ -133,6 +142,21 @@ impl<B: Backend, T: Send + 'static> Future for Task<B, T> {
         };
         self.taken = true;
         Poll::Ready(result)
+    }
+}
+
+/// Why a cancelled task has ended already, if nobody drives its loop: it does nothing any
+/// more, and would have no turn to say so. Should the loop be run again, it is dropped at
+/// its first turn (LOOP-42).
+#[cold]
+fn cancelled_at_rest(on: LoopId, id: TaskId) -> Poll<Failure> {
+    let reason = on
+        .find()
+        .filter(|state| !state.is_driven())
+        .and_then(|state| state.tasks.noted(id));
+    match reason {
+        Some(reason) => Poll::Ready(Failure::cancelled(reason)),
+        None => Poll::Pending,
     }
 }
 
@@ -150,6 +174,7 @@ impl<B: Backend, T: Send + 'static> Promise for Task<B, T> {
         let Some(state) = on.find() else {
             return false;
         };
+        self.cancelled.store(true, Ordering::Relaxed);
         let left_a_note = state.tasks.cancel(*id, reason);
         // The task may have finished before the note was left; then nobody reads it.
         !(left_a_note && task.is_finished() && state.tasks.retract(*id))

@@ -13,7 +13,8 @@ use super::{ConnectOptions, Connected, ListenOptions, Resolve, Tcp};
 use crate::event_loop::backend::{Backend, MainBackend};
 use crate::event_loop::calls::Calls;
 use crate::event_loop::lifecycle::Lifecycle;
-use crate::event_loop::spawner::{Spawner, Threads};
+use crate::event_loop::spawner::Spawner;
+use crate::event_loop::threads::Threads;
 use crate::event_loop::timers::Timers;
 use crate::event_loop::{self, RunError};
 use crate::protocol::factory::ProtocolFactory;
@@ -142,8 +143,9 @@ pub trait MainLoop: Loop {
     /// deliver `connection_lost`, pending calls are dropped, and all their
     /// destructors have run before this returns (LOOP-09, LOOP-10). Tasks that do
     /// not end within the [limit](Lifecycle::set_shutdown_limit) are reported to
-    /// the error hook, each with the place it was spawned at. A loop may be run
-    /// again (LOOP-03).
+    /// the error hook, each with the place it was spawned at (LOOP-40). Work that was
+    /// handed to [threads](Threads::run_in_thread) is waited for as long, and told of
+    /// likewise (LOOP-39). A loop may be run again (LOOP-03).
     ///
     /// # Panics
     /// With the panic of `main` itself, after winding up.

@@ -29,6 +29,7 @@ pub(crate) use swapped::{Mutex, MutexGuard, OnceLock, atomic, thread, thread_loc
 pub(crate) mod process {
     pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
     pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock};
+    pub(crate) use std::{thread, thread_local};
 }
 
 /// The one way to take a [`Mutex`]: poison is ignored.

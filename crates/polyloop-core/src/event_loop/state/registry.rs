@@ -26,6 +26,11 @@ impl LoopId {
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// It as a number, which is never 0.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
     /// The loop, as long as somebody holds it or work is left on it.
     pub(crate) fn find(self) -> Option<Arc<LoopState>> {
         loops().get(&self)?.upgrade()

@@ -13,9 +13,11 @@ use tracing::Span;
 use tracing::level_filters::LevelFilter;
 
 use super::catch_cancel;
+use super::first_turn::FirstTurn;
 use super::table::{Cancel, TaskId};
 use crate::event_loop::context::Entered;
 use crate::event_loop::state::LoopState;
+use crate::promise::budget;
 use crate::promise::failure::Failure;
 use crate::promise::report::report_here;
 use crate::sync::primitive::Arc;
@@ -159,6 +161,9 @@ impl<F: Future> Future for Supervised<F> {
                 catching: this.catching,
                 location: this.guard.location,
             };
+            // Later the table knows of it.
+            let _first = (this.guard.known.is_none())
+                .then(|| FirstTurn::begin(state.id(), this.guard.location));
             let span = this.span.as_deref();
             // Two ways, so that the usual one carries nothing of the other.
             let step = match cancel {
@@ -189,7 +194,7 @@ fn within<R>(
 ) -> R {
     let _entered = Entered::new(state);
     let _in_span = span.map(Span::enter);
-    run()
+    budget::turn(run)
 }
 
 /// What one turn of a future needs. After it, the future has been dropped unless it is

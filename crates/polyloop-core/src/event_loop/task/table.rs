@@ -196,6 +196,11 @@ impl TaskTable {
         Some(reason)
     }
 
+    /// The reason of a cancel that its task has not read.
+    pub(crate) fn noted(&self, id: TaskId) -> Option<String> {
+        self.shard(id).cancels.get(&id).cloned()
+    }
+
     /// Takes back a cancel that its task has not read. False if it has.
     pub(crate) fn retract(&self, id: TaskId) -> bool {
         self.take_note(&mut self.shard(id), id).is_some()
