@@ -21,6 +21,7 @@
 //! ```
 
 mod ambient;
+mod runtime;
 mod spawn;
 mod tcp;
 mod timer;
@@ -33,36 +34,21 @@ use std::time::Instant;
 
 use polyloop_core::LoopState;
 use polyloop_core::backend::{Backend, MainBackend};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 
 pub use ambient::is_inside_runtime;
 pub use spawn::Spawned;
 pub use tcp::{TokioTcpListener, TokioTcpStream};
 pub use timer::TokioTimer;
 
+use runtime::{Life, Shared};
+
 /// A loop on a tokio runtime: its own, or one that an application has already.
 #[derive(Clone)]
 pub struct TokioLoop {
     state: Arc<LoopState>,
     handle: Handle,
-}
-
-/// What lives as long as the loop.
-struct Shared {
-    handle: Handle,
-    runtime: Option<OwnedRuntime>,
-}
-
-/// A runtime that may be dropped anywhere: tokio's own panics when it is dropped
-/// inside async code, because it waits for its threads. This one does not wait.
-struct OwnedRuntime(Option<Runtime>);
-
-impl Drop for OwnedRuntime {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
+    life: Arc<Life>,
 }
 
 impl TokioLoop {
@@ -80,18 +66,35 @@ impl TokioLoop {
     /// A loop with a runtime of its own, built as `builder` says. Its I/O and time
     /// drivers are switched on.
     pub fn own(builder: &mut Builder) -> io::Result<Self> {
-        let runtime = builder.enable_all().build()?;
-        let handle = runtime.handle().clone();
-        Ok(Self::with(handle, Some(OwnedRuntime(Some(runtime)))))
+        let lp = Self::with(Shared::of_own(builder.enable_all().build()?));
+        if lp.handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            lp.state.set_needs_run();
+        }
+        Ok(lp)
     }
 
-    /// A loop on a runtime that the application has and keeps. It needs its I/O and
-    /// time drivers (`enable_all`).
+    /// A loop on a runtime that the application has and keeps, and should have built with
+    /// `enable_all`. Without an I/O driver each socket is refused with an error; without a
+    /// time driver the loop's timers come from a thread of its own. tokio can't be asked
+    /// what a runtime has: the first socket or timer finds out by a panic of tokio's, which
+    /// is caught, but which the panic hook sees.
+    ///
+    /// When the application shuts the runtime down, the loop is closed, and what it is
+    /// asked from then on fails with [`LoopClosed`](polyloop_core::LoopClosed); a sleep
+    /// that is under way still ends at its time.
+    ///
+    /// The loop of a current-thread runtime goes on while the application is inside that
+    /// runtime's `block_on`: spawn on it there. It can't be
+    /// [run](polyloop_core::MainLoop::run), since a handle drives no timers and sockets.
     ///
     /// Each call makes a loop of its own, with its own error hook and its own end;
     /// clone one to have the same.
     pub fn from_handle(handle: Handle) -> Self {
-        Self::with(handle, None)
+        let lp = Self::with(Shared::of_application(handle));
+        if let Some(shared) = lp.shared() {
+            shared.watch(&lp.state);
+        }
+        lp
     }
 
     /// The handle of the runtime below.
@@ -101,23 +104,31 @@ impl TokioLoop {
 
     /// The loop that `state` belongs to, if it is one of these.
     pub fn from_state(state: &Arc<LoopState>) -> Option<Self> {
-        let handle = state.backend::<Shared>()?.handle.clone();
+        let shared = state.backend::<Shared>()?;
         Some(Self {
             state: state.clone(),
-            handle,
+            handle: shared.handle.clone(),
+            life: shared.life.clone(),
         })
     }
 
-    fn with(handle: Handle, runtime: Option<OwnedRuntime>) -> Self {
-        let shared = Shared {
-            handle: handle.clone(),
-            runtime,
-        };
+    /// Makes a socket of the runtime's, wherever this is called.
+    fn socket<T>(&self, make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.life.socket(&self.handle, make)
+    }
+
+    fn shared(&self) -> Option<&Shared> {
+        self.state.backend()
+    }
+
+    fn with(shared: Shared) -> Self {
+        let (handle, life) = (shared.handle.clone(), shared.life.clone());
         // tokio's clock may be paused in a test, and its timers go by that one.
         let clock = || tokio::time::Instant::now().into_std();
         Self {
             state: LoopState::with_clock("tokio", shared, clock),
             handle,
+            life,
         }
     }
 }
@@ -147,25 +158,40 @@ impl Backend for TokioLoop {
     }
 
     fn timer(&self, deadline: Instant) -> TokioTimer {
-        let _context = self.handle.enter();
-        TokioTimer::new(deadline)
+        TokioTimer::new(&self.life, &self.handle, deadline)
+    }
+
+    fn refuses_to_wait(&self) -> Option<String> {
+        ambient::is_polled_by_tokio().then(|| {
+            "this thread is inside a tokio runtime that is polling on it and would stand still; \
+             await what you spawn on the loop, or use `call_soon`"
+                .to_owned()
+        })
     }
 }
 
 impl MainBackend for TokioLoop {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let shared = self.state.backend::<Shared>();
-        match shared.and_then(|shared| shared.runtime.as_ref()?.0.as_ref()) {
+        match self.shared().and_then(Shared::own_runtime) {
             Some(runtime) => runtime.block_on(future),
             None => self.handle.block_on(future),
         }
     }
 
     fn refuses_to_block(&self) -> Option<String> {
-        Handle::try_current().is_ok().then(|| {
-            "this thread is inside a tokio runtime, which would panic; \
-             await the future there, or make the loop with `TokioLoop::from_handle` \
-             and spawn on it"
+        let is_own = self.shared().is_some_and(|s| s.own_runtime().is_some());
+        if !is_own && self.handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return Some(
+                "it was made from the handle of a current-thread runtime, and only `block_on` of \
+                 that runtime drives its timers and sockets; spawn on the loop inside of it, or \
+                 make the loop with `TokioLoop::current_thread`"
+                    .to_owned(),
+            );
+        }
+        ambient::is_polled_by_tokio().then(|| {
+            "this thread is inside a tokio runtime that is polling on it and would panic; \
+             await the future there, make the loop with `TokioLoop::from_handle` and spawn on \
+             it, or run it in `spawn_blocking`"
                 .to_owned()
         })
     }

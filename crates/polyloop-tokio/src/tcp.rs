@@ -25,18 +25,15 @@ impl Tcp for TokioLoop {
         options: &TcpOptions,
     ) -> io::Result<TokioTcpStream> {
         let socket = socket::start_connect(address, options)?;
-        let stream = {
-            let _context = self.handle().enter();
-            TcpStream::from_std(socket)?
-        };
+        let stream = self.socket(|| TcpStream::from_std(socket))?;
         poll_fn(|cx| stream.poll_write_ready(cx)).await?;
         socket::finish_connect(SockRef::from(&stream))?;
         Ok(TokioTcpStream(stream))
     }
 
     fn adopt_tcp(&self, socket: std::net::TcpListener) -> io::Result<TokioTcpListener> {
-        let _context = self.handle().enter();
-        TcpListener::from_std(socket).map(TokioTcpListener)
+        self.socket(|| TcpListener::from_std(socket))
+            .map(TokioTcpListener)
     }
 }
 

@@ -1,28 +1,57 @@
 //! A timer of tokio's.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use pin_project_lite::pin_project;
-use polyloop_core::backend::Timer;
+use polyloop_core::backend::{ThreadTimer, Timer};
+use tokio::runtime::Handle;
+use tokio::time::Sleep;
+
+use crate::runtime::Life;
 
 pin_project! {
-    /// tokio's [`Sleep`](tokio::time::Sleep).
+    /// tokio's [`Sleep`](tokio::time::Sleep), or a timer of the system's where the runtime
+    /// has none: it was built without them, or was shut down.
     #[derive(Debug)]
     pub struct TokioTimer {
         #[pin]
-        sleep: tokio::time::Sleep,
+        kind: Kind,
+    }
+}
+
+pin_project! {
+    #[project = KindProjection]
+    #[derive(Debug)]
+    enum Kind {
+        Runtime {
+            #[pin]
+            sleep: Sleep,
+            life: Arc<Life>,
+        },
+        Thread {
+            #[pin]
+            timer: ThreadTimer,
+        },
     }
 }
 
 impl TokioTimer {
-    /// Must be called in the context of a runtime.
-    pub(crate) fn new(deadline: Instant) -> Self {
-        Self {
-            sleep: tokio::time::sleep_until(deadline.into()),
-        }
+    pub(crate) fn new(life: &Arc<Life>, handle: &Handle, deadline: Instant) -> Self {
+        let kind = match life.timer(handle, deadline) {
+            Some(sleep) => Kind::Runtime {
+                sleep,
+                life: life.clone(),
+            },
+            None => Kind::Thread {
+                timer: ThreadTimer::at(deadline),
+            },
+        };
+        Self { kind }
     }
 }
 
@@ -30,12 +59,34 @@ impl Future for TokioTimer {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.project().sleep.poll(cx)
+        let mut kind = self.project().kind;
+        let deadline = match kind.as_mut().project() {
+            KindProjection::Thread { timer } => return timer.poll(cx),
+            KindProjection::Runtime { mut sleep, life } => {
+                // A runtime that goes between the two makes tokio panic.
+                if !life.is_gone()
+                    && let Ok(polled) = catch_unwind(AssertUnwindSafe(|| sleep.as_mut().poll(cx)))
+                {
+                    return polled;
+                }
+                sleep.deadline().into_std()
+            }
+        };
+        kind.set(Kind::Thread {
+            timer: ThreadTimer::at(deadline),
+        });
+        match kind.project() {
+            KindProjection::Thread { timer } => timer.poll(cx),
+            KindProjection::Runtime { .. } => Poll::Pending,
+        }
     }
 }
 
 impl Timer for TokioTimer {
     fn reset(self: Pin<&mut Self>, deadline: Instant) {
-        self.project().sleep.reset(deadline.into());
+        match self.project().kind.project() {
+            KindProjection::Runtime { sleep, .. } => sleep.reset(deadline.into()),
+            KindProjection::Thread { timer } => timer.reset(deadline),
+        }
     }
 }
