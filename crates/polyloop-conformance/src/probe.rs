@@ -7,6 +7,7 @@ mod peer;
 mod protocol;
 mod reports;
 mod scripted;
+mod spans;
 mod starving;
 mod waiting;
 
@@ -18,6 +19,7 @@ pub use peer::{
 pub use protocol::{Once, Probe};
 pub use reports::Reports;
 pub use scripted::{Fate, Scripted};
+pub use spans::Spans;
 pub use starving::{Starving, StarvingListener};
 pub use waiting::{
     Flag, SetOnDrop, block_on, busy_for, let_others_run, poll_once, quiet, run, until,

@@ -30,6 +30,18 @@ macro_rules! for_each_behaviour {
                 threads: Threads {
                     loop_23 loop_24 loop_25 loop_27 loop_28 loop_29
                 }
+                from_outside: Threads {
+                    loop_38 loop_39
+                }
+                left_behind: Core {
+                    loop_40 loop_42 loop_43 loop_45
+                }
+                turns: Core {
+                    loop_41 loop_44 loop_47
+                }
+                resolving: SystemSockets {
+                    loop_46
+                }
                 shutdown_hooks: Core {
                     loop_07 loop_08
                 }
@@ -42,7 +54,7 @@ macro_rules! for_each_behaviour {
                 }
                 promise_cancel: Core {
                     prom_16 prom_17 prom_18 prom_19 prom_20 prom_21 prom_22 prom_23
-                    prom_24 prom_25
+                    prom_24 prom_25 prom_45
                 }
                 promise_timeout: Core {
                     prom_26 prom_27 prom_28 prom_29 prom_30 prom_31
@@ -63,7 +75,7 @@ macro_rules! for_each_behaviour {
                 }
                 coroutines: Core {
                     coro_01 coro_02 coro_03 coro_04 coro_05 coro_06 coro_07 coro_08
-                    coro_09 coro_10 coro_12 coro_13
+                    coro_09 coro_10 coro_12 coro_13 coro_14
                 }
                 stream_writing: Tcp {
                     tran_01 tran_02 tran_04 tran_05 tran_07 tran_08 tran_19 tran_20

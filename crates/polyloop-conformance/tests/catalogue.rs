@@ -8,12 +8,12 @@ use polyloop_smol::SmolLoop;
 
 /// How many lines each section of the catalogue has.
 const SECTIONS: [(&str, usize); 15] = [
-    ("LOOP", 37),
-    ("PROM", 44),
+    ("LOOP", 47),
+    ("PROM", 45),
     ("COMB", 18),
     ("SYNC", 18),
     ("SCHED", 22),
-    ("CORO", 13),
+    ("CORO", 14),
     ("TRAN", 40),
     ("PROD", 8),
     ("PROTO", 18),

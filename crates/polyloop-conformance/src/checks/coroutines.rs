@@ -337,3 +337,42 @@ pub fn coro_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         Ok(())
     })
 }
+
+/// In two wrappers, one after the other; and where only the first is caught.
+pub fn coro_14<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let text = |caught: Result<(), Failure>| caught.err().map(|f| f.text().into_owned());
+        let (waiting, gone) = (Flag::new(), Flag::new());
+        let noted = waiting.clone();
+        let task = lp.spawn(async move {
+            noted.set();
+            let first = text(catch_cancel(pending()).await);
+            noted.set();
+            let second = text(catch_cancel(pending()).await);
+            (first, second)
+        });
+        until(&lp, "the first wait", || waiting.count() == 1).await?;
+        ensure!(task.cancel("one"), "the first cancel was refused");
+        until(&lp, "the second wait", || waiting.count() == 2).await?;
+        ensure!(task.cancel("two"), "the second cancel was refused");
+        let expected = (Some("one".to_owned()), Some("two".to_owned()));
+        ensure_eq!(task.await?, expected, "the reasons that were caught");
+
+        let (noted, guard) = (waiting.clone(), gone.on_drop());
+        let task = lp.spawn(async move {
+            let _guard = guard;
+            noted.set();
+            let _ = catch_cancel(pending::<()>()).await;
+            noted.set();
+            pending::<()>().await;
+        });
+        until(&lp, "the wait", || waiting.count() == 3).await?;
+        task.cancel("one");
+        until(&lp, "the wait outside", || waiting.count() == 4).await?;
+        ensure!(!gone.is_set(), "the first cancel ended it");
+        task.cancel("two");
+        ensure_eq!(text(task.await), Some("two".to_owned()), "the end");
+        ensure!(gone.is_set(), "it ended without its destructor");
+        Ok(())
+    })
+}

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use polyloop_core::{Deferred, Failure, FailureKind, MainLoop, Promise};
 
-use crate::fault::{Verdict, ensure, ensure_eq};
+use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{Flag, Reports, inside, is_inside, poll_once, run};
 
 fn text<T>(outcome: Result<T, Failure>) -> Option<(FailureKind, String)> {
@@ -216,6 +216,42 @@ pub fn prom_25<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let task = lp.spawn(std::future::pending::<()>());
         ensure!(task.cancel("because"), "the cancel of a task was refused");
         ensure_eq!(text(task.await), expected, "a task");
+        Ok(())
+    })
+}
+
+/// Of a task and of a promise: cancelled through it, done, and dropped.
+pub fn prom_45<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let expected = Some((FailureKind::Cancelled, "because".to_owned()));
+        let (resolver, promise) = Deferred::<u8>::new();
+        let guard = promise.cancel_on_drop();
+        ensure!(!guard.is_done(), "a pending promise is done");
+        ensure!(guard.cancel("because"), "the cancel was refused");
+        ensure!(guard.is_done(), "a cancelled promise is not done");
+        ensure!(resolver.is_abandoned(), "the promise did not hear of it");
+        ensure!(!guard.cancel("again"), "a second cancel was taken");
+        ensure_eq!(text(guard.await), expected, "a promise");
+
+        let guard = lp.spawn(std::future::pending::<u8>()).cancel_on_drop();
+        ensure!(!guard.is_done(), "a task that waits is done");
+        ensure!(guard.cancel("because"), "the cancel of a task was refused");
+        ensure_eq!(text(guard.await), expected, "a task");
+
+        let (resolver, promise) = Deferred::new();
+        let guard = promise.cancel_on_drop();
+        resolver
+            .resolve(5)
+            .map_err(|_| Fault::new("the promise was gone"))?;
+        ensure!(guard.is_done(), "a promise with a value is not done");
+        ensure_eq!(guard.await?, 5, "the value");
+
+        let (resolver, promise) = Deferred::<u8>::new();
+        drop(promise.cancel_on_drop());
+        ensure!(
+            resolver.is_abandoned(),
+            "dropping the guard cancelled nothing"
+        );
         Ok(())
     })
 }

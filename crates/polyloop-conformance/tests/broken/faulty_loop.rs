@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 
 use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
-use polyloop_core::{ListenOptions, Listener as _, LoopState, Tcp, TcpOptions};
+use polyloop_core::{ListenOptions, Listener as _, LoopState, Tcp, TcpOptions, context};
 use polyloop_smol::SmolLoop;
 
 use crate::faulty_stream::{FaultyListener, FaultyStream};
+use crate::few_threads;
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,11 @@ pub(crate) enum Fault {
     UnmovableTimers,
     ClockStepsBack,
     PollsInsideSpawn,
+    PollsUnwoken,
+    RudeWhenDropped,
+    HidesThatNobodyRuns,
     BlocksTheCaller,
+    LooksUpOnFewThreads,
     LosesBlockingWork,
     LosesTasks,
     LosesValues,
@@ -73,6 +78,17 @@ pub(crate) struct FaultyLoop {
     fault: Option<Fault>,
     /// For the fault that there is only one.
     blocking: Arc<Mutex<()>>,
+    _rude: Option<Arc<Rude>>,
+}
+
+/// A runtime that panics when it is dropped where a loop runs code.
+struct Rude;
+
+impl Drop for Rude {
+    fn drop(&mut self) {
+        let unwinding = std::thread::panicking();
+        assert!(unwinding || !context::is_entered(), "dropped inside a loop");
+    }
 }
 
 impl FaultyLoop {
@@ -99,11 +115,17 @@ impl FaultyLoop {
             })),
             _ => {}
         }
+        let inner = if fault == Some(Fault::HidesThatNobodyRuns) {
+            SmolLoop::from_executor(Arc::default())
+        } else {
+            SmolLoop::new()
+        };
         Self {
-            inner: SmolLoop::new(),
+            inner,
             state,
             fault,
             blocking: Arc::default(),
+            _rude: (fault == Some(Fault::RudeWhenDropped)).then(|| Arc::new(Rude)),
         }
     }
 
@@ -136,6 +158,13 @@ impl Backend for FaultyLoop {
         }
         let lost = self.has(Fault::LosesTasks);
         let (cancel, cancelled) = futures_channel::oneshot::channel::<()>();
+        let restless = self.has(Fault::PollsUnwoken);
+        let future = poll_fn(move |cx| {
+            if restless {
+                cx.waker().wake_by_ref();
+            }
+            future.as_mut().poll(cx)
+        });
         let running = self.inner.start(async move {
             match value {
                 _ if lost => std::future::pending().await,
@@ -171,6 +200,7 @@ impl Backend for FaultyLoop {
                     work();
                 });
             }
+            Some(Fault::LooksUpOnFewThreads) => few_threads::run(Box::new(work)),
             _ => self.inner.start_blocking(work),
         }
     }
@@ -194,6 +224,7 @@ impl Backend for FaultyLoop {
     async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         match self.fault {
             Some(Fault::LooksUpAtOnce) => Ok((host, port).to_socket_addrs()?.collect()),
+            Some(Fault::LooksUpOnFewThreads) => few_threads::look_up(host, port).await,
             Some(Fault::LosesThePort) => self.inner.lookup(host, 0).await,
             _ => self.inner.lookup(host, port).await,
         }

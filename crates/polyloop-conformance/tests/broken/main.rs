@@ -4,6 +4,7 @@
 mod faulty_abilities;
 mod faulty_loop;
 mod faulty_stream;
+mod few_threads;
 
 use std::time::Duration;
 
@@ -41,7 +42,11 @@ broken! {
     a_clock_that_steps_back: ClockStepsBack => "LOOP-30";
     a_spawn_that_polls_at_once: PollsInsideSpawn => "LOOP-35";
     blocking_work_on_the_caller: BlocksTheCaller => "LOOP-27", "LOOP-28";
-    blocking_work_that_is_lost: LosesBlockingWork => "LOOP-29";
+    blocking_work_that_is_lost: LosesBlockingWork => "LOOP-29", "LOOP-39";
+    a_loop_that_hides_that_nobody_runs_it: HidesThatNobodyRuns => "LOOP-38", "LOOP-42";
+    names_that_wait_for_a_thread: LooksUpOnFewThreads => "LOOP-46";
+    turns_that_nobody_asked_for: PollsUnwoken => "LOOP-44";
+    a_loop_that_panics_when_it_is_dropped: RudeWhenDropped => "LOOP-45";
     tasks_that_never_run: LosesTasks => "LOOP-09", "LOOP-12", "LOOP-23";
     a_value_that_is_lost: LosesValues => "CORO-04", "CORO-06", "PROM-39";
     a_task_that_is_never_done: NeverFinished => "PROM-19", "PROM-37";
