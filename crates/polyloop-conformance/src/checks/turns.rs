@@ -31,6 +31,10 @@ impl<F: Future + Unpin> Future for Counted<F> {
     }
 }
 
+/// Makes promises of one kind that are ready.
+type Maker = Box<dyn Fn() -> Ready + Send>;
+type Ready = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+
 /// Main awaits what is ready until a timer of another task tells it to stop; and tasks do
 /// 5,000 such awaits, which take more than one turn and far fewer turns than awaits.
 pub fn loop_41<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
@@ -63,8 +67,7 @@ pub fn loop_41<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let semaphore = Semaphore::new(1);
         let shared = Deferred::resolved(()).shared();
         let filled = Queue::unbounded();
-        type Once = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
-        let kinds: [(&str, Box<dyn Fn() -> Once + Send>); 6] = [
+        let kinds: [(&str, Maker); 6] = [
             ("promises", Box::new(|| Box::pin(Deferred::resolved(())))),
             ("clones", Box::new(move || Box::pin(shared.clone()))),
             ("items", Box::new(move || Box::pin(queue.get()))),

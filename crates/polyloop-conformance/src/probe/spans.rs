@@ -28,15 +28,17 @@ impl Spans {
 
     /// The number of the span that this thread is in.
     pub fn here(&self) -> Option<u64> {
-        self.innermost(&self.known()).map(|id| id.into_u64())
+        self.known().innermost().map(|id| id.into_u64())
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn innermost(&self, known: &Known) -> Option<Id> {
-        known.entered.get(&thread::current().id())?.last().cloned()
+impl Known {
+    fn innermost(&self) -> Option<Id> {
+        self.entered.get(&thread::current().id())?.last().cloned()
     }
 }
 
@@ -77,7 +79,7 @@ impl Subscriber for Spans {
 
     fn current_span(&self) -> Current {
         let known = self.known();
-        let Some(id) = self.innermost(&known) else {
+        let Some(id) = known.innermost() else {
             return Current::none();
         };
         let number = usize::try_from(id.into_u64()).unwrap_or(usize::MAX);

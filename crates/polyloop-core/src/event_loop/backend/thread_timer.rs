@@ -65,14 +65,13 @@ impl ThreadTimer {
             None => {
                 let thread = thread::Builder::new().name("polyloop timers".to_owned());
                 // A system without a thread for it: whoever waits looks again and again.
-                match thread.spawn(work) {
-                    Ok(started) => list.thread = Some(started.thread().clone()),
-                    Err(_) => {
-                        let waker = list.waiting.remove(&place);
-                        drop(list);
-                        waker.into_iter().for_each(Waker::wake);
-                    }
+                if let Ok(started) = thread.spawn(work) {
+                    list.thread = Some(started.thread().clone());
+                    return;
                 }
+                let waker = list.waiting.remove(&place);
+                drop(list);
+                waker.into_iter().for_each(Waker::wake);
             }
         }
     }

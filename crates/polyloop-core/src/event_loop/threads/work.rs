@@ -58,9 +58,10 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut inner = lock(&self.list.0);
         inner.under_way.remove(self.key);
-        let waker = match inner.under_way.is_empty() {
-            true => inner.idle.take(),
-            false => None,
+        let waker = if inner.under_way.is_empty() {
+            inner.idle.take()
+        } else {
+            None
         };
         drop(inner);
         if let Some(waker) = waker {
