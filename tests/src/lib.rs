@@ -6,6 +6,7 @@
 
 mod child;
 mod deadline;
+#[path = "../../crates/polyloop/src/guide/adding_a_backend/guide_loop.rs"]
 pub mod guide_loop;
 mod recorder;
 #[cfg(feature = "simulated")]

@@ -27,4 +27,8 @@ pub mod simulation {}
 pub mod costs {}
 
 #[doc = include_str!("guide/adding_a_backend.md")]
+///
+/// ```ignore
+#[doc = include_str!("guide/adding_a_backend/guide_loop.rs")]
+/// ```
 pub mod adding_a_backend {}

@@ -1,15 +1,13 @@
-//! A backend that is not one of ours, written against the public API alone: the
-//! worked example of the guide 'Adding a backend'.
+//! A backend that is not one of ours, written against the public API alone.
 //!
 //! It runs tasks on an `async-executor` in one thread of its own, waits with
 //! `async-io`, and blocks on threads of the standard library. Two traits say how
 //! work is started ([`Backend`], [`MainBackend`]), one how the network is reached
-//! ([`Tcp`]); everything else a user sees follows, and
-//! `tests/third_party.rs` runs the whole conformance suite over it.
+//! ([`Tcp`]); everything else a user sees follows.
 
 use std::future::Future;
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -30,9 +28,10 @@ pub struct GuideLoop {
     executor: Arc<Executor<'static>>,
 }
 
-/// Step 2: What lives as long as the loop: core keeps it in the state and drops it last.
+/// Step 2: What the state keeps: whatever another handle is made of, and what lives as
+/// long as the loop does. Core drops it last, which here ends the thread.
 struct Shared {
-    /// Dropping it ends the thread.
+    executor: Arc<Executor<'static>>,
     _stop: async_channel::Sender<()>,
 }
 
@@ -49,10 +48,23 @@ impl GuideLoop {
             .name("guide-loop".to_owned())
             .spawn(move || async_io::block_on(own.run(stopped.recv())))
             .expect("a thread");
+        let shared = Shared {
+            executor: executor.clone(),
+            _stop: stop,
+        };
         Self {
-            state: LoopState::new("guide", Shared { _stop: stop }),
+            state: LoopState::new("guide", shared),
             executor,
         }
+    }
+
+    /// The loop that `state` belongs to, if it is one of these: how code that runs on a
+    /// loop finds it again.
+    pub fn from_state(state: &Arc<LoopState>) -> Option<Self> {
+        Some(Self {
+            executor: state.backend::<Shared>()?.executor.clone(),
+            state: state.clone(),
+        })
     }
 }
 
@@ -201,7 +213,7 @@ impl AsyncWrite for GuideStream {
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.0.get_ref().shutdown(Shutdown::Write))
+        Poll::Ready(socket::end_output(SockRef::from(self.0.get_ref())))
     }
 }
 
