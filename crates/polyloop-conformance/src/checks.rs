@@ -32,6 +32,7 @@ pub mod left_behind;
 pub mod listening;
 pub mod locks;
 pub mod looping;
+pub mod moving;
 pub mod producing;
 pub mod promise_cancel;
 pub mod promise_links;

@@ -24,8 +24,11 @@ macro_rules! for_each_behaviour {
                     loop_12 loop_18 loop_31 loop_32 loop_33 loop_34 loop_35
                 }
                 timers: Core {
-                    loop_14 loop_15 loop_16 loop_17 loop_19 loop_20 loop_21 loop_22
+                    loop_14 loop_15 loop_16 loop_17 loop_19 loop_21 loop_22
                     loop_30
+                }
+                moving: Threads {
+                    loop_20
                 }
                 threads: Threads {
                     loop_23 loop_24 loop_25 loop_27 loop_28 loop_29
@@ -43,10 +46,10 @@ macro_rules! for_each_behaviour {
                     loop_46
                 }
                 shutdown_hooks: Core {
-                    loop_07 loop_08
+                    loop_07 loop_08 loop_48 loop_50
                 }
                 ending: Tcp {
-                    loop_09 loop_13
+                    loop_09 loop_13 loop_49
                 }
                 promise_links: Core {
                     prom_01 prom_02 prom_03 prom_04 prom_05 prom_06 prom_07 prom_08

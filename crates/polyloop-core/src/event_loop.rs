@@ -23,6 +23,7 @@ mod report_limits;
 mod run;
 pub(crate) mod spawner;
 pub(crate) mod state;
+pub(crate) mod stop;
 pub(crate) mod task;
 pub(crate) mod task_group;
 pub(crate) mod threads;

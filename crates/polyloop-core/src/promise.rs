@@ -37,6 +37,7 @@ pub(crate) mod combine;
 pub(crate) mod crowd;
 pub(crate) mod deferred;
 pub(crate) mod delays;
+pub(crate) mod discard;
 pub(crate) mod failure;
 mod from_future;
 mod links;

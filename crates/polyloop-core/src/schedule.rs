@@ -29,7 +29,7 @@ use crate::sync::primitive::{Arc, Mutex, OnceLock, Weak, lock};
 ///
 /// Cancelling the promise removes the timer, and `f` never runs (SCHED-09); once
 /// `f` has begun, it only lets go of the waiter. Dropping the promise lets `f` run
-/// unobserved.
+/// unobserved. If the loop ends first, the promise fails as cancelled (LOOP-50).
 ///
 /// ```
 /// use polyloop_core::{Calls, Failure, Promise, schedule::delayed};
@@ -46,7 +46,6 @@ where
     F: FnOnce() -> Result<T, Failure> + Send + 'static,
     T: Send + 'static,
 {
-    // The call owns the slot: if the loop drops the call, the promise is broken.
     let slot = Arc::new(Mutex::new(None::<Resolver<T>>));
     let timer = Arc::new(OnceLock::<DelayedCall>::new());
     let (resolver, promise) = {
@@ -64,9 +63,9 @@ where
         })
     };
     *lock(&slot) = Some(resolver);
-    let in_call = slot.clone();
+    let asking = Asking(slot.clone());
     let asked = lp.call_later(delay, move || {
-        let resolver = lock(&in_call).take();
+        let resolver = asking.take();
         let Some(resolver) = resolver else {
             return; // cancelled meanwhile, from another thread
         };
@@ -94,4 +93,22 @@ where
         }
     }
     promise
+}
+
+/// The resolver of a [`delayed`] promise, in the call that is to settle it.
+struct Asking<T: Send>(Arc<Mutex<Option<Resolver<T>>>>);
+
+impl<T: Send> Asking<T> {
+    fn take(&self) -> Option<Resolver<T>> {
+        lock(&self.0).take()
+    }
+}
+
+impl<T: Send> Drop for Asking<T> {
+    /// The call was dropped, and nobody had cancelled it: its loop has ended.
+    fn drop(&mut self) {
+        if let Some(resolver) = self.take() {
+            let _ = resolver.reject(Failure::cancelled("the loop ended before the delayed call"));
+        }
+    }
 }

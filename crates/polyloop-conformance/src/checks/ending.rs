@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use polyloop_core::{CloseReason, MainLoop};
+use polyloop_core::{
+    CloseReason, Failure, MainLoop, Promise, Protocol, ShutdownPhase, Transport, gather,
+};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
-use crate::probe::{Journal, Probe, pair, run, until};
+use crate::probe::{Flag, Journal, Probe, pair, quiet, run, until};
 
 /// Both ends of a connection that nobody closed.
 pub fn loop_09<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
@@ -63,4 +66,62 @@ pub fn loop_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         enough.store(true, Ordering::SeqCst);
         outcome
     })
+}
+
+/// Fires once, and ends the connection.
+struct Timed(Flag);
+
+impl Protocol for Timed {
+    fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        transport.set_timer(Duration::from_millis(300));
+        Ok(())
+    }
+
+    fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.0.set();
+        transport.abort();
+        Ok(())
+    }
+}
+
+/// A hook waits for connections whose timers were set before main ended: one as it was,
+/// one that the hook sets to later.
+pub fn loop_49<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    let (lp, fired, ended) = (make(), Flag::new(), Flag::new());
+    let (inner, noted, seen) = (lp.clone(), fired.clone(), ended.clone());
+    lp.run(async move {
+        let server = inner
+            .serve("127.0.0.1:0", || Probe::new(&Journal::new()))
+            .await?;
+        let mut open = Vec::new();
+        for _ in 0..2 {
+            let noted = noted.clone();
+            let timed = move || Timed(noted.clone());
+            open.push(inner.connect(server.local_addr(), timed).await?);
+        }
+        let lp = inner.clone();
+        inner.on_shutdown(ShutdownPhase::Before, move || async move {
+            open[0]
+                .call(|_, transport| transport.set_timer(Duration::from_millis(350)))
+                .await?;
+            let both = gather(
+                open.into_iter()
+                    .map(|open| lp.spawn(async move { open.closed().await })),
+            );
+            if both.timeout(&lp, Duration::from_secs(5)).await.is_ok() {
+                seen.set();
+            }
+            Ok(())
+        });
+        // Until the timers are set, and the tasks asleep.
+        quiet(&inner).await;
+        Ok::<_, Fault>(())
+    })??;
+    ensure_eq!(fired.count(), 2, "timers that fired while a hook waited");
+    ensure!(ended.is_set(), "the hook waited in vain");
+    Ok(())
 }

@@ -252,7 +252,8 @@ pub fn sched_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     })
 }
 
-/// One call is pending before and after, later by what has passed.
+/// One call is pending before and after, later by what has passed. In the pass in which
+/// the tick is due, too; then the looping goes on.
 pub fn sched_08<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
         let looping = LoopingCall::new(&lp, || ());
@@ -269,6 +270,34 @@ pub fn sched_08<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             second <= lp.now() + HOUR,
             "the new grid begins in the future"
         );
+        looping.stop()?;
+
+        let ticks = Flag::new();
+        let tick = ticks.clone();
+        let looping = LoopingCall::new(&lp, move || tick.set());
+        let (reset, earliest) = (looping.clone(), Arc::new(Mutex::new(None)));
+        let (noted, clock) = (earliest.clone(), lp.clone());
+        // The pass is late, so that what resets and what is reset share it.
+        let busy = lp.clone();
+        lp.call_soon(move || busy_for(&busy, 40 * MS))?;
+        lp.call_later(5 * MS, move || {
+            let now = clock.now();
+            if reset.reset().is_ok() {
+                *noted.lock().unwrap() = Some(now + 20 * MS);
+            }
+        })?;
+        looping.start(20 * MS, false)?.detach();
+        until(&lp, "ticks after a reset in their pass", || {
+            ticks.count() >= 2
+        })
+        .await?;
+        let earliest = *earliest.lock().unwrap();
+        ensure!(earliest.is_some(), "it was not reset");
+        ensure!(
+            lp.now() >= earliest.unwrap_or(lp.now()) + 20 * MS,
+            "a tick came early"
+        );
+        ensure!(looping.is_running(), "it says that it has ended");
         looping.stop()?;
         Ok(())
     })

@@ -155,30 +155,6 @@ pub fn loop_19<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     })
 }
 
-/// From a minute to now; and away from a moment that then passes.
-pub fn loop_20<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
-    run(make, async |lp| {
-        let (sooner, later) = (Flag::new(), Flag::new());
-        let noted = sooner.clone();
-        let call = lp.call_later(Duration::from_secs(3600), move || noted.set())?;
-        // Meanwhile the loop goes to sleep until the old deadline.
-        quiet(&lp).await;
-        ensure!(call.reset(10 * MS), "it could not be moved earlier");
-        until(&lp, "the call that was moved earlier", || sooner.is_set()).await?;
-
-        let noted = later.clone();
-        let call = lp.call_later(500 * MS, move || noted.set())?;
-        ensure!(
-            call.reset(Duration::from_secs(3600)),
-            "it could not be moved later"
-        );
-        lp.sleep(600 * MS).await;
-        ensure!(!later.is_set(), "it came at the old moment");
-        ensure!(call.is_pending() && call.cancel(), "it was lost on the way");
-        Ok(())
-    })
-}
-
 /// Asked for, cancelled, made, moved: the list follows.
 pub fn loop_21<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
@@ -219,6 +195,11 @@ pub fn loop_22<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         for length in [decade, decade * 20, Duration::MAX / 2, Duration::MAX] {
             let noted = early.clone();
             calls.push(lp.call_later(length, move || noted.set())?);
+            let last = lp.pending_calls().pop().and_then(|call| call.deadline);
+            ensure!(
+                last >= lp.now().checked_add(decade - MS),
+                "it was brought near"
+            );
             sleeps.push(Box::pin(lp.sleep(length)));
         }
         ensure!(

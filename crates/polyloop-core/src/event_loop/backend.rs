@@ -19,6 +19,7 @@ use std::time::{Instant, SystemTime};
 
 pub use crate::event_loop::JoinedRun;
 use crate::event_loop::state::LoopState;
+pub use crate::promise::discard::discard;
 use crate::promise::failure::Failure;
 use crate::sync::primitive::Arc;
 pub use thread_timer::ThreadTimer;
@@ -121,7 +122,6 @@ pub fn join_run<B: Backend>(backend: &B, stopped: Waker) -> Option<JoinedRun> {
 pub async fn wind_up<B: MainBackend>(backend: &B) {
     crate::event_loop::wind_up(backend).await;
     backend.state().revive();
-    backend.state().stop_request().asked = false;
 }
 
 /// A future that a runtime has started.

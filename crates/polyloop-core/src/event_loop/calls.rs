@@ -5,19 +5,23 @@
 //! and no task of its own, and order, cancelling and moving are the same on
 //! every runtime.
 
+mod alarm;
+mod deadlines;
 mod driver;
+mod pending;
 mod queue;
 
 use std::panic::Location;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use pending::{Key, Work};
 pub(crate) use queue::CallQueue;
-use queue::{Key, Work};
 
 use crate::event_loop::backend::Backend;
 use crate::event_loop::lifecycle::{LoopClosed, Rejected};
 use crate::event_loop::state::LoopState;
+use crate::promise::discard::{Guarded, discard};
 use crate::sync::primitive::Arc;
 
 /// Makes calls later: asyncio's `call_soon`, `call_later` and `call_at`, Twisted's
@@ -27,6 +31,12 @@ use crate::sync::primitive::Arc;
 /// never inside the method that asks for them (LOOP-12). A call asked for by a
 /// running call waits for a later pass (LOOP-13). One that panics is reported to
 /// the error hook, and the next is made (LOOP-32).
+///
+/// A call that is still pending when `main` is done is dropped, and one that a shutdown
+/// hook asks for when the run is over. Whoever waits for one learns of it: the promise of
+/// a [`delayed`](crate::schedule::delayed) or a looping call fails as cancelled, a
+/// [`DelayedCall`] is not pending any more. What core itself waits for, such as the timer
+/// of a connection, goes on until its task has ended (LOOP-49).
 ///
 /// ```
 /// # use polyloop_core::{Calls, Rejected};
@@ -108,9 +118,12 @@ where
         return Err(Rejected { call, closed });
     }
     let location = Location::caller();
-    let (key, first) = state
-        .calls
-        .push(state, due, Work::Call(Box::new(call)), location);
+    let (key, first) = state.calls.push(
+        state,
+        due,
+        Work::Call(Guarded::new(Box::new(call))),
+        location,
+    );
     if first {
         driver::start(backend);
     }
@@ -120,7 +133,9 @@ where
     })
 }
 
-/// Wakes a task at a moment, by the same queue. It costs no allocation.
+/// Wakes a task at a moment, by the same queue. It costs no allocation. It belongs to
+/// whoever waits in the task: the end of `main` leaves it as it is, since tasks and
+/// connections go on while shutdown hooks run.
 pub(crate) struct WakeUp {
     state: Arc<LoopState>,
     key: Key,
@@ -155,7 +170,8 @@ impl WakeUp {
 
 impl Drop for WakeUp {
     fn drop(&mut self) {
-        self.state.calls.cancel(self.key);
+        let taken = self.state.calls.cancel(self.key);
+        discard(taken);
     }
 }
 
@@ -172,11 +188,22 @@ impl DelayedCall {
     /// False if it is too late: the call was made, is being made, or was cancelled
     /// (LOOP-17).
     pub fn cancel(&self) -> bool {
-        self.state.calls.cancel(self.key)
+        let Some((work, alive)) = self.state.calls.cancel(self.key) else {
+            return false;
+        };
+        match work {
+            Work::Call(call) => self.state.discard(call.into_inner()),
+            Work::Wake(waker) => discard(waker),
+        }
+        drop(alive);
+        true
     }
 
     /// Moves the call to `delay` from now, earlier or later (LOOP-20). False if it
-    /// is too late.
+    /// is too late: it was made, is being made, or was cancelled.
+    ///
+    /// As long as it has not been made it can be moved, also in the pass in which it is
+    /// due; then it is made in a later pass, at its new time.
     pub fn reset(&self, delay: Duration) -> bool {
         self.reset_at(after(self.state.now(), delay))
     }

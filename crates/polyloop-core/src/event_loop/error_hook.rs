@@ -7,7 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::event_loop::context;
-use crate::promise::failure::Failure;
+use crate::promise::discard::caught;
 use crate::promise::report::{self, ErrorReport, report_by_default};
 use crate::sync::primitive::Arc;
 
@@ -23,7 +23,7 @@ pub(crate) fn report_to(hook: Option<&ErrorHook>, report: &ErrorReport) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(report))) {
         report_by_default(&ErrorReport {
             context: "the loop's error hook panicked".to_owned(),
-            failure: Failure::panicked(payload.as_ref()),
+            failure: caught(payload),
             loop_name: report.loop_name,
         });
         report_by_default(report);

@@ -38,6 +38,9 @@ pub trait Lifecycle {
 
     /// Makes [`run`](crate::MainLoop::run) return early. The callback that calls
     /// this runs to its end (LOOP-05).
+    ///
+    /// A run that winds up already, whose shutdown hooks run, is ending anyway: asking
+    /// it once more is accepted and changes nothing (LOOP-48).
     fn stop(&self) -> Result<(), NotRunning>;
 
     /// Ends the loop for good: cancels its tasks and drops its pending calls.
@@ -96,18 +99,11 @@ impl<B: Backend> Lifecycle for B {
     }
 
     fn stop(&self) -> Result<(), NotRunning> {
-        if !self.state().is_running() {
-            return Err(NotRunning { name: self.name() });
+        if self.state().stop.ask() {
+            Ok(())
+        } else {
+            Err(NotRunning { name: self.name() })
         }
-        self.state().calls.halt();
-        let mut request = self.state().stop_request();
-        request.asked = true;
-        let waker = request.waker.clone();
-        drop(request);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        Ok(())
     }
 
     fn close(&self) -> Result<(), StillRunning> {
@@ -198,7 +194,7 @@ pub struct StillRunning {
     pub name: &'static str,
 }
 
-/// Nobody drives the loop, so what is asked of it would never be done (LOOP-38).
+/// Nobody drives the loop, so what is asked of it would never be done (LOOP-48).
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
     "nobody runs the {name} loop, which has no threads of its own, so the call would never be \

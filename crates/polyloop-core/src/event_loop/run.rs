@@ -13,8 +13,9 @@ use crate::event_loop::calls::Calls as _;
 use crate::event_loop::calls::after;
 use crate::event_loop::context::{self, Entered};
 use crate::event_loop::lifecycle::{LoopClosed, ShutdownPhase};
-use crate::event_loop::state::{LoopState, StopRequest};
+use crate::event_loop::state::LoopState;
 use crate::event_loop::task::{self, first_turn};
+use crate::promise::discard::discard;
 use crate::promise::failure::Failure;
 use crate::promise::{Promise as _, budget};
 use crate::sync::primitive::Arc;
@@ -67,27 +68,24 @@ pub struct JoinedRun(Arc<LoopState>);
 
 impl JoinedRun {
     /// Begins a run, unless one is under way.
-    fn begin<B: Backend>(backend: &B) -> Option<Self> {
+    fn begin<B: Backend>(backend: &B, stopped: Option<Waker>) -> Option<Self> {
         let state = backend.state();
-        let waiting = state.begin_run()?;
+        let waiting = state.begin_run(stopped)?;
         let run = Self(state.clone());
         for call in waiting {
             // Only a close refuses a call, and then nobody waits for it.
-            let _ = backend.call_soon(call);
+            let _ = backend.call_soon(move || call.into_inner()());
         }
         Some(run)
     }
 
     pub(crate) fn join<B: Backend>(backend: &B, stopped: Waker) -> Option<Self> {
-        let run = Self::begin(backend)?;
-        run.0.stop_request().waker = Some(stopped);
-        Some(run)
+        Self::begin(backend, Some(stopped))
     }
 }
 
 impl Drop for JoinedRun {
     fn drop(&mut self) {
-        *self.0.stop_request() = StopRequest::default();
         self.0.end_run();
     }
 }
@@ -114,7 +112,7 @@ pub(crate) fn run<B: MainBackend, F: Future>(backend: &B, main: F) -> Result<F::
     if let Some(reason) = backend.refuses_to_block() {
         return Err(RunError::MayNotBlock { name, reason });
     }
-    let Some(run) = JoinedRun::begin(backend) else {
+    let Some(run) = JoinedRun::begin(backend, None) else {
         return Err(RunError::AlreadyRunning { name });
     };
     let _running = Running(run);
@@ -125,7 +123,7 @@ pub(crate) fn run<B: MainBackend, F: Future>(backend: &B, main: F) -> Result<F::
         let mut main = Some(Box::pin(main));
         let mut slot = Some(state.clone());
         let ended = poll_fn(|cx| {
-            if stop_asked(backend, cx.waker()) {
+            if state.stop.is_asked(cx.waker()) {
                 return Poll::Ready(Ended::Stopped);
             }
             let polled = as_current(&mut slot, || {
@@ -141,13 +139,14 @@ pub(crate) fn run<B: MainBackend, F: Future>(backend: &B, main: F) -> Result<F::
             }
         })
         .await;
-        let dropped = as_current(&mut slot, || catch_unwind(AssertUnwindSafe(|| main = None)));
+        // Whatever its destructors do, how it ended stands.
+        as_current(&mut slot, || discard(main.take()));
         drop(slot);
         wind_up(backend).await;
-        match (ended, dropped) {
-            (Ended::Panicked(payload), _) | (_, Err(payload)) => resume_unwind(payload),
-            (Ended::Done(value), Ok(())) => Ok(value),
-            (Ended::Stopped, Ok(())) => Err(RunError::StoppedEarly { name }),
+        match ended {
+            Ended::Done(value) => Ok(value),
+            Ended::Panicked(payload) => resume_unwind(payload),
+            Ended::Stopped => Err(RunError::StoppedEarly { name }),
         }
     };
     context::running(name, || backend.block_on(whole))
@@ -164,29 +163,21 @@ fn as_current<R>(state: &mut Option<Arc<LoopState>>, f: impl FnOnce() -> R) -> R
     f()
 }
 
-fn stop_asked<B: MainBackend>(backend: &B, waker: &Waker) -> bool {
-    let mut request = backend.state().stop_request();
-    let known = request.waker.as_ref().is_some_and(|w| w.will_wake(waker));
-    if !request.asked && !known {
-        request.waker = Some(waker.clone());
-    }
-    request.asked
-}
-
 /// Asks every task to end and waits, for blocking work too; then drops the tasks that
 /// would not; then says what is left.
 pub(crate) async fn wind_up<B: MainBackend>(backend: &B) {
     let state = backend.state();
     // What was due in the pass that stopped the loop is still called (LOOP-05,
     // LOOP-06), as long as it does not block for ever.
-    state.calls.halt();
+    let winding_up = state.stop.wind_up();
     let pass = poll_fn(|cx| state.calls.poll_between_passes(cx.waker()));
     within(backend, state.shutdown_limit(), pass).await;
+    state.drop_calls();
     // Hooks may need calls of their own.
-    state.calls.clear();
+    state.calls.resume();
     run_hooks(backend, ShutdownPhase::Before).await;
     run_hooks(backend, ShutdownPhase::During).await;
-    state.calls.clear();
+    state.drop_calls();
     state.tasks.end_all();
     // What threads are at may be what a task waits for, and may itself need the loop.
     let all_done = async {
@@ -199,7 +190,7 @@ pub(crate) async fn wind_up<B: MainBackend>(backend: &B) {
         end_stubborn_tasks(backend).await;
     }
     // Ending tasks may have asked for calls.
-    state.calls.clear();
+    state.drop_calls();
     state.tasks.reopen();
     run_hooks(backend, ShutdownPhase::After).await;
     // What is left from before has been waited for, and told.
@@ -207,6 +198,8 @@ pub(crate) async fn wind_up<B: MainBackend>(backend: &B) {
     if all_done && !within(backend, state.shutdown_limit(), handed_over).await {
         report_work(state);
     }
+    state.drop_calls();
+    drop(winding_up);
     state.report_left_out();
 }
 
@@ -274,7 +267,7 @@ async fn run_hooks<B: MainBackend>(backend: &B, phase: ShutdownPhase) {
     // As tasks, so that each is on the loop, and its panic its own affair.
     let running: Vec<_> = hooks
         .into_iter()
-        .map(|hook| task::spawn(backend, async move { hook().await }))
+        .map(|hook| task::spawn(backend, async move { hook.into_inner()().await }))
         .collect();
     for task in running {
         let outcome = task.timeout(backend, state.shutdown_limit()).await;

@@ -16,12 +16,14 @@ use crate::event_loop::context::Entered;
 use crate::event_loop::error_hook::{ErrorHook, lay_route, report_to};
 use crate::event_loop::lifecycle::{LoopClosed, ShutdownHooks, ShutdownPhase};
 use crate::event_loop::report_limits::{Admitted, ReportLimits};
+use crate::event_loop::stop::StopRequest;
 use crate::event_loop::task::table::TaskTable;
 use crate::event_loop::threads::WorkList;
+use crate::promise::discard::{DESTRUCTOR, Guarded, discard, try_drop};
 use crate::promise::failure::Failure;
 use crate::promise::report::ErrorReport;
 use crate::sync::primitive::atomic::{AtomicBool, AtomicU8, Ordering};
-use crate::sync::primitive::{Arc, Mutex, MutexGuard, lock};
+use crate::sync::primitive::{Arc, Mutex, lock};
 pub(crate) use registry::LoopId;
 use run_end::RunEnd;
 
@@ -46,7 +48,7 @@ pub struct LoopState {
     pub(crate) tasks: TaskTable,
     pub(crate) calls: Arc<CallQueue>,
     pub(crate) work: Arc<WorkList>,
-    hook: Mutex<Option<ErrorHook>>,
+    hook: Mutex<Option<Guarded<ErrorHook>>>,
     report_limits: ReportLimits,
     pub(crate) shutdown_hooks: Arc<ShutdownHooks>,
     /// Calls that wait for a run to begin; `None` while one is under way.
@@ -59,17 +61,11 @@ pub struct LoopState {
     needs_run: AtomicBool,
     pub(crate) run_end: RunEnd,
     shutdown_limit: Mutex<Duration>,
-    stop: Mutex<StopRequest>,
+    pub(crate) stop: StopRequest,
 }
 
-pub(crate) type WaitingCall = Box<dyn FnOnce() + Send>;
+pub(crate) type WaitingCall = Guarded<Box<dyn FnOnce() + Send>>;
 type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
-
-#[derive(Default)]
-pub(crate) struct StopRequest {
-    pub(crate) asked: bool,
-    pub(crate) waker: Option<Waker>,
-}
 
 impl LoopState {
     /// Makes the state of a new loop. `name` is the loop's name as users write it
@@ -92,13 +88,15 @@ impl LoopState {
         backend: Box<dyn Any + Send + Sync>,
         clock: Option<Clock>,
     ) -> Arc<Self> {
+        let calls = Arc::new(CallQueue::new());
         let state = Arc::new(Self {
             id: LoopId::new(),
             name,
             backend,
             clock,
             tasks: TaskTable::new(),
-            calls: Arc::new(CallQueue::new()),
+            stop: StopRequest::new(&calls),
+            calls,
             work: Arc::default(),
             hook: Mutex::new(None),
             report_limits: ReportLimits::default(),
@@ -109,7 +107,6 @@ impl LoopState {
             needs_run: AtomicBool::new(false),
             run_end: RunEnd::default(),
             shutdown_limit: Mutex::new(SHUTDOWN_LIMIT),
-            stop: Mutex::new(StopRequest::default()),
         });
         registry::enter(&state);
         lay_route();
@@ -144,13 +141,16 @@ impl LoopState {
         if self.is_killed() {
             return;
         }
-        let hook = lock(&self.hook).clone();
+        // The last to hold it, if it is replaced meanwhile, lets it go like any other.
+        let hook = lock(&self.hook)
+            .as_ref()
+            .map(|hook| Guarded::new(ErrorHook::clone(hook)));
         let report = ErrorReport {
             context: context.to_owned(),
             failure: failure.clone(),
             loop_name: Some(self.name),
         };
-        report_to(hook.as_ref(), &report);
+        report_to(hook.as_deref(), &report);
     }
 
     /// Reports what somebody outside can bring about any number of times: what fails alike
@@ -176,9 +176,37 @@ impl LoopState {
     }
 
     pub(crate) fn set_hook(&self, hook: Option<ErrorHook>) {
+        let hook = hook.map(Guarded::new);
         let old = std::mem::replace(&mut *lock(&self.hook), hook);
         // Only now is the lock gone: dropping a closure may run code of a user.
-        drop(old);
+        self.discard(old.map(Guarded::into_inner));
+    }
+
+    /// Drops what is a user's. A destructor that panics is reported to this loop.
+    pub(crate) fn discard<T>(&self, value: T) {
+        if let Err(failure) = try_drop(value) {
+            self.report(DESTRUCTOR, &failure);
+        }
+    }
+
+    /// Drops what is a user's with this loop as the current one, to which its destructors
+    /// report.
+    fn discard_here<T>(self: &Arc<Self>, value: T) {
+        let mut state = Some(self.clone());
+        let _entered = Entered::new(&mut state);
+        discard(value);
+    }
+
+    /// Drops the calls that are still to be made.
+    pub(crate) fn drop_calls(self: &Arc<Self>) {
+        self.discard_here(self.calls.clear());
+    }
+
+    /// Drops the calls that wait for a run.
+    fn drop_waiting_calls(self: &Arc<Self>) {
+        let waiting = lock(&self.when_running).as_mut().map(std::mem::take);
+        // Only now is the lock gone: dropping a closure may run code of a user.
+        self.discard_here(waiting);
     }
 
     pub(crate) fn check_open(&self) -> Result<(), LoopClosed> {
@@ -216,14 +244,17 @@ impl LoopState {
     }
 
     /// The calls that waited for this run, or `None` if one is under way already.
-    pub(crate) fn begin_run(&self) -> Option<Vec<WaitingCall>> {
+    /// `stopped` is woken whenever it is asked to stop.
+    pub(crate) fn begin_run(&self, stopped: Option<Waker>) -> Option<Vec<WaitingCall>> {
         if self.running.swap(true, Ordering::AcqRel) {
             return None;
         }
+        self.stop.begin(stopped);
         Some(lock(&self.when_running).take().unwrap_or_default())
     }
 
     pub(crate) fn end_run(&self) {
+        self.stop.end();
         *lock(&self.when_running) = Some(Vec::new());
         self.running.store(false, Ordering::Release);
         self.run_end.tell();
@@ -233,7 +264,7 @@ impl LoopState {
     pub(crate) fn wait_for_run<F: FnOnce() + Send + 'static>(&self, call: F) -> Option<F> {
         match &mut *lock(&self.when_running) {
             Some(waiting) => {
-                waiting.push(Box::new(call));
+                waiting.push(Guarded::new(Box::new(call)));
                 None
             }
             None => Some(call),
@@ -246,10 +277,6 @@ impl LoopState {
 
     pub(crate) fn set_shutdown_limit(&self, limit: Duration) {
         *lock(&self.shutdown_limit) = limit;
-    }
-
-    pub(crate) fn stop_request(&self) -> MutexGuard<'_, StopRequest> {
-        lock(&self.stop)
     }
 
     /// Ends the loop as a machine that loses its power does: every task is dropped at
@@ -265,12 +292,11 @@ impl LoopState {
         self.as_killed(|| {
             self.tasks.end_all();
             self.tasks.kill_all();
-            self.calls.clear();
-            let waiting = lock(&self.when_running).as_mut().map(std::mem::take);
-            // Only now is the lock gone: dropping a closure may run code of a user.
-            drop(waiting);
+            self.stop.withdraw();
+            self.drop_calls();
+            self.drop_waiting_calls();
             for phase in ShutdownPhase::ALL {
-                drop(self.shutdown_hooks.take(phase));
+                discard(self.shutdown_hooks.take(phase));
             }
         });
     }
@@ -298,15 +324,16 @@ impl LoopState {
 
     /// The runtime below was shut down by whoever owns it: the loop is closed. For a
     /// backend on a runtime that an application has.
-    pub fn runtime_lost(&self) {
+    pub fn runtime_lost(self: &Arc<Self>) {
         self.close();
     }
 
     /// Ends every task and call, for good.
-    pub(crate) fn close(&self) {
+    pub(crate) fn close(self: &Arc<Self>) {
         self.gone.fetch_or(CLOSED, Ordering::AcqRel);
         self.tasks.end_all();
-        self.calls.clear();
+        self.drop_calls();
+        self.drop_waiting_calls();
     }
 }
 

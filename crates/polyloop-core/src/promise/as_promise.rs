@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::Promise;
 use crate::promise::deferred::Deferred;
+use crate::promise::discard::caught;
 use crate::promise::failure::Failure;
 
 /// Calls `f`, now, and gives a promise whatever comes of it: txaio's `as_future`,
@@ -41,7 +42,7 @@ where
                 promise: made.into_promise(),
             },
             Err(payload) => Outcome::Panicked {
-                failure: Deferred::failed(Failure::panicked(payload.as_ref())),
+                failure: Deferred::failed(caught(payload)),
             },
         },
     }

@@ -15,6 +15,7 @@ use std::fmt::{self, Display, Write as _};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::Duration;
 
+use crate::promise::discard::caught;
 use crate::sync::primitive::Arc;
 
 /// Why a promise failed.
@@ -310,8 +311,7 @@ impl Error for Failure {
 
 /// Runs code of a user; its panic becomes a failure like any other.
 pub(crate) fn catch<R>(f: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
-    catch_unwind(AssertUnwindSafe(f))
-        .unwrap_or_else(|payload| Err(Failure::panicked(payload.as_ref())))
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|payload| Err(caught(payload)))
 }
 
 /// The error's text; a placeholder where its own formatting fails or panics.
@@ -320,6 +320,7 @@ fn text_of(error: &(dyn Error + 'static)) -> String {
         let mut text = String::new();
         write!(text, "{error}").map(|()| text)
     }))
+    .map_err(caught)
     .ok()
     .and_then(Result::ok)
     .unwrap_or_else(|| "an error whose text could not be formatted".to_owned())

@@ -10,8 +10,8 @@ use futures_util::task::AtomicWaker;
 use pin_project_lite::pin_project;
 
 use super::Promise;
+use crate::promise::discard::{caught, discard_in_place};
 use crate::promise::failure::Failure;
-use crate::promise::report::report_here;
 use crate::sync::primitive::OnceLock;
 
 /// Makes a promise of any future that ends in a value or a [`Failure`] (PROM-40).
@@ -75,15 +75,10 @@ where
             None => match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(outcome)) => outcome,
-                Err(payload) => Err(Failure::panicked(payload.as_ref())),
+                Err(payload) => Err(caught(payload)),
             },
         };
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| this.future.set(None))) {
-            report_here(
-                "dropping the future of a promise panicked",
-                &Failure::panicked(payload.as_ref()),
-            );
-        }
+        discard_in_place(this.future);
         Poll::Ready(outcome)
     }
 }

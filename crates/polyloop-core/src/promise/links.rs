@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::Promise;
+use crate::promise::discard::caught;
 use crate::promise::failure::{Failure, catch};
 use crate::promise::report::report_here;
 
@@ -160,10 +161,7 @@ where
         if let Some(f) = this.f.take()
             && let Err(payload) = catch_unwind(AssertUnwindSafe(|| f(&outcome)))
         {
-            report_here(
-                "an on_done observer panicked",
-                &Failure::panicked(payload.as_ref()),
-            );
+            report_here("an on_done observer panicked", &caught(payload));
         }
         Poll::Ready(outcome)
     }

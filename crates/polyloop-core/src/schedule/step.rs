@@ -9,6 +9,7 @@ use std::pin::Pin;
 use futures_util::FutureExt as _;
 
 use crate::promise::Promise;
+use crate::promise::discard::caught;
 use crate::promise::failure::Failure;
 
 /// What a function or an iterator gave: nothing, a failure, or a promise that has
@@ -41,7 +42,7 @@ impl Step {
         // A panic in it is a failure like any other.
         let caught = AssertUnwindSafe(future).catch_unwind().map(|outcome| {
             outcome
-                .unwrap_or_else(|payload| Err(Failure::panicked(payload.as_ref())))
+                .unwrap_or_else(|payload| Err(caught(payload)))
                 .map(drop)
         });
         Self(Kind::Wait(Box::pin(caught)))

@@ -1,47 +1,21 @@
-//! The queue of calls: which are pending, and in what order they come.
+//! The queue of a loop's calls, as it is shared: those who ask for calls, the driver that
+//! makes them, and the loop that may halt it or go.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
 use std::panic::Location;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use slab::Slab;
-
 use super::PendingCall;
+use super::alarm::Alarm;
+use super::pending::{Key, Pending, Work};
 use crate::event_loop::state::LoopState;
+use crate::promise::discard::wake;
+use crate::sync::primitive::atomic::{AtomicBool, Ordering};
 use crate::sync::primitive::{Arc, Mutex, lock};
-
-/// Names one call for good: slots are used again, sequence numbers are not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key {
-    slot: usize,
-    seq: u64,
-}
-
-pub(crate) enum Work {
-    Call(Box<dyn FnOnce() + Send>),
-    Wake(Waker),
-}
-
-struct Entry {
-    seq: u64,
-    /// `None`: the next pass.
-    due: Option<Instant>,
-    work: Work,
-    location: &'static Location<'static>,
-}
-
-/// A place in the order of deadlines. It is stale when its entry has gone or has
-/// moved.
-type Place = Reverse<(Instant, u64, usize)>;
 
 #[derive(Default)]
 struct Inner {
-    entries: Slab<Entry>,
-    soon: VecDeque<Key>,
-    timed: BinaryHeap<Place>,
-    next_seq: u64,
+    pending: Pending,
     driver: Driver,
     /// The loop lives while a call is pending on it.
     alive: Option<Arc<LoopState>>,
@@ -51,7 +25,6 @@ struct Inner {
     in_pass: bool,
     /// Who waits for the pass to end.
     pass_waiter: Option<Waker>,
-    closed: bool,
 }
 
 #[derive(Default)]
@@ -74,14 +47,29 @@ pub(super) enum Next {
     Exit,
 }
 
+/// Calls that will not be made. Dropping them runs code of users.
+#[must_use]
+pub(crate) struct Cleared {
+    _calls: Vec<Work>,
+    _alive: Option<Arc<LoopState>>,
+}
+
 pub(crate) struct CallQueue {
     inner: Mutex<Inner>,
+    /// The loop has gone. Looked at where the lock would be too much.
+    closed: AtomicBool,
+    /// The timer that the driver sleeps by. It is here and not in the driver's future
+    /// so that it goes with the loop, also where nobody gives that future another turn:
+    /// it may hold the runtime, and the runtime the future.
+    alarm: Mutex<Option<Alarm>>,
 }
 
 impl CallQueue {
     pub(crate) fn new() -> Self {
         Self {
             inner: Mutex::new(Inner::default()),
+            closed: AtomicBool::new(false),
+            alarm: Mutex::new(None),
         }
     }
 
@@ -94,19 +82,7 @@ impl CallQueue {
         location: &'static Location<'static>,
     ) -> (Key, bool) {
         let mut inner = lock(&self.inner);
-        let seq = inner.next_seq;
-        inner.next_seq += 1;
-        let slot = inner.entries.insert(Entry {
-            seq,
-            due,
-            work,
-            location,
-        });
-        let key = Key { slot, seq };
-        match due {
-            None => inner.soon.push_back(key),
-            Some(due) => inner.timed.push(Reverse((due, seq, slot))),
-        }
+        let key = inner.pending.push(due, work, location);
         if inner.alive.is_none() {
             inner.alive = Some(state.clone());
         }
@@ -117,71 +93,43 @@ impl CallQueue {
         let waker = inner.wake_for(due);
         drop(inner);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
         (key, first)
     }
 
-    pub(super) fn cancel(&self, key: Key) -> bool {
+    /// Takes a call back, unless it is too late. What is given may be code of a user,
+    /// and so may be what goes with the loop if this was the last that it lived for.
+    pub(super) fn cancel(&self, key: Key) -> Option<(Work, Option<Arc<LoopState>>)> {
         let mut inner = lock(&self.inner);
-        if !inner.holds(key) {
-            return false;
-        }
-        let entry = inner.entries.remove(key.slot);
-        inner.compact();
-        let alive = inner.release_if_empty();
-        drop(inner);
-        // Both may run code of a user, so the lock is gone by now.
-        drop(entry);
-        drop(alive);
-        true
+        let work = inner.pending.remove(key)?;
+        Some((work, inner.release_if_empty()))
     }
 
     pub(super) fn reset(&self, key: Key, due: Instant) -> bool {
         let mut inner = lock(&self.inner);
-        if !inner.holds(key) {
+        if !inner.pending.holds(key) {
             return false;
         }
-        let was = inner.entries[key.slot].due.replace(due);
-        // A later deadline leaves the old place where it is: when that comes up,
-        // the entry is put where it belongs. An idle timeout that is pushed back
-        // at every read thus costs nothing here.
-        if was.is_none_or(|was| due < was) {
-            inner.timed.push(Reverse((due, key.seq, key.slot)));
-            inner.compact();
-        }
+        inner.pending.move_to(key, due);
         let waker = inner.wake_for(Some(due));
         drop(inner);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
         true
     }
 
     pub(super) fn is_pending(&self, key: Key) -> bool {
-        lock(&self.inner).holds(key)
+        lock(&self.inner).pending.holds(key)
     }
 
     pub(super) fn pending(&self) -> Vec<PendingCall> {
-        let inner = lock(&self.inner);
-        let mut entries: Vec<&Entry> = inner
-            .entries
-            .iter()
-            .map(|(_, entry)| entry)
-            .filter(|entry| matches!(entry.work, Work::Call(_)))
-            .collect();
-        entries.sort_by_key(|entry| (entry.due, entry.seq));
-        entries
-            .into_iter()
-            .map(|entry| PendingCall {
-                deadline: entry.due,
-                location: entry.location,
-            })
-            .collect()
+        lock(&self.inner).pending.list()
     }
 
     /// What the driver does next. For a pass, `batch` receives the calls that are
-    /// due at `now`; one asked for from here on waits for the next pass.
+    /// due at `now`; one asked for or moved from here on waits for a later pass.
     pub(super) fn next(
         &self,
         now: impl FnOnce(&LoopState) -> Instant,
@@ -189,7 +137,7 @@ impl CallQueue {
         waker: &Waker,
     ) -> Next {
         let mut inner = lock(&self.inner);
-        if inner.closed {
+        if self.is_closed() {
             return Next::Exit;
         }
         let Some(state) = inner.alive.clone() else {
@@ -199,57 +147,35 @@ impl CallQueue {
         if inner.halted {
             inner.driver = Driver::Asleep(waker.clone(), None);
             drop(inner);
-            return Next::Sleep(None);
+            return self.sleep(None, state);
         }
         let now = now(&state);
-        while let Some(key) = inner.soon.pop_front() {
-            // One that was moved to a deadline is not due here any more.
-            if inner.holds(key) && inner.entries[key.slot].due.is_none() {
-                batch.push(key);
-            }
-        }
-        let mut until = None;
-        while let Some(&Reverse((place, seq, slot))) = inner.timed.peek() {
-            let key = Key { slot, seq };
-            let due = inner.holds(key).then(|| inner.entries[slot].due).flatten();
-            match due {
-                Some(due) if due == place && due > now => {
-                    until = Some(due);
-                    break;
-                }
-                Some(due) => {
-                    inner.timed.pop();
-                    if due == place {
-                        batch.push(key);
-                    } else if due > place {
-                        inner.timed.push(Reverse((due, seq, slot)));
-                    }
-                }
-                None => {
-                    inner.timed.pop();
-                }
-            }
-        }
+        inner.pending.take_soon(batch);
+        let until = inner.pending.take_due(now, batch);
         if batch.is_empty() {
             inner.driver = Driver::Asleep(waker.clone(), until);
             drop(inner);
-            // Outside of the lock: it may be the last handle of the loop.
-            drop(state);
-            return Next::Sleep(until);
+            return self.sleep(until, state);
         }
         inner.driver = Driver::Awake;
         inner.in_pass = true;
         Next::Pass(state)
     }
 
-    /// Takes a call of the batch out of the queue, unless an earlier call of the
-    /// same pass has cancelled or moved it.
-    pub(super) fn take(&self, key: Key, now: Instant) -> Option<Work> {
-        let mut inner = lock(&self.inner);
-        if !inner.holds(key) || inner.entries[key.slot].due.is_some_and(|due| due > now) {
-            return None;
+    fn sleep(&self, until: Option<Instant>, state: Arc<LoopState>) -> Next {
+        // Outside of the lock: it may be the last handle of the loop.
+        drop(state);
+        if self.is_closed() {
+            Next::Exit
+        } else {
+            Next::Sleep(until)
         }
-        Some(inner.entries.remove(key.slot).work)
+    }
+
+    /// Takes a call of the batch out of the queue, unless it was cancelled or moved
+    /// while the pass went on.
+    pub(super) fn take(&self, key: Key) -> Option<Work> {
+        lock(&self.inner).pending.take(key)
     }
 
     /// After a pass: lets the loop go if nothing is pending.
@@ -260,7 +186,7 @@ impl CallQueue {
         let released = inner.release_if_empty();
         drop(inner);
         if let Some(waiter) = waiter {
-            waiter.wake();
+            wake(waiter);
         }
         released
     }
@@ -282,17 +208,29 @@ impl CallQueue {
         lock(&self.inner).halted = true;
     }
 
-    /// Drops every pending call, and allows passes again.
-    pub(crate) fn clear(&self) {
+    /// Allows passes again, and makes what is due by now.
+    pub(crate) fn resume(&self) {
         let mut inner = lock(&self.inner);
-        inner.halted = false;
-        let entries: Vec<Entry> = inner.entries.drain().collect();
-        inner.soon.clear();
-        inner.timed.clear();
-        let alive = inner.release_if_empty();
+        let was_halted = std::mem::replace(&mut inner.halted, false);
+        let waker = if was_halted && !inner.pending.is_empty() {
+            inner.wake_for(None)
+        } else {
+            None
+        };
         drop(inner);
-        drop(entries);
-        drop(alive);
+        if let Some(waker) = waker {
+            wake(waker);
+        }
+    }
+
+    /// Takes every pending call out, to be dropped without the lock. Those who wait in
+    /// a task for a moment go on to: they end with their tasks.
+    pub(crate) fn clear(&self) -> Cleared {
+        let mut inner = lock(&self.inner);
+        Cleared {
+            _calls: inner.pending.remove_calls(),
+            _alive: inner.release_if_empty(),
+        }
     }
 
     /// The driver was dropped; gives back the loop if calls were pending on it.
@@ -303,25 +241,37 @@ impl CallQueue {
         inner.alive.clone()
     }
 
-    /// Lets the driver go.
+    /// Lets the driver go, and its timer at once.
     pub(crate) fn close(&self) {
-        let mut inner = lock(&self.inner);
-        inner.closed = true;
-        let driver = std::mem::take(&mut inner.driver);
-        drop(inner);
+        self.closed.store(true, Ordering::Release);
+        let driver = std::mem::take(&mut lock(&self.inner).driver);
+        let alarm = lock(&self.alarm).take();
+        drop(alarm);
         if let Driver::Asleep(waker, _) = driver {
             waker.wake();
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// The timer for a driver that is about to be started.
+    pub(super) fn set_alarm(&self, alarm: Alarm) {
+        let old = lock(&self.alarm).replace(alarm);
+        drop(old);
+    }
+
+    /// Whether the moment has come; otherwise the driver is woken for it.
+    pub(super) fn poll_alarm(&self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut *lock(&self.alarm) {
+            Some(alarm) => alarm.poll(until, cx),
+            None => Poll::Pending,
         }
     }
 }
 
 impl Inner {
-    fn holds(&self, key: Key) -> bool {
-        self.entries
-            .get(key.slot)
-            .is_some_and(|entry| entry.seq == key.seq)
-    }
-
     /// The driver's waker, if it sleeps for longer than `due` allows.
     fn wake_for(&mut self, due: Option<Instant>) -> Option<Waker> {
         match &self.driver {
@@ -334,22 +284,8 @@ impl Inner {
         }
     }
 
-    /// Drops stale places once they outnumber the entries, so that calls which are
-    /// made and cancelled all day do not pile up.
-    fn compact(&mut self) {
-        if self.timed.len() > 64 + 2 * self.entries.len() {
-            let entries = &self.entries;
-            self.timed.retain(|Reverse((place, seq, slot))| {
-                entries
-                    .get(*slot)
-                    .is_some_and(|entry| entry.seq == *seq && entry.due >= Some(*place))
-            });
-        }
-    }
-
     fn release_if_empty(&mut self) -> Option<Arc<LoopState>> {
-        if self.entries.is_empty() {
-            self.soon.clear();
+        if self.pending.is_empty() {
             self.alive.take()
         } else {
             None

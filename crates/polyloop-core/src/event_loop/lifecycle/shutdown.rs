@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::promise::discard::Guarded;
 use crate::promise::failure::Failure;
 use crate::sync::primitive::{Arc, Mutex, lock};
 
@@ -25,7 +26,7 @@ impl ShutdownPhase {
 }
 
 type Running = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
-type Hook = Box<dyn FnOnce() -> Running + Send>;
+type Hook = Guarded<Box<dyn FnOnce() -> Running + Send>>;
 
 #[derive(Default)]
 pub(crate) struct ShutdownHooks(Mutex<Hooks>);
@@ -47,7 +48,7 @@ impl ShutdownHooks {
         let id = hooks.next;
         hooks
             .waiting
-            .push((id, phase, Box::new(move || Box::pin(hook()))));
+            .push((id, phase, Guarded::new(Box::new(move || Box::pin(hook())))));
         ShutdownHook {
             hooks: self.clone(),
             id,

@@ -18,6 +18,7 @@ use super::table::{Cancel, TaskId};
 use crate::event_loop::context::Entered;
 use crate::event_loop::state::LoopState;
 use crate::promise::budget;
+use crate::promise::discard::caught;
 use crate::promise::failure::Failure;
 use crate::promise::report::report_here;
 use crate::sync::primitive::Arc;
@@ -246,7 +247,7 @@ impl<F: Future> Turn<'_, F> {
     /// With a value, it was dropping the future that panicked.
     #[cold]
     fn panicked(self, value: Option<F::Output>, payload: Panic) -> Result<F::Output, Failure> {
-        let failure = Failure::panicked(payload.as_ref());
+        let failure = caught(payload);
         let Some(value) = value else {
             return self.failed(failure);
         };
@@ -257,7 +258,7 @@ impl<F: Future> Turn<'_, F> {
     #[cold]
     fn failed(mut self, failure: Failure) -> Result<F::Output, Failure> {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.future.set(None))) {
-            report_torn(self.location, &Failure::panicked(payload.as_ref()));
+            report_torn(self.location, &caught(payload));
         }
         Err(failure)
     }
