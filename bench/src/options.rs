@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 /// Every suite, in the order they run.
-pub(crate) const SUITES: [&str; 20] = [
+pub(crate) const SUITES: [&str; 21] = [
     "ping1",
     "ping64",
     "ping1000",
@@ -19,6 +19,7 @@ pub(crate) const SUITES: [&str; 20] = [
     "any-loop",
     "spawn",
     "call-later",
+    "moved-calls",
     "zero-delay",
     "deferred",
     "chain10",

@@ -10,6 +10,7 @@ mod crowd;
 mod futures_raw;
 mod lines;
 pub(crate) mod listener;
+mod moving;
 mod polyloop_inside;
 mod polyloop_servers;
 pub(crate) mod simulated;

@@ -16,6 +16,7 @@ pub(crate) enum Suite {
     AnyLoop,
     Spawn,
     CallLater,
+    MovedCalls,
     ZeroDelay,
     Deferred,
     Chain10,
@@ -58,7 +59,7 @@ pub(crate) enum Payload {
 pub(crate) const LINES_PER_BATCH: u64 = 512;
 
 impl Suite {
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Ping1,
         Self::Ping64,
         Self::Ping1000,
@@ -69,6 +70,7 @@ impl Suite {
         Self::AnyLoop,
         Self::Spawn,
         Self::CallLater,
+        Self::MovedCalls,
         Self::ZeroDelay,
         Self::Deferred,
         Self::Chain10,
@@ -96,6 +98,7 @@ impl Suite {
             Self::Idle => Work::Idle(10_000),
             Self::Spawn
             | Self::CallLater
+            | Self::MovedCalls
             | Self::ZeroDelay
             | Self::Deferred
             | Self::Chain10
@@ -135,6 +138,10 @@ impl Suite {
             Self::CallLater => {
                 "`call_later` and cancel, 100,000 at a time, against a task that sleeps \
                  and is aborted"
+            }
+            Self::MovedCalls => {
+                "one of 1,000 pending calls moved, to later and to earlier by turns, against a \
+                 sleep that is reset"
             }
             Self::ZeroDelay => "a call in zero seconds, against a yield of the runtime",
             Self::Deferred => "a Deferred created, resolved and awaited, against a futures oneshot",

@@ -112,6 +112,7 @@ fn each_subject_works_by_itself() {
     let inside = [
         "spawn",
         "call-later",
+        "moved-calls",
         "zero-delay",
         "deferred",
         "chain10",

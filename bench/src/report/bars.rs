@@ -52,8 +52,8 @@ impl Metric {
 #[expect(clippy::match_same_arms, reason = "suite by suite, as they are agreed")]
 pub(crate) fn bar(row: &Row) -> Option<Bar> {
     use Suite::{
-        AnyLoop, CallLater, Chain10, Churn, Deferred, Idle, Lines, Ping1, Ping64, Ping1000,
-        SimEvents, SimHosts, SimRetries, Spawn, Stream, Waiters, ZeroDelay,
+        AnyLoop, CallLater, Chain10, Churn, Deferred, Idle, Lines, MovedCalls, Ping1, Ping64,
+        Ping1000, SimEvents, SimHosts, SimRetries, Spawn, Stream, Waiters, ZeroDelay,
     };
     if !row.subject.has_bars() {
         return None;
@@ -92,6 +92,8 @@ pub(crate) fn bar(row: &Row) -> Option<Bar> {
         (Spawn, Metric::Allocations) if row.on.is_on_async_io() => Bar::Ratio(1.0),
         (Spawn | CallLater, Metric::Allocations) => Bar::Value(1.0),
         (CallLater, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(0.5),
+        (MovedCalls, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(1.0),
+        (MovedCalls, Metric::Allocations) => Bar::Value(0.0),
         (Deferred, Metric::CpuNanos | Metric::Nanos | Metric::Allocations) => Bar::Ratio(1.0),
         (Chain10, Metric::CpuNanos | Metric::Nanos) => Bar::Over(100.0),
         (Chain10, Metric::Allocations) => Bar::Over(0.0),

@@ -13,7 +13,7 @@ use async_std::task;
 use futures_channel::oneshot;
 
 use super::control::Control;
-use super::futures_raw::{Job, connection_with_jobs, echo, echo_lines};
+use super::futures_raw::{Job, connection_with_jobs, echo, echo_lines, moved_calls};
 use super::lines::READ;
 use super::listener;
 use super::tokio_raw;
@@ -65,6 +65,7 @@ async fn inside(suite: Suite, control: Control) -> io::Result<()> {
     match suite {
         Suite::Spawn => control.obey(spawn).await,
         Suite::CallLater => control.obey(call_later).await,
+        Suite::MovedCalls => control.obey(moved_calls).await,
         Suite::ZeroDelay => control.obey(zero_delay).await,
         Suite::Call => {
             let (jobs, _peer) = connection().await?;

@@ -2,15 +2,19 @@
 //! streams that speak `futures_io`. The compiler makes one of each for every runtime,
 //! as if it had been written for that.
 
+use std::future::Future as _;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Instant;
 
 use async_channel::Receiver;
+use async_io::Timer;
 use futures_util::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use futures_util::stream::Stream as _;
 
 use super::lines::LineCollector;
+use super::moving;
 
 /// Echoes until the other side ends, through a buffer of its own.
 pub(crate) async fn echo<S, B>(mut stream: S, mut buffer: B)
@@ -23,6 +27,24 @@ where
         if stream.write_all(&buffer[..read]).await.is_err() {
             return;
         }
+    }
+}
+
+/// Moves timers of the reactor that are armed.
+pub(crate) async fn moved_calls(operations: u64) {
+    let mut timers: Vec<_> = (0..moving::CALLS)
+        .map(|number| Timer::after(moving::at_first(number)))
+        .collect();
+    poll_fn(|cx| {
+        let ready = timers
+            .iter_mut()
+            .any(|timer| Pin::new(timer).poll(cx).is_ready());
+        assert!(!ready);
+        Poll::Ready(())
+    })
+    .await;
+    for operation in 0..operations {
+        timers[moving::which(operation)].set_at(Instant::now() + moving::to(operation));
     }
 }
 

@@ -11,7 +11,7 @@ use polyloop::{
 
 use super::control::Control;
 use super::crowd::{Round, SESSIONS, batches};
-use super::waiters;
+use super::{moving, waiters};
 use crate::suites::{Subject, Suite};
 
 /// Runs in a task of the loop, as the hand-written programs do.
@@ -34,6 +34,7 @@ async fn obey<L: Loop>(
     match (suite, subject) {
         (Suite::Spawn, _) => control.obey(|n| spawn(lp.clone(), n)).await,
         (Suite::CallLater, _) => control.obey(|n| call_later(lp.clone(), n)).await,
+        (Suite::MovedCalls, _) => control.obey(|n| moved_calls(lp.clone(), n)).await,
         (Suite::ZeroDelay, Subject::PolyloopSleep) => {
             control.obey(|n| zero_sleep(lp.clone(), n)).await;
         }
@@ -86,6 +87,24 @@ async fn call_later<L: Loop>(lp: L, operations: u64) {
     }
     // So that they are armed, whatever that takes.
     polyloop::yield_now().await;
+    for call in calls {
+        assert!(call.cancel());
+    }
+    polyloop::yield_now().await;
+}
+
+async fn moved_calls<L: Loop>(lp: L, operations: u64) {
+    let calls: Vec<_> = (0..moving::CALLS)
+        .map(|number| {
+            let call = lp.call_later(moving::at_first(number), || ());
+            call.unwrap_or_else(|rejected| panic!("{}", rejected.closed))
+        })
+        .collect();
+    // So that they are armed.
+    polyloop::yield_now().await;
+    for operation in 0..operations {
+        assert!(calls[moving::which(operation)].reset(moving::to(operation)));
+    }
     for call in calls {
         assert!(call.cancel());
     }

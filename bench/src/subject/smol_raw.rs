@@ -12,7 +12,7 @@ use async_io::Async;
 use futures_channel::oneshot;
 
 use super::control::Control;
-use super::futures_raw::{Job, connection_with_jobs, echo, echo_lines};
+use super::futures_raw::{Job, connection_with_jobs, echo, echo_lines, moved_calls};
 use super::lines::READ;
 use super::listener;
 use super::tokio_raw;
@@ -64,6 +64,7 @@ async fn inside(suite: Suite, control: Control) -> io::Result<()> {
     match suite {
         Suite::Spawn => control.obey(spawn).await,
         Suite::CallLater => control.obey(call_later).await,
+        Suite::MovedCalls => control.obey(moved_calls).await,
         Suite::ZeroDelay => control.obey(zero_delay).await,
         Suite::Call => {
             let (jobs, _peer) = connection().await?;

@@ -1,6 +1,6 @@
 //! The best programs written by hand on tokio.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::hint::black_box;
 use std::io;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::control::Control;
 use super::crowd::{Round, SESSIONS, Session, batches, wake_all};
 use super::lines::{LineCollector, READ};
-use super::listener;
+use super::{listener, moving};
 use crate::suites::{LoopKind, Suite, Work};
 
 pub(super) fn run(suite: Suite, on: LoopKind, control: Control) -> Result<(), String> {
@@ -80,6 +80,7 @@ async fn inside(suite: Suite, control: Control) -> io::Result<()> {
     match suite {
         Suite::Spawn => control.obey(spawn).await,
         Suite::CallLater => control.obey(call_later).await,
+        Suite::MovedCalls => control.obey(moved_calls).await,
         Suite::ZeroDelay => control.obey(zero_delay).await,
         Suite::Call => {
             let (jobs, _peer) = connection().await?;
@@ -187,6 +188,25 @@ async fn call_later(operations: u64) {
     // They are gone once the runtime has had its turn.
     for task in tasks {
         assert!(task.await.is_err_and(|error| error.is_cancelled()));
+    }
+}
+
+async fn moved_calls(operations: u64) {
+    let mut sleeps: Vec<_> = (0..moving::CALLS)
+        .map(|number| Box::pin(tokio::time::sleep(moving::at_first(number))))
+        .collect();
+    // So that they are armed.
+    poll_fn(|cx| {
+        let ready = sleeps
+            .iter_mut()
+            .any(|sleep| sleep.as_mut().poll(cx).is_ready());
+        assert!(!ready);
+        Poll::Ready(())
+    })
+    .await;
+    for operation in 0..operations {
+        let deadline = tokio::time::Instant::now() + moving::to(operation);
+        sleeps[moving::which(operation)].as_mut().reset(deadline);
     }
 }
 

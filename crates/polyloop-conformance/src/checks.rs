@@ -21,6 +21,7 @@ pub mod connecting;
 pub mod cooperating;
 pub mod coroutines;
 pub mod delaying;
+pub mod destructors;
 pub mod ending;
 pub mod errors;
 pub mod factories;

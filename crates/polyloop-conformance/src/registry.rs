@@ -197,6 +197,12 @@ macro_rules! for_each_behaviour {
                 backend_leftovers: Core {
                     back_11 back_12
                 }
+                destructors: Threads {
+                    err_09
+                }
+                destructors: Tcp {
+                    err_10
+                }
                 errors: Core {
                     err_01 err_02 err_03 err_04 err_05 err_07 err_08
                 }

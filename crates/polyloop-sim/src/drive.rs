@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use polyloop_core::Lifecycle;
+use polyloop_core::{Lifecycle, backend};
 
 use crate::lock::lock;
 use crate::ready::{Entry, Mode, SOMEBODY, TIMERS, Turn, main_waker};
@@ -312,7 +312,7 @@ impl<'a> Run<'a> {
             match due {
                 Due::Wake(_, waker) => {
                     shared.ready.set_waking(TIMERS);
-                    waker.wake();
+                    backend::wake(waker);
                     shared.ready.set_waking(SOMEBODY);
                 }
                 Due::Blocking(host, work) => shared.ready.push_blocking(host, work),

@@ -10,7 +10,7 @@ use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
-use polyloop_core::LoopState;
+use polyloop_core::{LoopState, backend};
 use slab::Slab;
 
 use crate::network::{Effects, Network};
@@ -281,7 +281,8 @@ pub(crate) struct Woken {
 impl Woken {
     /// Wakes and drops them, and keeps the room for the next ones.
     pub(crate) fn wake(&mut self) {
-        self.wake.drain(..).for_each(Waker::wake);
-        self.discard.clear();
+        // Some may be users', whose destructors run here.
+        self.wake.drain(..).for_each(backend::wake);
+        self.discard.drain(..).for_each(backend::discard);
     }
 }

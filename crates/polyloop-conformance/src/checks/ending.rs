@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use polyloop_core::{
-    CloseReason, Failure, MainLoop, Promise, Protocol, ShutdownPhase, Transport, gather,
+    CloseReason, Failure, MainLoop, Promise, Protocol, ShutdownPhase, TimerKey, Transport, gather,
 };
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
@@ -68,12 +68,14 @@ pub fn loop_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     })
 }
 
+const TIMER: TimerKey = TimerKey::new("idle");
+
 /// Fires once, and ends the connection.
 struct Timed(Flag);
 
 impl Protocol for Timed {
     fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
-        transport.set_timer(Duration::from_millis(300));
+        transport.set_timer(TIMER, Duration::from_millis(300));
         Ok(())
     }
 
@@ -81,7 +83,7 @@ impl Protocol for Timed {
         Ok(())
     }
 
-    fn timer_fired(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+    fn timer_fired(&mut self, transport: &mut dyn Transport, _: TimerKey) -> Result<(), Failure> {
         self.0.set();
         transport.abort();
         Ok(())
@@ -106,7 +108,7 @@ pub fn loop_49<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let lp = inner.clone();
         inner.on_shutdown(ShutdownPhase::Before, move || async move {
             open[0]
-                .call(|_, transport| transport.set_timer(Duration::from_millis(350)))
+                .call(|_, transport| transport.set_timer(TIMER, Duration::from_millis(350)))
                 .await?;
             let both = gather(
                 open.into_iter()

@@ -19,7 +19,7 @@ use std::time::{Instant, SystemTime};
 
 pub use crate::event_loop::JoinedRun;
 use crate::event_loop::state::LoopState;
-pub use crate::promise::discard::discard;
+pub use crate::promise::discard::{discard, wake};
 use crate::promise::failure::Failure;
 use crate::sync::primitive::Arc;
 pub use thread_timer::ThreadTimer;

@@ -51,7 +51,8 @@ pub trait Lifecycle {
     fn is_closed(&self) -> bool;
 
     /// Sends the reports of errors that no caller receives to `hook`, instead of
-    /// to `tracing` and standard error.
+    /// to `tracing` and standard error. Among them are the panics of destructors that the
+    /// loop comes to run, such as that of a task's value which nobody took (ERR-09).
     fn set_error_hook<H>(&self, hook: H)
     where
         H: Fn(&ErrorReport) + Send + Sync + 'static;

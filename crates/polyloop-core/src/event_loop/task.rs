@@ -84,6 +84,7 @@ where
 {
     let state = backend.state();
     if let Err(closed) = state.check_open() {
+        state.discard(future);
         return Task::refused(state, Failure::new(closed));
     }
     let guard = Guard::new(state);

@@ -16,6 +16,7 @@ use crate::event_loop::calls::Calls as _;
 use crate::event_loop::context;
 use crate::event_loop::lifecycle::{LoopClosed, NobodyRuns};
 use crate::promise::deferred::Deferred;
+use crate::promise::discard::{Guarded, discard};
 use crate::promise::failure::{Failure, catch};
 
 /// Runs blocking code beside the loop: asyncio's `run_in_executor`, Twisted's
@@ -103,14 +104,18 @@ impl<B: Backend> Threads for B {
     {
         let state = self.state();
         if let Err(closed) = state.check_open() {
+            state.discard(work);
             return Deferred::failed(closed);
         }
+        let on = state.id();
+        // Also where the runtime has no thread for it any more.
+        let work = Guarded::new(work);
         let under_way = state.work.begin(Location::caller());
         let (resolver, promise) = Deferred::new();
         self.start_blocking(move || {
-            match catch(|| Ok(work())) {
+            match catch(|| Ok(work.into_inner()())) {
                 // A value that nobody waits for any more is dropped quietly.
-                Ok(value) => drop(resolver.resolve(value)),
+                Ok(value) => on.discard(resolver.resolve(value)),
                 Err(failure) => drop(resolver.reject(failure)),
             }
             drop(under_way);
@@ -140,7 +145,7 @@ impl<B: Backend> Threads for B {
         let asked = self
             .call_soon(move || {
                 // A thread that waits no more has gone with its process.
-                let _ = resolver.resolve(catch(|| Ok(call())));
+                discard(resolver.resolve(catch(|| Ok(call()))));
             })
             .map_err(|rejected| rejected.closed)?;
         let mut end = state.run_end.watch();

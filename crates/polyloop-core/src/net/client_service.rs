@@ -24,6 +24,7 @@ use crate::net::endpoint::{Endpoint, EndpointError, IntoEndpoint};
 use crate::net::retry::{Backoff, RetryPolicy};
 use crate::promise::Promise as _;
 use crate::promise::deferred::Deferred;
+use crate::promise::discard::Guarded;
 use crate::promise::failure::Failure;
 use crate::protocol::Protocol;
 use crate::protocol::connection::Connection;
@@ -80,7 +81,7 @@ impl<P: Protocol> ClientService<P> {
             endpoint: endpoint.into_endpoint()?,
             factory,
             options: ConnectOptions::default(),
-            policy: Box::new(Backoff::exponential()),
+            policy: Guarded::new(Box::new(Backoff::exponential())),
             prepare: None,
         })
     }
@@ -171,7 +172,7 @@ pub struct ClientServiceBuilder<F: ProtocolFactory> {
     endpoint: Endpoint,
     factory: F,
     options: ConnectOptions,
-    policy: Box<dyn RetryPolicy>,
+    policy: Guarded<Box<dyn RetryPolicy>>,
     prepare: Option<Mutex<Prepare<F::Protocol>>>,
 }
 
@@ -187,7 +188,7 @@ impl<F: ProtocolFactory> ClientServiceBuilder<F> {
     /// last of them. If it answers `None`, or panics, the service gives up (CLI-16); so a
     /// refusal that is final [ends the retries](RetryPolicy::give_up_on) (CLI-24).
     pub fn retry(mut self, policy: impl RetryPolicy) -> Self {
-        self.policy = Box::new(policy);
+        self.policy = Guarded::new(Box::new(policy));
         self
     }
 
@@ -204,9 +205,9 @@ impl<F: ProtocolFactory> ClientServiceBuilder<F> {
         S: FnMut(Connection<F::Protocol>) -> O + Send + 'static,
         O: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        self.prepare = Some(Mutex::new(Box::new(move |connection| {
+        self.prepare = Some(Mutex::new(Guarded::new(Box::new(move |connection| {
             Box::pin(step(connection))
-        })));
+        }))));
         self
     }
 

@@ -147,6 +147,9 @@ pub trait MainLoop: Loop {
     /// handed to [threads](Threads::run_in_thread) is waited for as long, and told of
     /// likewise (LOOP-39). A loop may be run again (LOOP-03).
     ///
+    /// A destructor that panics on the way is reported, and what `main` gave is given all
+    /// the same (ERR-09).
+    ///
     /// # Panics
     /// With the panic of `main` itself, after winding up.
     fn run<F: Future>(&self, main: F) -> Result<F::Output, RunError>;

@@ -41,6 +41,7 @@ pub use shield::{Shield, shield};
 pub use wait::{Wait, WaitFor, Waited, wait};
 
 use crate::promise::Promise;
+use crate::promise::discard::{discard, discard_in_place};
 use crate::promise::failure::Failure;
 use crate::sync::primitive::OnceLock;
 
@@ -61,8 +62,16 @@ struct Children<P> {
 pin_project! {
     struct Child<P> {
         index: usize,
+        // There until it is given back, or dropped: one that panics then keeps none of the
+        // others from going.
         #[pin]
-        promise: P,
+        promise: Option<P>,
+    }
+
+    impl<P> PinnedDrop for Child<P> {
+        fn drop(this: Pin<&mut Self>) {
+            discard_in_place(this.project().promise);
+        }
     }
 }
 
@@ -71,8 +80,10 @@ impl<P: Promise> Future for Child<P> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let outcome = ready!(this.promise.poll(cx));
-        Poll::Ready((*this.index, outcome))
+        match this.promise.as_pin_mut() {
+            Some(promise) => promise.poll(cx).map(|outcome| (*this.index, outcome)),
+            None => Poll::Pending,
+        }
     }
 }
 
@@ -82,7 +93,10 @@ impl<P: Promise> Children<P> {
             running: promises
                 .into_iter()
                 .enumerate()
-                .map(|(index, promise)| Child { index, promise })
+                .map(|(index, promise)| Child {
+                    index,
+                    promise: Some(promise),
+                })
                 .collect(),
             cancelled: OnceLock::new(),
         }
@@ -99,7 +113,7 @@ impl<P: Promise> Children<P> {
     fn promises(&self) -> impl Iterator<Item = Pin<&P>> {
         Pin::new(&self.running)
             .iter_pin_ref()
-            .map(|child| child.project_ref().promise)
+            .filter_map(|child| child.project_ref().promise.as_pin_ref())
     }
 
     /// The places of those that are left, in no order.
@@ -116,7 +130,9 @@ impl<P: Promise> Children<P> {
 
     /// Takes the outcomes of all that are left. Ready once there are none.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while ready!(self.poll_next(cx)).is_some() {}
+        while let Some((_, outcome)) = ready!(self.poll_next(cx)) {
+            discard(outcome);
+        }
         Poll::Ready(())
     }
 
@@ -159,7 +175,7 @@ impl<P: Promise + Unpin> Children<P> {
     fn take_rest(&mut self) -> Vec<(usize, P)> {
         let mut rest: Vec<_> = std::mem::take(&mut self.running)
             .into_iter()
-            .map(|child| (child.index, child.promise))
+            .filter_map(|mut child| Some((child.index, child.promise.take()?)))
             .collect();
         rest.sort_unstable_by_key(|(index, _)| *index);
         rest

@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 use adoption::Refused;
 use cell::{Cell, Forward};
 
+use crate::promise::discard::Guarded;
 use crate::promise::failure::Failure;
 use crate::promise::{Promise, budget};
 use crate::sync::primitive::Arc;
@@ -68,7 +69,7 @@ impl<T: Send> Deferred<T> {
     where
         C: FnOnce(&str) -> Option<Result<T, Failure>> + Send + 'static,
     {
-        Self::with_cell(Cell::new(Some(Box::new(canceller))))
+        Self::with_cell(Cell::new(Some(Guarded::new(Box::new(canceller)))))
     }
 
     /// A promise that is resolved already.

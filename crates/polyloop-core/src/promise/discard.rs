@@ -20,7 +20,7 @@ use crate::promise::report::report_here;
 
 /// Drops `value`. If its destructor panics, that is reported to the loop that is
 /// current on this thread, or by the default where there is none, and goes no further
-/// (ERR-08).
+/// (ERR-09).
 ///
 /// For backends: core drops what belongs to users this way.
 pub fn discard<T>(value: T) {
@@ -51,8 +51,11 @@ pub(crate) fn discard_in_place<F>(mut place: Pin<&mut Option<F>>) {
     }
 }
 
-/// Wakes whoever waits. A waker may be a user's, too.
-pub(crate) fn wake(waker: Waker) {
+/// Wakes whoever waits. A waker may be a user's, too: what it panics with is reported, as
+/// [`discard`] does, and those who are woken after it are.
+///
+/// For backends that wake many at a time.
+pub fn wake(waker: Waker) {
     contain("a waker panicked", move || waker.wake());
 }
 
@@ -121,12 +124,11 @@ impl<T> DerefMut for Guarded<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::panic_any;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
+    use crate::sync::primitive::process::{AtomicU64, Ordering};
+    use std::panic::panic_any;
 
-    static DROPS: AtomicUsize = AtomicUsize::new(0);
+    static DROPS: AtomicU64 = AtomicU64::new(0);
 
     /// Panics with another of its kind whenever it is dropped.
     struct Endless;
@@ -155,14 +157,14 @@ mod tests {
 
     #[test]
     fn one_bad_destructor_keeps_no_other_from_running() {
-        struct Bad<'a>(&'a AtomicUsize);
+        struct Bad<'a>(&'a AtomicU64);
         impl Drop for Bad<'_> {
             fn drop(&mut self) {
                 self.0.fetch_add(1, Ordering::SeqCst);
                 panic!("on purpose");
             }
         }
-        let dropped = AtomicUsize::new(0);
+        let dropped = AtomicU64::new(0);
         drop(vec![
             Guarded::new(Bad(&dropped)),
             Guarded::new(Bad(&dropped)),

@@ -15,7 +15,7 @@ use std::fmt::{self, Display, Write as _};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::Duration;
 
-use crate::promise::discard::caught;
+use crate::promise::discard::{Guarded, caught};
 use crate::sync::primitive::Arc;
 
 /// Why a promise failed.
@@ -110,7 +110,7 @@ struct Inner {
     name: Cow<'static, str>,
     /// Empty where `source` carries the text.
     text: Cow<'static, str>,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    source: Option<Guarded<Box<dyn Error + Send + Sync>>>,
     location: &'static Location<'static>,
     backtrace: Backtrace,
 }
@@ -198,7 +198,7 @@ impl Failure {
             kind,
             name,
             text,
-            source,
+            source: source.map(Guarded::new),
             location: Location::caller(),
             backtrace: Backtrace::capture(),
         }))
@@ -239,7 +239,7 @@ impl Failure {
             .0
             .source
             .as_deref()
-            .map(|e| e as &(dyn Error + 'static));
+            .map(|e| &**e as &(dyn Error + 'static));
         while let Some(error) = next {
             if let Some(found) = error.downcast_ref::<E>() {
                 return Some(found);
@@ -305,7 +305,7 @@ impl fmt::Debug for Failure {
 
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source.as_deref().map(|error| error as _)
+        self.0.source.as_deref().map(|error| &**error as _)
     }
 }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::Promise;
-use crate::promise::discard::caught;
+use crate::promise::discard::{caught, discard_in_place};
 use crate::promise::failure::{Failure, catch};
 use crate::promise::report::report_here;
 
@@ -213,7 +213,7 @@ where
         let mut this = self.project();
         if let Some(source) = this.source.as_mut().as_pin_mut() {
             let outcome = ready!(source.poll(cx));
-            this.source.set(None);
+            discard_in_place(this.source.as_mut());
             let next = match (this.f.take(), outcome) {
                 (Some(f), Ok(value)) => catch(|| Ok(f(value))),
                 (None, Ok(_)) => return polled_again(),
@@ -228,7 +228,7 @@ where
             return polled_again();
         };
         let outcome = ready!(inner.poll(cx));
-        this.inner.set(None);
+        discard_in_place(this.inner.as_mut());
         Poll::Ready(outcome)
     }
 }

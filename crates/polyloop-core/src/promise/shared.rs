@@ -15,6 +15,7 @@ use std::task::{Context, Poll, Waker};
 use signal::{Place, Signal};
 
 use super::{Promise, budget};
+use crate::promise::discard::{caught, discard};
 use crate::promise::failure::Failure;
 use crate::promise::report::report_here;
 use crate::sync::primitive::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -106,10 +107,7 @@ impl<P: Promise> Inner<P> {
         let answer = catch_unwind(AssertUnwindSafe(|| work.cancel(reason)));
         self.signal.raise();
         answer.unwrap_or_else(|payload| {
-            report_here(
-                "the cancel of a shared promise panicked",
-                &Failure::panicked(payload.as_ref()),
-            );
+            report_here("the cancel of a shared promise panicked", &caught(payload));
             false
         })
     }
@@ -150,15 +148,10 @@ impl<P: Promise> Inner<P> {
             }
             Ok(Poll::Ready(outcome)) => outcome,
             // Unwinding from here would leave the others waiting for ever.
-            Err(payload) => Err(Failure::panicked(payload.as_ref())),
+            Err(payload) => Err(caught(payload)),
         };
         // The work goes before its outcome is seen.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(work))) {
-            report_here(
-                "dropping the work of a shared promise panicked",
-                &Failure::panicked(payload.as_ref()),
-            );
-        }
+        discard(work);
         Poll::Ready(outcome)
     }
 }

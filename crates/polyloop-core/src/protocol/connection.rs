@@ -31,6 +31,7 @@ pub(crate) use mailbox::Mailbox;
 use mailbox::Message;
 
 use crate::promise::deferred::{Deferred, Resolver};
+use crate::promise::discard::{Guarded, discard};
 use crate::promise::failure::{Failure, catch};
 use crate::protocol::transport::{Flow, Transport, WriteError};
 use crate::protocol::{CloseReason, Protocol};
@@ -122,14 +123,19 @@ impl<P: 'static> Connection<P> {
         R: Send + 'static,
     {
         let (resolver, promise) = Deferred::new();
-        self.mailbox
-            .post(Message::Call(Box::new(move |target| match target {
-                Some((protocol, transport)) => match find::<P>(protocol) {
-                    Some(protocol) => run(resolver, || f(protocol, transport)),
-                    None => refuse(resolver, ProtocolReplaced::of::<P>()),
-                },
+        self.mailbox.post(Message::Call(Guarded::new(Box::new(
+            move |target| match target {
+                Some((protocol, transport)) => {
+                    if let Some(protocol) = find::<P>(protocol) {
+                        run(resolver, || f(protocol, transport))
+                    } else {
+                        discard(f);
+                        refuse(resolver, ProtocolReplaced::of::<P>())
+                    }
+                }
                 None => refuse(resolver, ConnectionLost),
-            })));
+            },
+        ))));
         promise
     }
 
@@ -140,14 +146,19 @@ impl<P: 'static> Connection<P> {
     where
         F: FnOnce(&mut P, &mut dyn Transport) -> Result<(), Failure> + Send + 'static,
     {
-        self.mailbox
-            .post(Message::Call(Box::new(move |target| match target {
-                Some((protocol, transport)) => match find::<P>(protocol) {
-                    Some(protocol) => f(protocol, transport),
-                    None => Ok(()),
-                },
+        self.mailbox.post(Message::Call(Guarded::new(Box::new(
+            move |target| match target {
+                Some((protocol, transport)) => {
+                    if let Some(protocol) = find::<P>(protocol) {
+                        f(protocol, transport)
+                    } else {
+                        discard(f);
+                        Ok(())
+                    }
+                }
                 None => Ok(()),
-            })));
+            },
+        ))));
     }
 
     /// See [`TransportHandle::wake`].
@@ -246,7 +257,7 @@ fn run<R: Send>(resolver: Resolver<R>, f: impl FnOnce() -> R) -> Result<(), Fail
     match catch(|| Ok(f())) {
         Ok(value) => {
             // Nobody may be waiting for it.
-            let _ = resolver.resolve(value);
+            discard(resolver.resolve(value));
             Ok(())
         }
         Err(failure) => {

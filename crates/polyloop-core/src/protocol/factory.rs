@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::event_loop::context;
+use crate::promise::discard::Guarded;
 use crate::promise::failure::{Failure, catch};
 use crate::promise::report::report_here;
 use crate::protocol::Protocol;
@@ -56,62 +57,37 @@ pub trait ProtocolFactory: Send + 'static {
 /// A factory that was started, and is stopped when this is dropped. Whatever of it panics,
 /// its destructor included, is an error or a report and goes no further (FACT-09).
 pub(crate) struct Started<F: ProtocolFactory> {
-    /// Gone only while this is being dropped.
-    factory: Option<F>,
+    factory: Guarded<F>,
 }
 
 impl<F: ProtocolFactory> Started<F> {
     /// Starts it; what its hook panics with is the error.
-    pub(crate) fn new(mut factory: F) -> Result<Self, Failure> {
-        let started = catch(|| {
+    pub(crate) fn new(factory: F) -> Result<Self, Failure> {
+        let mut factory = Guarded::new(factory);
+        catch(|| {
             factory.start_factory();
             Ok(())
-        });
-        match started {
-            Ok(()) => Ok(Self {
-                factory: Some(factory),
-            }),
-            Err(failure) => {
-                let_go(factory);
-                Err(failure)
-            }
-        }
+        })?;
+        Ok(Self { factory })
     }
 
     /// Asks for a protocol; a panic is an error.
     pub(crate) fn build(&mut self, peer: SocketAddr) -> Result<Option<F::Protocol>, Failure> {
-        catch(|| {
-            let factory = self.factory.as_mut();
-            Ok(factory.and_then(|factory| factory.build_protocol(peer)))
-        })
+        catch(|| Ok(self.factory.build_protocol(peer)))
     }
 }
 
 impl<F: ProtocolFactory> Drop for Started<F> {
     fn drop(&mut self) {
-        let Some(mut factory) = self.factory.take() else {
-            return;
-        };
         let stopped = catch(|| {
             if !context::is_killed() {
-                factory.stop_factory();
+                self.factory.stop_factory();
             }
             Ok(())
         });
         if let Err(failure) = stopped {
             report_here("a factory failed to stop", &failure);
         }
-        let_go(factory);
-    }
-}
-
-fn let_go<F>(factory: F) {
-    let dropped = catch(|| {
-        drop(factory);
-        Ok(())
-    });
-    if let Err(failure) = dropped {
-        report_here("a factory panicked when it was dropped", &failure);
     }
 }
 

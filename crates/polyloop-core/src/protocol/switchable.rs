@@ -10,6 +10,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::promise::discard::discard;
 use crate::promise::failure::Failure;
 use crate::protocol::buffered::BufferedProtocol;
 use crate::protocol::timer_key::TimerKey;
@@ -100,7 +101,7 @@ impl Switchable {
             let Some(next) = lock(&self.handle.next).take() else {
                 return Ok(());
             };
-            self.current = next.protocol;
+            discard(std::mem::replace(&mut self.current, next.protocol));
             if !next.unread.is_empty() && !transport.is_closing() {
                 self.current.data_received(transport, &next.unread)?;
             }
@@ -124,7 +125,7 @@ impl SwitchHandle {
             unread: unread.into(),
         };
         let replaced = lock(&self.next).replace(next);
-        drop(replaced);
+        discard(replaced);
     }
 }
 
@@ -211,7 +212,8 @@ impl Drop for Switchable {
     /// A protocol that waits to take over may hold a handle itself: without this the two
     /// would keep each other alive.
     fn drop(&mut self) {
-        drop(lock(&self.handle.next).take());
+        let waiting = lock(&self.handle.next).take();
+        discard(waiting);
     }
 }
 

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::event_loop::calls::{Calls, DelayedCall, after};
 use crate::event_loop::lifecycle::{LoopClosed, Rejected};
 use crate::event_loop::timers::Timers;
+use crate::promise::discard::Guarded;
 use crate::promise::failure::{Failure, catch};
 use crate::promise::report::report_here;
 use crate::sync::primitive::{Arc, Mutex, lock};
@@ -58,7 +59,7 @@ struct Inner<L> {
 /// How many calls are made in one go, unless said otherwise.
 const CHUNK_SIZE: usize = 100;
 
-type Call = Box<dyn FnOnce() -> Result<(), Failure> + Send>;
+type Call = Guarded<Box<dyn FnOnce() -> Result<(), Failure> + Send>>;
 
 #[derive(Default)]
 struct Buckets {
@@ -128,7 +129,7 @@ impl<L: Calls + Timers + Clone + 'static> BatchedTimer<L> {
             // A bucket that was made or cancelled meanwhile, by another thread, takes
             // no more calls; there will be another.
             if buckets.open.get(&index) == Some(&key) {
-                let id = buckets.add(key, Box::new(call));
+                let id = buckets.add(key, Guarded::new(Box::new(call)));
                 return Ok(BatchedCall {
                     buckets: inner.buckets.clone(),
                     key,
@@ -190,7 +191,7 @@ impl<L: Calls + Timers + Clone + 'static> Firing<L> {
             // An earlier one may have cancelled it.
             let call = lock(&inner.buckets).take(key, id);
             if let Some(call) = call
-                && let Err(failure) = catch(call)
+                && let Err(failure) = catch(|| call.into_inner()())
             {
                 failures.push(failure);
             }
@@ -210,7 +211,10 @@ impl<L> Drop for Firing<L> {
     fn drop(&mut self) {
         if let Some(key) = self.key {
             let bucket = lock(&self.inner.buckets).remove(key);
-            drop(bucket);
+            if let Some(bucket) = bucket {
+                // Of what was made before.
+                bucket.report();
+            }
         }
     }
 }

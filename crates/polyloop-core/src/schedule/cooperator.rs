@@ -21,14 +21,15 @@ use crate::event_loop::calls::Calls;
 use crate::event_loop::spawner::Spawner;
 use crate::event_loop::timers::Timers;
 use crate::promise::Promise as _;
+use crate::promise::discard::Guarded;
 use crate::promise::failure::Failure;
 use crate::sync::primitive::{Arc, Mutex, lock};
 
 /// How long a cooperator works before others get their turn, unless said otherwise.
 const BUDGET: Duration = Duration::from_millis(10);
 
-type Steps = Box<dyn Iterator<Item = Step> + Send>;
-type Enough = Box<dyn FnMut(usize, Duration) -> bool + Send>;
+type Steps = Guarded<Box<dyn Iterator<Item = Step> + Send>>;
+type Enough = Guarded<Box<dyn FnMut(usize, Duration) -> bool + Send>>;
 
 /// Advances iterators by turns, so that long work does not hold up the loop:
 /// Twisted's `Cooperator`.
@@ -92,7 +93,7 @@ impl<L: Calls + Timers + Spawner> Cooperator<L> {
             shared: Arc::new(Shared {
                 lp: lp.clone(),
                 state: Mutex::new(State {
-                    enough: Some(Box::new(enough)),
+                    enough: Some(Guarded::new(Box::new(enough))),
                     tasks: Slab::new(),
                     ready: VecDeque::new(),
                     scheduled: false,
@@ -108,7 +109,7 @@ impl<L: Calls + Timers + Spawner> Cooperator<L> {
     where
         I: IntoIterator<Item: IntoStep + 'static, IntoIter: Send + 'static>,
     {
-        let steps: Steps = Box::new(steps.into_iter().map(IntoStep::into_step));
+        let steps: Steps = Guarded::new(Box::new(steps.into_iter().map(IntoStep::into_step)));
         let cell = Arc::new(TaskCell::new(steps));
         let task = CooperativeTask::new(&self.shared, &cell);
         let mut state = lock(&self.shared.state);
@@ -192,7 +193,7 @@ impl<L: Calls + Timers + Spawner> Shared<L> {
             task: Some(task),
         };
         let waiting = self.lp.spawn(async move {
-            let outcome = promise.await;
+            let outcome = promise.into_inner().await;
             parked.settled(outcome);
         });
         waiting.detach();

@@ -17,11 +17,12 @@ use crate::event_loop::spawner::Spawner;
 use crate::event_loop::timers::Timers;
 use crate::promise::Promise as _;
 use crate::promise::deferred::{Deferred, Resolver};
+use crate::promise::discard::Guarded;
 use crate::promise::failure::{Failure, catch};
 use crate::promise::report::report_here;
 use crate::sync::primitive::{Arc, Mutex, lock};
 
-type Function = Box<dyn FnMut(u64) -> Step + Send>;
+type Function = Guarded<Box<dyn FnMut(u64) -> Step + Send>>;
 
 /// Calls a function at a fixed interval: Twisted's `LoopingCall`.
 ///
@@ -95,7 +96,7 @@ impl<L: Calls + Timers + Spawner> LoopingCall<L> {
             inner: Arc::new(Inner {
                 lp: lp.clone(),
                 state: Mutex::new(State {
-                    idle: Some(Box::new(move |count| f(count).into_step())),
+                    idle: Some(Guarded::new(Box::new(move |count| f(count).into_step()))),
                     run: None,
                 }),
             }),
@@ -300,7 +301,7 @@ impl<L: Calls + Timers + Spawner> Tick<L> {
             Ok(Kind::Wait(promise)) => {
                 let lp = self.inner.lp.clone();
                 let waiting = lp.spawn(async move {
-                    match promise.await {
+                    match promise.into_inner().await {
                         Ok(()) => self.go_on(),
                         Err(failure) => self.end(Err(failure)),
                     }

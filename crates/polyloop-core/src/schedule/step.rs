@@ -9,14 +9,14 @@ use std::pin::Pin;
 use futures_util::FutureExt as _;
 
 use crate::promise::Promise;
-use crate::promise::discard::caught;
+use crate::promise::discard::{Guarded, caught, discard};
 use crate::promise::failure::Failure;
 
 /// What a function or an iterator gave: nothing, a failure, or a promise that has
 /// to settle first. Made by [`IntoStep`].
 pub struct Step(Kind);
 
-pub(super) type Wait = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+pub(super) type Wait = Guarded<Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>>;
 
 pub(super) enum Kind {
     Done(Result<(), Failure>),
@@ -40,12 +40,12 @@ impl Step {
         F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
         // A panic in it is a failure like any other.
-        let caught = AssertUnwindSafe(future).catch_unwind().map(|outcome| {
+        let guarded = AssertUnwindSafe(future).catch_unwind().map(|outcome| {
             outcome
                 .unwrap_or_else(|payload| Err(caught(payload)))
-                .map(drop)
+                .map(discard)
         });
-        Self(Kind::Wait(Box::pin(caught)))
+        Self(Kind::Wait(Guarded::new(Box::pin(guarded))))
     }
 
     pub(super) fn kind(self) -> Kind {

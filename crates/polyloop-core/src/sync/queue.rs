@@ -9,6 +9,7 @@ use super::line::{Claim, Line};
 use super::semaphore::{Permit, Semaphore};
 use crate::promise::crowd::{Crowd, tell};
 use crate::promise::deferred::{Deferred, Resolver};
+use crate::promise::discard::Guarded;
 use crate::promise::failure::Failure;
 use crate::promise::{Promise, budget};
 use crate::sync::primitive::atomic::{AtomicUsize, Ordering};
@@ -52,7 +53,7 @@ struct Inner<T: Send> {
 
 /// An item, and the room that it takes until it is picked up.
 struct Stored<T> {
-    item: T,
+    item: Guarded<T>,
     _room: Option<Permit>,
 }
 
@@ -99,7 +100,7 @@ impl<T: Send> Queue<T> {
     /// wait for room, there is none.
     pub fn try_put(&self, item: T) -> Result<(), Full<T>> {
         let Some(room) = &self.inner.room else {
-            self.inner.store(item, None);
+            self.inner.store(Guarded::new(item), None);
             return Ok(());
         };
         if room.waiting() > 0 {
@@ -107,7 +108,10 @@ impl<T: Send> Queue<T> {
         }
         // Counted first: whoever is handed the item may be done before this returns.
         self.inner.started();
-        let stored = Stored { item, _room: None };
+        let stored = Stored {
+            item: Guarded::new(item),
+            _room: None,
+        };
         let Some(Stored { item, .. }) = self.inner.items.hand(stored) else {
             return Ok(());
         };
@@ -117,7 +121,9 @@ impl<T: Send> Queue<T> {
                 self.inner.store(item, Some(permit));
                 Ok(())
             }
-            None => Err(Full { item }),
+            None => Err(Full {
+                item: item.into_inner(),
+            }),
         }
     }
 
@@ -133,7 +139,7 @@ impl<T: Send> Queue<T> {
             Some(room) => room.acquire().await.ok(),
             None => None,
         };
-        self.inner.store(item, permit);
+        self.inner.store(Guarded::new(item), permit);
     }
 
     /// Asks for an item. The place in the line is taken by this call; dropping or
@@ -143,12 +149,12 @@ impl<T: Send> Queue<T> {
         let limit = self.inner.max_waiters.load(Ordering::Relaxed);
         let claim = self.inner.items.take_if(limit);
         let claim = claim.unwrap_or_else(|waiting| Claim::failed(TooManyWaiters { waiting }));
-        claim.then(|grant| Ok(grant.keep().item))
+        claim.then(|grant| Ok(grant.keep().item.into_inner()))
     }
 
     /// An item if there is one that nobody waits for.
     pub fn try_get(&self) -> Option<T> {
-        Some(self.inner.items.try_take()?.keep().item)
+        Some(self.inner.items.try_take()?.keep().item.into_inner())
     }
 
     /// How many items nobody has asked for yet.
@@ -191,7 +197,7 @@ impl<T: Send> Queue<T> {
 }
 
 impl<T: Send> Inner<T> {
-    fn store(&self, item: T, room: Option<Permit>) {
+    fn store(&self, item: Guarded<T>, room: Option<Permit>) {
         // Counted first: whoever is handed the item may be done before this returns.
         self.started();
         self.items.give(Stored { item, _room: room });

@@ -93,18 +93,18 @@ fn make(call: Box<dyn FnOnce() + Send>, state: &mut Option<Arc<LoopState>>) {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
-    use std::sync::{Arc as StdArc, Mutex, Weak};
     use std::task::{Wake, Waker};
     use std::time::Instant;
 
     use super::*;
     use crate::event_loop::backend::{StartedTask, Timer};
     use crate::event_loop::calls::Calls as _;
+    use crate::sync::primitive::{Mutex, Weak, lock};
 
     /// A runtime without a thread: its tasks have a turn when it is told to give them
     /// one. It goes with the last who holds it, and its timers hold it.
     #[derive(Default)]
-    struct Runtime(Mutex<VecDeque<StdArc<Task>>>);
+    struct Runtime(Mutex<VecDeque<Arc<Task>>>);
 
     struct Task {
         future: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
@@ -112,9 +112,9 @@ mod tests {
     }
 
     impl Wake for Task {
-        fn wake(self: StdArc<Self>) {
+        fn wake(self: Arc<Self>) {
             if let Some(runtime) = self.runtime.upgrade() {
-                runtime.0.lock().unwrap().push_back(self);
+                lock(&runtime.0).push_back(self);
             }
         }
     }
@@ -122,11 +122,11 @@ mod tests {
     impl Runtime {
         fn give_turns(&self) {
             loop {
-                let Some(task) = self.0.lock().unwrap().pop_front() else {
+                let Some(task) = lock(&self.0).pop_front() else {
                     return;
                 };
                 let waker = Waker::from(task.clone());
-                let mut future = task.future.lock().unwrap();
+                let mut future = lock(&task.future);
                 if let Some(running) = future.as_mut()
                     && running
                         .as_mut()
@@ -142,11 +142,11 @@ mod tests {
     #[derive(Clone)]
     struct Lp {
         state: Arc<LoopState>,
-        runtime: StdArc<Runtime>,
+        runtime: Arc<Runtime>,
     }
 
     /// It never comes.
-    struct Never(#[expect(dead_code, reason = "holding it is all it does")] StdArc<Runtime>);
+    struct Never(#[expect(dead_code, reason = "holding it is all it does")] Arc<Runtime>);
 
     impl Future for Never {
         type Output = ();
@@ -190,9 +190,9 @@ mod tests {
         {
             let task = Task {
                 future: Mutex::new(Some(Box::pin(async move { drop(future.await) }))),
-                runtime: StdArc::downgrade(&self.runtime),
+                runtime: Arc::downgrade(&self.runtime),
             };
-            StdArc::new(task).wake();
+            Arc::new(task).wake();
             Unawaited(std::marker::PhantomData)
         }
 
@@ -210,16 +210,16 @@ mod tests {
     #[test]
     fn a_loop_that_goes_takes_the_timer_of_its_calls_along() {
         for in_its_last_call in [false, true] {
-            let runtime = StdArc::new(Runtime::default());
+            let runtime = Arc::new(Runtime::default());
             let lp = Lp {
                 state: LoopState::new("test", runtime.clone()),
                 runtime: runtime.clone(),
             };
-            let gone = StdArc::downgrade(&runtime);
-            let made = StdArc::new(Mutex::new(false));
+            let gone = Arc::downgrade(&runtime);
+            let made = Arc::new(Mutex::new(false));
             let (noted, own) = (made.clone(), in_its_last_call.then(|| lp.clone()));
             lp.call_soon(move || {
-                *noted.lock().unwrap() = true;
+                *lock(&noted) = true;
                 drop(own);
             })
             .unwrap();
@@ -230,7 +230,7 @@ mod tests {
                 runtime.give_turns();
                 drop(lp);
             }
-            assert!(*made.lock().unwrap());
+            assert!(*lock(&made));
             // From here on nobody gives a turn.
             drop(runtime);
             assert!(gone.upgrade().is_none(), "something holds the runtime");

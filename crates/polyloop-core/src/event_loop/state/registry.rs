@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::LoopState;
+use crate::promise::discard::{DESTRUCTOR, try_drop};
+use crate::promise::report::report_here;
 use crate::sync::primitive::process::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::sync::primitive::{Arc, PoisonError, Weak};
 
@@ -34,6 +36,17 @@ impl LoopId {
     /// The loop, as long as somebody holds it or work is left on it.
     pub(crate) fn find(self) -> Option<Arc<LoopState>> {
         loops().get(&self)?.upgrade()
+    }
+
+    /// Drops what is a user's, on a thread that runs no loop. A destructor that panics is
+    /// reported to this loop, or by the default if it has gone.
+    pub(crate) fn discard<T>(self, value: T) {
+        if let Err(failure) = try_drop(value) {
+            match self.find() {
+                Some(state) => state.report(DESTRUCTOR, &failure),
+                None => report_here(DESTRUCTOR, &failure),
+            }
+        }
     }
 }
 

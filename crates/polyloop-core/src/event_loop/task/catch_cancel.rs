@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::promise::discard::discard_in_place;
 use crate::promise::failure::Failure;
 use crate::sync::primitive::thread_local;
 
@@ -132,12 +133,12 @@ impl<F: Future> Future for CatchCancel<F> {
         };
         // A value that is there wins over the cancel (CORO-09).
         if let Poll::Ready(value) = future.poll(cx) {
-            this.future.set(None);
+            discard_in_place(this.future);
             return Poll::Ready(Ok(value));
         }
         match take_cancel() {
             Some(reason) => {
-                this.future.set(None);
+                discard_in_place(this.future);
                 Poll::Ready(Err(Failure::cancelled(reason)))
             }
             None => Poll::Pending,

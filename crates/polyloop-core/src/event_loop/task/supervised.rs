@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::mem::needs_drop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, RawWakerVTable, Waker};
@@ -18,7 +19,7 @@ use super::table::{Cancel, TaskId};
 use crate::event_loop::context::Entered;
 use crate::event_loop::state::LoopState;
 use crate::promise::budget;
-use crate::promise::discard::caught;
+use crate::promise::discard::{caught, discard_in_place};
 use crate::promise::failure::Failure;
 use crate::promise::report::report_here;
 use crate::sync::primitive::Arc;
@@ -36,6 +37,17 @@ pin_project! {
         catching: bool,
         told_to_end: bool,
         guard: Guard,
+    }
+
+    impl<F> PinnedDrop for Supervised<F> {
+        // The runtime gave it up before it was done.
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if this.future.is_some() {
+                let span = this.span.as_deref();
+                within(&mut this.guard.state, span, || discard_in_place(this.future));
+            }
+        }
     }
 }
 
@@ -292,8 +304,12 @@ fn report_torn(location: &Location<'_>, failure: &Failure) {
 pub struct Outcome<T>(End<T>);
 
 enum End<T> {
-    Done { value: T, _books: Books },
-    Failed(Box<Unheard>),
+    Done {
+        value: T,
+        books: Books,
+    },
+    /// Empty once it was taken, and so was a value.
+    Failed(Option<Box<Unheard>>),
 }
 
 /// Where the handle may have left notes for the task.
@@ -317,33 +333,47 @@ impl<T> Outcome<T> {
         };
         let location = guard.location;
         Self(match result {
-            Ok(value) => End::Done {
-                value,
-                _books: books,
-            },
-            Err(failure) => End::Failed(Box::new(Unheard {
+            Ok(value) => End::Done { value, books },
+            Err(failure) => End::Failed(Some(Box::new(Unheard {
                 failure: Some(failure.at(location)),
                 location,
                 books,
-            })),
+            }))),
         })
     }
 
     #[inline]
-    pub(crate) fn into_result(self) -> Result<T, Failure> {
-        match self.0 {
+    pub(crate) fn into_result(mut self) -> Result<T, Failure> {
+        match std::mem::replace(&mut self.0, End::Failed(None)) {
             End::Done { value, .. } => Ok(value),
-            End::Failed(unheard) => Err((*unheard).hear()),
+            End::Failed(Some(unheard)) => Err((*unheard).hear()),
+            End::Failed(None) => Err(taken_before()),
         }
     }
+}
+
+impl<T> Drop for Outcome<T> {
+    /// Nobody took the value, and whoever drops it here, often a runtime, is not to suffer
+    /// from its destructor.
+    #[inline]
+    fn drop(&mut self) {
+        if needs_drop::<T>()
+            && let End::Done { value, books } = std::mem::replace(&mut self.0, End::Failed(None))
+        {
+            books.state.discard(value);
+        }
+    }
+}
+
+#[cold]
+fn taken_before() -> Failure {
+    Failure::cancelled("the outcome was taken before")
 }
 
 impl Unheard {
     #[cold]
     fn hear(mut self) -> Failure {
-        self.failure
-            .take()
-            .unwrap_or_else(|| Failure::cancelled("the outcome was taken before"))
+        self.failure.take().unwrap_or_else(taken_before)
     }
 }
 

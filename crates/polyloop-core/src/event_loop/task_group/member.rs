@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use super::roll::{Group, Number, Roll};
 use crate::event_loop::spawner::Spawner;
 use crate::promise::deferred::{Deferred, Resolver};
+use crate::promise::discard::discard;
 use crate::promise::failure::Failure;
 use crate::promise::{FromFuture, Promise, from_future};
 use crate::sync::primitive::Arc;
@@ -75,7 +76,7 @@ where
         };
         match outcome {
             // Nobody may want the value.
-            Ok(value) => drop(resolver.resolve(value)),
+            Ok(value) => discard(resolver.resolve(value)),
             Err(failure) => {
                 this.place.fail(failure.clone());
                 drop(resolver.reject(failure));

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use crate::net::ConnectOptions;
 use crate::net::endpoint::Endpoint;
 use crate::net::retry::RetryPolicy;
+use crate::promise::discard::Guarded;
 use crate::promise::failure::Failure;
 use crate::protocol::connection::Connection;
 use crate::protocol::factory::ProtocolFactory;
@@ -14,13 +15,13 @@ use crate::protocol::shared_factory::SharedFactory;
 use crate::sync::primitive::Mutex;
 
 pub(super) type Step = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
-pub(super) type Prepare<P> = Box<dyn FnMut(Connection<P>) -> Step + Send>;
+pub(super) type Prepare<P> = Guarded<Box<dyn FnMut(Connection<P>) -> Step + Send>>;
 
 pub(super) struct Plan<F: ProtocolFactory> {
     pub(super) endpoint: Endpoint,
     pub(super) options: ConnectOptions,
     pub(super) factory: SharedFactory<F>,
     /// The locks are the task's alone; they make the plan shareable.
-    pub(super) policy: Mutex<Box<dyn RetryPolicy>>,
+    pub(super) policy: Mutex<Guarded<Box<dyn RetryPolicy>>>,
     pub(super) prepare: Option<Mutex<Prepare<F::Protocol>>>,
 }

@@ -12,6 +12,7 @@ use super::plan::Plan;
 use super::state::{Order, Shared};
 use crate::net::Loop;
 use crate::promise::deferred::{Deferred, Resolver};
+use crate::promise::discard::Guarded;
 use crate::promise::failure::{Failure, FailureKind, catch};
 use crate::protocol::connection::{Connection, ConnectionLost};
 use crate::protocol::factory::{ProtocolFactory, Started};
@@ -181,7 +182,7 @@ impl<L: Loop, F: ProtocolFactory> Supervision<L, F> {
         let Some(prepare) = &self.plan.prepare else {
             return Ok(());
         };
-        let mut step = catch(|| Ok(lock(prepare)(connection.clone())))?;
+        let mut step = Guarded::new(catch(|| Ok(lock(prepare)(connection.clone())))?);
         let done = poll_fn(|cx| {
             let step = match catch(|| Ok(step.as_mut().poll(cx))) {
                 Ok(step) => step,

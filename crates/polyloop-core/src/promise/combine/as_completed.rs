@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{Children, Limit, Numbered};
 use crate::promise::Promise;
 use crate::promise::delays::Delays;
+use crate::promise::discard::Guarded;
 use crate::promise::failure::Failure;
 
 /// Gives the outcomes one by one, in the order in which the promises finish, as
@@ -53,7 +54,7 @@ pub struct AsCompleted<P: Promise> {
     limit: Option<(Duration, Limit)>,
     /// The limit, once it has passed.
     expired: Option<Failure>,
-    came_in_time: VecDeque<Numbered<P>>,
+    came_in_time: VecDeque<Guarded<Numbered<P>>>,
     /// Those that were pending when the limit passed.
     late: VecDeque<usize>,
 }
@@ -111,14 +112,14 @@ impl<P: Promise> AsCompleted<P> {
             self.limit = None;
             // What finished since the last look was in time.
             while let Poll::Ready(Some(outcome)) = self.children.poll_next(cx) {
-                self.came_in_time.push_back(outcome);
+                self.came_in_time.push_back(Guarded::new(outcome));
             }
             let mut late: Vec<_> = self.children.places().collect();
             late.sort_unstable();
             self.late = late.into();
         }
         if let Some(outcome) = self.came_in_time.pop_front() {
-            return Poll::Ready(Some(outcome));
+            return Poll::Ready(Some(outcome.into_inner()));
         }
         let late = self.late.pop_front();
         Poll::Ready(late.zip(self.expired.clone().map(Err)))

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use super::{Children, polled_again};
 use crate::promise::Promise;
+use crate::promise::discard::Guarded;
 use crate::promise::failure::Failure;
 
 /// Waits for all, and gives every outcome, in the order of the input (COMB-01,
@@ -86,7 +87,7 @@ pub struct TryGather<P: Promise> {
 /// Children, and what was gathered of them, `R` each.
 struct Gathering<P, R> {
     children: Children<P>,
-    gathered: Vec<Option<R>>,
+    gathered: Vec<Option<Guarded<R>>>,
     taken: bool,
 }
 
@@ -103,10 +104,11 @@ impl<P: Promise, R> Gathering<P, R> {
     fn finish(&mut self) -> Result<Vec<R>, Failure> {
         self.taken = true;
         let gathered = std::mem::take(&mut self.gathered);
-        match self.children.cancelled() {
-            Some(failure) => Err(failure),
-            None => Ok(gathered.into_iter().flatten().collect()),
+        if let Some(failure) = self.children.cancelled() {
+            return Err(failure);
         }
+        let gathered = gathered.into_iter().flatten();
+        Ok(gathered.map(Guarded::into_inner).collect())
     }
 
     fn is_done(&self) -> bool {
@@ -127,7 +129,7 @@ impl<P: Promise> Future for Gather<P> {
             return polled_again();
         }
         while let Some((index, outcome)) = ready!(this.children.poll_next(cx)) {
-            this.gathered[index] = Some(outcome);
+            this.gathered[index] = Some(Guarded::new(outcome));
         }
         Poll::Ready(this.finish())
     }
@@ -159,7 +161,7 @@ impl<P: Promise> Future for TryGather<P> {
         }
         while let Some((index, outcome)) = ready!(this.children.poll_next(cx)) {
             match outcome {
-                Ok(value) => this.gathered[index] = Some(value),
+                Ok(value) => this.gathered[index] = Some(Guarded::new(value)),
                 // Once cancelled, it is the cancel that it ends with.
                 Err(_) if this.children.cancelled.get().is_some() => {}
                 Err(source) => {

@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::{Children, Limit, Numbered, polled_again};
+use super::{Children, Limit, polled_again};
 use crate::promise::Promise;
 use crate::promise::delays::Delays;
+use crate::promise::discard::Guarded;
 use crate::promise::failure::Failure;
 
 /// Waits until `until` holds, or [for so long at most](Wait::at_most), and gives
@@ -78,7 +79,7 @@ pub struct Waited<P: Promise> {
 pub struct Wait<P: Promise> {
     children: Children<P>,
     until: WaitFor,
-    done: Vec<Numbered<P>>,
+    done: Vec<(usize, Guarded<P::Output>)>,
     failed: bool,
     limit: Option<Limit>,
     taken: bool,
@@ -121,7 +122,7 @@ impl<P: Promise + Unpin> Future for Wait<P> {
         // All that are done now are given, not only the one that was waited for.
         while let Poll::Ready(Some((index, outcome))) = this.children.poll_next(cx) {
             this.failed |= outcome.is_err();
-            this.done.push((index, outcome));
+            this.done.push((index, Guarded::new(outcome)));
         }
         if !this.is_over() {
             match &mut this.limit {
@@ -132,7 +133,10 @@ impl<P: Promise + Unpin> Future for Wait<P> {
         this.taken = true;
         this.limit = None;
         Poll::Ready(Ok(Waited {
-            done: std::mem::take(&mut this.done),
+            done: std::mem::take(&mut this.done)
+                .into_iter()
+                .map(|(index, outcome)| (index, outcome.into_inner()))
+                .collect(),
             pending: this.children.take_rest(),
         }))
     }

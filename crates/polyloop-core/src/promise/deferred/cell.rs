@@ -9,11 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Poll, Waker};
 
 use super::adoption::Rank;
+use crate::promise::discard::{Guarded, caught, discard, wake};
 use crate::promise::failure::Failure;
 use crate::promise::report::report_here;
 use crate::sync::primitive::{Arc, Mutex, lock};
 
-pub(super) type Canceller<T> = Box<dyn FnOnce(&str) -> Option<Result<T, Failure>> + Send>;
+pub(super) type Canceller<T> = Guarded<Box<dyn FnOnce(&str) -> Option<Result<T, Failure>> + Send>>;
 
 pub(super) struct Cell<T> {
     pub(super) inside: Mutex<Inside<T>>,
@@ -58,7 +59,7 @@ pub(super) struct Left<T> {
 impl<T> Left<T> {
     pub(super) fn release(self) {
         if let Some(waker) = self.waker {
-            waker.wake();
+            wake(waker);
         }
         drop(self.canceller);
     }
@@ -115,7 +116,7 @@ impl<T> Cell<T> {
                 };
                 // A waker may be the last to hold its task.
                 drop(inside);
-                drop(old);
+                discard(old);
                 Forward::Here(Poll::Pending)
             }
             State::Forwarded(next) => Forward::To(next.clone()),
@@ -194,27 +195,27 @@ impl<T> Cell<T> {
         drop(inside);
         *asked = true;
         let supplied = canceller.and_then(|canceller| {
-            catch_unwind(AssertUnwindSafe(|| canceller(reason))).unwrap_or_else(|payload| {
-                report_here(
-                    "a promise's canceller panicked",
-                    &Failure::panicked(payload.as_ref()),
-                );
-                None
-            })
+            catch_unwind(AssertUnwindSafe(|| canceller.into_inner()(reason))).unwrap_or_else(
+                |payload| {
+                    report_here("a promise's canceller panicked", &caught(payload));
+                    None
+                },
+            )
         });
         let outcome = supplied.unwrap_or_else(|| Err(Failure::cancelled(reason.to_owned())));
         let mut inside = lock(&self.inside);
         if let State::Forwarded(next) = &inside.state {
             let next = next.clone();
             drop(inside);
-            drop(outcome);
+            discard(outcome);
             return Forward::To(next);
         }
         // If the resolver came first, what it settled with stands.
         let entered = inside.enter(State::Settled(outcome));
         drop(inside);
-        if let Ok(left) = entered {
-            left.release();
+        match entered {
+            Ok(left) => left.release(),
+            Err(late) => discard(late),
         }
         Forward::Here(true)
     }
@@ -256,7 +257,15 @@ impl<T> Cell<T> {
                 report_here("a promise failed and nobody took the failure", &failure);
                 None
             }
+            State::Settled(Ok(value)) => {
+                discard(value);
+                None
+            }
             State::Forwarded(next) => Some(next),
+            State::Pending { waker, .. } | State::Cancelling { waker } => {
+                discard(waker);
+                None
+            }
             _ => None,
         }
     }

@@ -4,6 +4,7 @@ use std::task::{Wake, Waker};
 
 use slab::Slab;
 
+use crate::promise::discard::wake;
 use crate::sync::primitive::{Arc, Mutex, MutexGuard, lock};
 
 /// The waker of the work, and the waiters' own wakers behind it.
@@ -107,7 +108,7 @@ fn wake_all(mut state: MutexGuard<'_, State>) {
     let waiters = std::mem::take(&mut state.waiters);
     drop(state);
     for (_, waker) in waiters {
-        waker.wake();
+        wake(waker);
     }
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::mailbox::{Mailbox, Message};
 use super::{ConnectionLost, refuse, run};
 use crate::promise::deferred::Deferred;
+use crate::promise::discard::Guarded;
 use crate::promise::failure::Failure;
 use crate::protocol::CloseReason;
 use crate::protocol::transport::{Flow, Transport, WriteError};
@@ -55,11 +56,12 @@ impl TransportHandle {
         R: Send + 'static,
     {
         let (resolver, promise) = Deferred::new();
-        self.mailbox
-            .post(Message::Call(Box::new(move |target| match target {
+        self.mailbox.post(Message::Call(Guarded::new(Box::new(
+            move |target| match target {
                 Some((_, transport)) => run(resolver, || f(transport)),
                 None => refuse(resolver, ConnectionLost),
-            })));
+            },
+        ))));
         promise
     }
 
@@ -69,11 +71,12 @@ impl TransportHandle {
     where
         F: FnOnce(&mut dyn Transport) -> Result<(), Failure> + Send + 'static,
     {
-        self.mailbox
-            .post(Message::Call(Box::new(move |target| match target {
+        self.mailbox.post(Message::Call(Guarded::new(Box::new(
+            move |target| match target {
                 Some((_, transport)) => f(transport),
                 None => Ok(()),
-            })));
+            },
+        ))));
     }
 
     /// Has the protocol's [`woken`](crate::Protocol::woken) called soon, on the connection's own

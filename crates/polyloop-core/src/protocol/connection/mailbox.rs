@@ -10,7 +10,9 @@ use bytes::Bytes;
 use super::ConnectionLost;
 use crate::promise::crowd::{Crowd, tell};
 use crate::promise::deferred::{Deferred, Resolver};
-use crate::promise::failure::Failure;
+use crate::promise::discard::{DESTRUCTOR, Guarded, try_drop};
+use crate::promise::failure::{Failure, catch};
+use crate::promise::report::report_here;
 use crate::protocol::transport::{Flow, Transport, WriteError, WriteLimits};
 use crate::protocol::{CloseReason, Protocol};
 use crate::sync::primitive::atomic::{AtomicU8, Ordering};
@@ -18,8 +20,9 @@ use crate::sync::primitive::{Mutex, MutexGuard, OnceLock, lock};
 
 /// A call with the protocol, or with `None` once the connection is lost. An error is
 /// a panic of the closure, already told to whoever waits for the result.
-pub(super) type Call =
-    Box<dyn FnOnce(Option<(&mut dyn Protocol, &mut dyn Transport)>) -> Result<(), Failure> + Send>;
+pub(super) type Call = Guarded<
+    Box<dyn FnOnce(Option<(&mut dyn Protocol, &mut dyn Transport)>) -> Result<(), Failure> + Send>,
+>;
 
 pub(super) enum Message {
     Write(Bytes),
@@ -307,8 +310,15 @@ impl Mailbox {
 
 /// Tells a message that its connection is lost.
 pub(super) fn refuse(message: Message) {
-    // It has told its promise; there is no connection to end any more.
-    if let Message::Call(call) = message {
-        drop(call(None));
+    // It has told its promise; there is no connection to end any more. What a closure has
+    // captured goes with it.
+    let refused = match message {
+        Message::Call(call) => catch(|| call.into_inner()(None)),
+        // The bytes may be of an owner with a destructor.
+        Message::Write(data) => try_drop(data),
+        Message::Close(_) | Message::Fail(_) | Message::Abort => Ok(()),
+    };
+    if let Err(failure) = refused {
+        report_here(DESTRUCTOR, &failure);
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::event_loop::context;
+use crate::promise::discard::Guarded;
 use crate::promise::failure::{Failure, catch};
 use crate::promise::report::report_here;
 use crate::protocol::transport::Transport;
@@ -79,15 +80,15 @@ pub struct Registration {
 }
 
 pub(super) enum Source {
-    Push(Box<dyn PushProducer>),
-    Pull(Box<dyn PullProducer>),
+    Push(Guarded<Box<dyn PushProducer>>),
+    Pull(Guarded<Box<dyn PullProducer>>),
 }
 
 impl Registration {
     /// Of a producer that works by itself; Twisted's `streaming=True`.
     pub fn push(producer: impl PushProducer) -> Self {
         Self {
-            source: Source::Push(Box::new(producer)),
+            source: Source::Push(Guarded::new(Box::new(producer))),
             finished: false,
         }
     }
@@ -95,7 +96,7 @@ impl Registration {
     /// Of a producer that is asked; Twisted's `streaming=False`.
     pub fn pull(producer: impl PullProducer) -> Self {
         Self {
-            source: Source::Pull(Box::new(producer)),
+            source: Source::Pull(Guarded::new(Box::new(producer))),
             finished: false,
         }
     }

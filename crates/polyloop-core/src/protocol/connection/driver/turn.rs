@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::{Driver, Origin};
+use crate::promise::discard::discard;
 use crate::promise::failure::{Failure, catch};
 use crate::protocol::buffered::checked_buffer;
 use crate::protocol::connection::io::{FlowNews, Sent, network_failure};
@@ -158,11 +159,16 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
 
     fn deliver(&mut self, cx: &mut Context<'_>, message: Message) -> Result<(), CloseReason> {
         match message {
-            Message::Write(data) => self.call(cx, |_, t| {
-                // Whoever wrote is told by `closed` what has become of it.
-                let _ = t.write(&data);
-                Ok(())
-            })?,
+            Message::Write(data) => {
+                let written = self.call(cx, |_, t| {
+                    // Whoever wrote is told by `closed` what has become of it.
+                    let _ = t.write(&data);
+                    Ok(())
+                });
+                // The bytes may be of an owner with a destructor.
+                discard(data);
+                written?;
+            }
             Message::Close(limit) => self.call(cx, |_, t| {
                 match limit {
                     Some(limit) => t.close_within(limit),
@@ -178,7 +184,7 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
                 t.abort();
                 Ok(())
             })?,
-            Message::Call(call) => self.call(cx, |p, t| call(Some((p, t))))?,
+            Message::Call(call) => self.call(cx, |p, t| call.into_inner()(Some((p, t))))?,
         }
         self.tell_flow(cx).map(drop)
     }
