@@ -36,7 +36,7 @@ struct Kind {
     context: &'static str,
     of: &'static str,
     at: &'static std::panic::Location<'static>,
-    kind: FailureKind,
+    failed: FailureKind,
 }
 
 /// Whether a failure is to be told.
@@ -61,7 +61,7 @@ impl ReportLimits {
             context,
             of,
             at: failure.location(),
-            kind: failure.kind(),
+            failed: failure.kind(),
         };
         let mut places = lock(&self.0);
         let known = places.iter().position(|place| place.kind == kind);

@@ -130,10 +130,14 @@ impl<P: 'static> Connection<P> {
                         run(resolver, || f(protocol, transport))
                     } else {
                         discard(f);
-                        refuse(resolver, ProtocolReplaced::of::<P>())
+                        refuse(resolver, ProtocolReplaced::of::<P>());
+                        Ok(())
                     }
                 }
-                None => refuse(resolver, ConnectionLost),
+                None => {
+                    refuse(resolver, ConnectionLost);
+                    Ok(())
+                }
             },
         ))));
         promise
@@ -267,13 +271,12 @@ fn run<R: Send>(resolver: Resolver<R>, f: impl FnOnce() -> R) -> Result<(), Fail
     }
 }
 
-fn refuse<R, E>(resolver: Resolver<R>, error: E) -> Result<(), Failure>
+fn refuse<R, E>(resolver: Resolver<R>, error: E)
 where
     R: Send,
     E: std::error::Error + Send + Sync + 'static,
 {
     let _ = resolver.reject(Failure::new(error));
-    Ok(())
 }
 
 impl<P: 'static> Clone for Connection<P> {

@@ -59,7 +59,10 @@ impl TransportHandle {
         self.mailbox.post(Message::Call(Guarded::new(Box::new(
             move |target| match target {
                 Some((_, transport)) => run(resolver, || f(transport)),
-                None => refuse(resolver, ConnectionLost),
+                None => {
+                    refuse(resolver, ConnectionLost);
+                    Ok(())
+                }
             },
         ))));
         promise

@@ -82,23 +82,21 @@ impl WriteBuffer {
         false
     }
 
-    /// The same for several parts, which are looked at as one.
+    /// The same for several parts: all of them or, if together they take care, none.
     #[inline]
     pub(super) fn append_all_at_once(&mut self, parts: &[&[u8]]) -> bool {
-        let len: usize = parts.iter().map(|part| part.len()).sum();
-        let end = self.end + len;
-        if end < self.free_to
-            && let Some(mut room) = self.bytes.get_mut(self.end..end)
-        {
-            self.end = end;
-            for part in parts {
-                let (place, rest) = room.split_at_mut(part.len());
-                place.copy_from_slice(part);
-                room = rest;
+        // One pass: what was copied behind the end counts for nothing until the end moves.
+        let mut end = self.end;
+        for part in parts {
+            let next = end + part.len();
+            match self.bytes.get_mut(end..next) {
+                Some(room) if next < self.free_to => room.copy_from_slice(part),
+                _ => return false,
             }
-            return true;
+            end = next;
         }
-        false
+        self.end = end;
+        true
     }
 
     /// Appends `data`; every write has to be looked at until the buffer is opened again.
@@ -150,6 +148,19 @@ mod tests {
         assert!(buffer.unsent().ends_with(b"x12345"));
         buffer.shut();
         assert!(!buffer.append_at_once(b""));
+    }
+
+    #[test]
+    fn parts_go_in_together_or_not_at_all() {
+        let mut buffer = WriteBuffer::default();
+        buffer.bytes.reserve(1000);
+        buffer.append(b"begun ");
+        buffer.open_up_to(20);
+        assert!(buffer.append_all_at_once(&[b"one ", b"", b"two "]));
+        assert!(!buffer.append_all_at_once(&[b"more", b"than", b"fits"]));
+        assert_eq!(buffer.unsent(), b"begun one two ");
+        buffer.shut();
+        assert!(!buffer.append_all_at_once(&[b"x"]));
     }
 
     #[test]

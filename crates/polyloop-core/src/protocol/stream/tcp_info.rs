@@ -66,7 +66,7 @@ mod tests {
         let (mut peer, _) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
         let mut written = 0;
-        while let Ok(n) = stream.write(&[7; 64 * 1024]) {
+        while let Ok(n) = stream.write(&vec![7; 64 * 1024]) {
             written += n;
         }
         stream.shutdown(std::net::Shutdown::Write).unwrap();

@@ -285,5 +285,5 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
 
 /// Within the limit, so that the loop has not to say who exceeded it.
 fn most_of(limit: Duration) -> Duration {
-    limit - limit / 10
+    limit.saturating_sub(limit / 10)
 }
