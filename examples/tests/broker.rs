@@ -190,15 +190,15 @@ async fn what_a_slow_client_does_not_take_is_counted<L: Loop>(lp: L) -> Result<(
         quick.asks("PING", "PONG").await?;
     }
     slow.connection.call(|_, t| t.resume_reading()).await?;
-    let (mut received, mut lost, mut last) = (0, 0, None);
+    let (mut received, mut lost, mut newest) = (0, 0, None);
     while received + lost < MESSAGES {
         let line = slow.line().await?;
         if let Some(count) = line.strip_prefix("LOST ") {
             lost += count.parse::<usize>()?;
         } else {
             let number: usize = line.split(' ').nth(2).unwrap_or_default().parse()?;
-            assert!(last < Some(number), "{number} behind {last:?}");
-            (received, last) = (received + 1, Some(number));
+            assert!(newest < Some(number), "{number} behind {newest:?}");
+            (received, newest) = (received + 1, Some(number));
         }
     }
     assert_eq!(received + lost, MESSAGES);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::pin::pin;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub fn back_06<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             let here = here.clone();
             lp.run_in_thread(move || {
                 let (count, all) = &*here;
-                let mut count = count.lock().unwrap_or_else(|e| e.into_inner());
+                let mut count = count.lock().unwrap_or_else(PoisonError::into_inner);
                 *count += 1;
                 all.notify_all();
                 let waited = all.wait_timeout_while(count, LIMIT, |count| *count < PIECES);

@@ -18,6 +18,7 @@ use crate::probe::{
 const MS: Duration = Duration::from_millis(1);
 const NAME: &str = "name.example:1";
 
+#[expect(clippy::unnecessary_wraps, reason = "a policy may also give up")]
 fn soon(_: usize, _: &Failure) -> Option<Duration> {
     Some(MS)
 }

@@ -68,6 +68,8 @@ pub(crate) enum Fault {
     HastyConnects,
     LeavesDescriptors,
     LeavesThreads,
+    /// Not a fault: how bytes are cut says nothing.
+    SingleBytes,
 }
 
 /// smol's loop with one fault, or with none.
@@ -182,7 +184,7 @@ impl Backend for FaultyLoop {
             running,
             fault: self.fault,
             state: Arc::downgrade(&self.state),
-            cancels: self.has(Fault::CancelsDroppedTasks).then(|| cancel),
+            cancels: self.has(Fault::CancelsDroppedTasks).then_some(cancel),
         }
     }
 

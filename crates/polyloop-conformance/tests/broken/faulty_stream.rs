@@ -11,14 +11,23 @@ use socket2::SockRef;
 
 use crate::faulty_loop::Fault;
 
+/// So many bytes of a stream are given one by one, where they are: enough for every check
+/// that looks at how its data is cut, and few enough for those that move megabytes.
+const SINGLE: usize = 4_096;
+
 pub(crate) struct FaultyStream<S> {
     inner: S,
     fault: Option<Fault>,
+    given: usize,
 }
 
 impl<S> FaultyStream<S> {
     pub(crate) fn new(inner: S, fault: Option<Fault>) -> Self {
-        Self { inner, fault }
+        Self {
+            inner,
+            fault,
+            given: 0,
+        }
     }
 }
 
@@ -33,7 +42,10 @@ impl<S: Stream> AsyncRead for FaultyStream<S> {
         {
             let _ = socket.set_nonblocking(false);
         }
-        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
+        let single = self.fault == Some(Fault::SingleBytes) && self.given < SINGLE;
+        let most = if single { buf.len().min(1) } else { buf.len() };
+        let polled = Pin::new(&mut self.inner).poll_read(cx, &mut buf[..most]);
+        self.given += usize::from(single && polled.is_ready());
         if self.fault == Some(Fault::SpinningReads) && polled.is_pending() {
             cx.waker().wake_by_ref();
         }

@@ -89,6 +89,15 @@ broken! {
 }
 
 #[test]
+fn a_stream_that_gives_single_bytes_breaks_nothing() {
+    let legal = Runner::new("single bytes", || FaultyLoop::new(Some(Fault::SingleBytes)));
+    for outcome in legal.run_all() {
+        let failed = matches!(outcome.status, Status::Fail(_));
+        assert!(!failed, "{}: {}", outcome.id, outcome.status);
+    }
+}
+
+#[test]
 fn while_the_basics_do_not_hold_nothing_else_is_tried() {
     let faulty = Runner::new("faulty", || {
         FaultyLoop::new(Some(Fault::CancelsDroppedTasks))

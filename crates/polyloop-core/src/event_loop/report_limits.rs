@@ -22,7 +22,7 @@ const PLACES: usize = 64;
 pub(crate) struct ReportLimits(Mutex<Vec<Place>>);
 
 struct Place {
-    kind: Kind,
+    likeness: Likeness,
     until: Instant,
     told: u32,
     left_out: u64,
@@ -32,7 +32,7 @@ struct Place {
 
 /// What makes two failures alike.
 #[derive(Clone, PartialEq)]
-struct Kind {
+struct Likeness {
     context: &'static str,
     of: &'static str,
     at: &'static std::panic::Location<'static>,
@@ -57,17 +57,17 @@ impl ReportLimits {
         failure: &Failure,
         now: Instant,
     ) -> Admitted {
-        let kind = Kind {
+        let likeness = Likeness {
             context,
             of,
             at: failure.location(),
             failed: failure.kind(),
         };
         let mut places = lock(&self.0);
-        let known = places.iter().position(|place| place.kind == kind);
+        let known = places.iter().position(|place| place.likeness == likeness);
         let index = known.unwrap_or_else(|| {
             if places.len() < PLACES {
-                places.push(Place::new(kind, now));
+                places.push(Place::new(likeness, now));
             }
             places.len() - 1
         });
@@ -79,15 +79,15 @@ impl ReportLimits {
         let places = std::mem::take(&mut *lock(&self.0));
         places
             .into_iter()
-            .filter_map(|place| Some((place.kind.context, place.last?, place.left_out)))
+            .filter_map(|place| Some((place.likeness.context, place.last?, place.left_out)))
             .collect()
     }
 }
 
 impl Place {
-    fn new(kind: Kind, now: Instant) -> Self {
+    fn new(likeness: Likeness, now: Instant) -> Self {
         Self {
-            kind,
+            likeness,
             until: after(now, WITHIN),
             told: 0,
             left_out: 0,

@@ -138,7 +138,7 @@ async fn occupy(lp: &SimLoop, log: &Log) {
     .detach();
     let (unsettled, own) = (Stubborn(teller.clone()), teller.clone());
     lp.call_later(100 * SECOND, move || {
-        own.tell(format!("called: {:p}", &unsettled))
+        own.tell(format!("called: {:p}", &unsettled));
     })
     .unwrap();
     let own = teller.clone();
