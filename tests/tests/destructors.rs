@@ -16,9 +16,7 @@ struct Bomb(u32);
 
 impl Drop for Bomb {
     fn drop(&mut self) {
-        if self.0 == 0 {
-            panic!("planted in a destructor");
-        }
+        assert!(self.0 != 0, "planted in a destructor");
         panic_any(Self(self.0 - 1));
     }
 }

@@ -123,23 +123,19 @@ impl<P: 'static> Connection<P> {
         R: Send + 'static,
     {
         let (resolver, promise) = Deferred::new();
-        self.mailbox.post(Message::Call(Guarded::new(Box::new(
-            move |target| match target {
-                Some((protocol, transport)) => {
-                    if let Some(protocol) = find::<P>(protocol) {
-                        run(resolver, || f(protocol, transport))
-                    } else {
-                        discard(f);
-                        refuse(resolver, ProtocolReplaced::of::<P>());
-                        Ok(())
-                    }
-                }
-                None => {
+        self.mailbox
+            .post(Message::Call(Guarded::new(Box::new(move |target| {
+                let Some((protocol, transport)) = target else {
                     refuse(resolver, ConnectionLost);
-                    Ok(())
-                }
-            },
-        ))));
+                    return Ok(());
+                };
+                let Some(protocol) = find::<P>(protocol) else {
+                    discard(f);
+                    refuse(resolver, ProtocolReplaced::of::<P>());
+                    return Ok(());
+                };
+                run(resolver, || f(protocol, transport))
+            }))));
         promise
     }
 

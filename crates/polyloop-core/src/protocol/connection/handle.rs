@@ -56,15 +56,14 @@ impl TransportHandle {
         R: Send + 'static,
     {
         let (resolver, promise) = Deferred::new();
-        self.mailbox.post(Message::Call(Guarded::new(Box::new(
-            move |target| match target {
-                Some((_, transport)) => run(resolver, || f(transport)),
-                None => {
+        self.mailbox
+            .post(Message::Call(Guarded::new(Box::new(move |target| {
+                let Some((_, transport)) = target else {
                     refuse(resolver, ConnectionLost);
-                    Ok(())
-                }
-            },
-        ))));
+                    return Ok(());
+                };
+                run(resolver, || f(transport))
+            }))));
         promise
     }
 
