@@ -30,8 +30,9 @@ pub fn loop_40<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     let told = reports.all();
     let told: Vec<_> = told.iter().map(|report| report.context.as_str()).collect();
     let place = format!("{}:{line}", file!());
+    let quietly = over && told.is_empty();
     ensure!(
-        over || told.iter().any(|context| context.contains(&place)),
+        quietly || told.iter().any(|context| context.contains(&place)),
         "a task was left that was spawned at {place}, and reported was {told:?}"
     );
     Ok(())
