@@ -160,6 +160,7 @@ impl Backend for FaultyLoop {
         }
         let lost = self.has(Fault::LosesTasks);
         let (cancel, cancelled) = futures_channel::oneshot::channel::<()>();
+        let cancels = self.has(Fault::CancelsDroppedTasks);
         let restless = self.has(Fault::PollsUnwoken);
         let future = poll_fn(move |cx| {
             if restless {
@@ -171,6 +172,8 @@ impl Backend for FaultyLoop {
             match value {
                 _ if lost => std::future::pending().await,
                 Some(value) => value,
+                // A second look at it would be a turn that nobody asked for.
+                None if !cancels => future.await,
                 None => match select(future, cancelled).await {
                     Either::Left((value, _)) => value,
                     // Whoever has the handle keeps the sender; one that was never given
@@ -184,7 +187,7 @@ impl Backend for FaultyLoop {
             running,
             fault: self.fault,
             state: Arc::downgrade(&self.state),
-            cancels: self.has(Fault::CancelsDroppedTasks).then_some(cancel),
+            cancels: cancels.then_some(cancel),
         }
     }
 
