@@ -70,7 +70,7 @@ impl Clock {
 }
 
 /// Five hundred years fit.
-fn to_nanos(duration: Duration) -> u64 {
+pub(crate) fn to_nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 

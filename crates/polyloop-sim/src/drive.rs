@@ -243,11 +243,9 @@ impl<'a> Run<'a> {
             self.for_strays = FOR_STRAYS;
         }
         let now = shared.clock.elapsed();
-        let next = {
-            let world = lock(&shared.world);
-            // Faults that are drawn for ever keep nobody alive.
-            let over = world.timers.is_empty() && world.network.is_idle();
-            if over { None } else { world.next_event() }
+        let (next, limit) = {
+            let mut world = lock(&shared.world);
+            (world.next_that_counts(), world.limit)
         };
         let late = self.next_late();
         let Some(next) = next.into_iter().chain(late).min() else {
@@ -272,7 +270,6 @@ impl<'a> Run<'a> {
                 return;
             }
         }
-        let limit = lock(&shared.world).limit;
         match limit {
             Some(limit) if next > limit && !self.failed => {
                 self.report(report::too_late, limit);
@@ -300,13 +297,17 @@ impl<'a> Run<'a> {
         let mut world = lock(&shared.world);
         world.idle_times += u64::from(was_idle);
         world.take_due(now, &mut self.due);
-        let network_first = self.due.is_empty() || world.random.ties.bool();
+        let network_due = world.network.next_event().is_some_and(|at| at <= now);
+        let network_first = network_due && (self.due.is_empty() || world.random.ties.bool());
         if network_first {
             world.network.advance(now);
             world.take_effects(&mut self.woken);
         }
         drop(world);
         self.woken.wake();
+        if self.due.is_empty() {
+            return;
+        }
         let mut due = std::mem::take(&mut self.due);
         for due in due.drain(..) {
             match due {
@@ -320,7 +321,7 @@ impl<'a> Run<'a> {
             }
         }
         self.due = due;
-        if !network_first {
+        if network_due && !network_first {
             let mut world = lock(&shared.world);
             world.network.advance(now);
             world.take_effects(&mut self.woken);
@@ -344,6 +345,9 @@ impl<'a> Run<'a> {
     /// Work that runs on a thread comes first.
     fn stand_still(&mut self) {
         let shared = self.shared;
+        if !shared.workshop.has_news() {
+            return;
+        }
         shared
             .workshop
             .stand_still(shared.thread_grace, &mut self.news);
@@ -368,6 +372,9 @@ impl<'a> Run<'a> {
     }
 
     fn check(&mut self) {
+        if !self.shared.has_checks.load(Ordering::Acquire) {
+            return;
+        }
         if let Some(text) = self.broken_invariant() {
             self.fail(text);
         }

@@ -158,16 +158,8 @@ impl Sim {
         self.shared.ready.put_back(late);
         let (state, work, ending) = {
             let mut world = lock(&self.shared.world);
-            let keys: Vec<_> = world
-                .timers
-                .iter()
-                .filter(|(_, due)| matches!(due, Due::Blocking(at, _) if *at == host))
-                .map(|(key, _)| *key)
-                .collect();
-            let work: Vec<_> = keys
-                .iter()
-                .filter_map(|key| world.timers.remove(key))
-                .collect();
+            let is_work = |due: &Due| matches!(due, Due::Blocking(at, _) if *at == host);
+            let work = world.timers.remove_all(is_work);
             let host = &mut world.hosts[host.index()];
             (host.state.clone(), work, host.ending.take())
         };

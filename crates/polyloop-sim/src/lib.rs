@@ -22,11 +22,12 @@
 //! | --- | --- |
 //! | `sim`, `builder`, `host`, `faults` | a simulation, as a test sees it |
 //! | `sim_loop`, `hosts_run`, `spawned`, `timer`, `tcp`, `stream`, `listener` | the loop of one host |
-//! | `drive`, `world`, `clock`, `ready`, `scheduler`, `pace`, `stalls`, `threads` | what happens, and in what order |
+//! | `drive`, `world`, `agenda`, `clock`, `ready`, `scheduler`, `pace`, `stalls`, `threads` | what happens, and in what order |
 //! | `network` | hosts, links and TCP, as a state machine |
 //! | [`trace`], `report` | what happened, and why it can't go on |
 //! | `seed`, `seeds` | which seed, or which ones; what is told of one that fails |
 
+mod agenda;
 mod builder;
 mod clock;
 mod drive;

@@ -113,6 +113,11 @@ pub(crate) struct Network {
     planned: Slab<Planned>,
     rates: Vec<FaultRate>,
     queue: Queue,
+    /// Ends of which something was read at this instant: unless their programs answer,
+    /// the peers are told of it before time moves on.
+    settling: Vec<EndKey>,
+    /// That instant.
+    settles: Nanos,
     effects: Effects,
     /// Kept for their room.
     out: Vec<Outbound>,
@@ -138,6 +143,8 @@ impl Network {
             wires: BTreeMap::new(),
             planned: Slab::new(),
             rates: Vec::new(),
+            settling: Vec::new(),
+            settles: 0,
             effects: Effects::recording(),
             out: Vec::new(),
             due: Vec::new(),
@@ -167,14 +174,45 @@ impl Network {
     }
 
     /// When something happens next. It may be now, also right after `advance`.
-    pub(crate) fn next_event(&self) -> Option<Duration> {
-        self.queue.next().map(duration)
+    pub(crate) fn next_event(&mut self) -> Option<Duration> {
+        let settles = self.settles_at();
+        settles.or_else(|| self.queue.next()).map(duration)
+    }
+
+    /// Whether there is nothing to [take](Self::take_effects).
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.effects.is_empty()
     }
 
     /// Whether nothing will happen any more by itself, apart from faults that are drawn
     /// for ever: then a task that waits for the network waits in vain.
-    pub(crate) fn is_idle(&self) -> bool {
-        !self.queue.has_an_end()
+    pub(crate) fn is_idle(&mut self) -> bool {
+        !self.queue.has_an_end() && self.settles_at().is_none()
+    }
+
+    /// Something was read at this end: what that means for the peer is settled at the end
+    /// of the instant.
+    fn settle(&mut self, now: Nanos, at: EndKey) {
+        self.settles = self.settles.max(now);
+        if let Some(end) = self.end_mut(at)
+            && !std::mem::replace(&mut end.alarms.settling, true)
+        {
+            self.settling.push(at);
+        }
+    }
+
+    /// When the first of those has something to say, if any still has.
+    fn settles_at(&mut self) -> Option<Nanos> {
+        while let Some(at) = self.settling.first().copied() {
+            let settles = self.settles;
+            match self.end_mut(at).map(|end| &mut end.alarms) {
+                Some(alarms) if alarms.ack <= settles => return Some(alarms.ack),
+                Some(alarms) => alarms.settling = false,
+                None => {}
+            }
+            self.settling.swap_remove(0);
+        }
+        None
     }
 
     /// Does all that is due. What comes of it at the same time is left for the next
@@ -183,6 +221,14 @@ impl Network {
         let now = nanos(now);
         let mut due = std::mem::take(&mut self.due);
         self.queue.pop_due(now, &mut due);
+        let mut settling = std::mem::take(&mut self.settling);
+        for at in settling.drain(..) {
+            if let Some(end) = self.end_mut(at) {
+                end.alarms.settling = false;
+                self.on_timer(now, at);
+            }
+        }
+        self.settling = settling;
         for next in due.drain(..) {
             self.happen(now, next);
         }

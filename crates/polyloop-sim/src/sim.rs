@@ -11,6 +11,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use polyloop_core::{LoopState, MainLoop, RunError};
 
+use crate::agenda::TimerKey;
 use crate::builder::Builder;
 use crate::clock::Clock;
 use crate::host::{HostRef, unfit};
@@ -24,7 +25,7 @@ use crate::sim_loop::{Home, SimLoop};
 use crate::stalls::Stalls;
 use crate::threads::Workshop;
 use crate::trace::{Event, Recorder, Trace};
-use crate::world::{Due, Host, TimerKey, World};
+use crate::world::{Due, Host, World};
 use crate::{HostId, Pace};
 
 /// The name of the host that [`Sim::run`] runs its future on.
@@ -362,7 +363,7 @@ impl Shared {
     ) -> TimerKey {
         let mut world = lock(&self.world);
         world.waits_for(Wait::Until(deadline));
-        let known = key.and_then(|key| Some((key, world.timers.get_mut(&key)?)));
+        let known = key.and_then(|key| Some((key, world.timers.get_mut(key)?)));
         if let Some((key, Due::Wake(_, known))) = known {
             let old = (!known.will_wake(waker)).then(|| std::mem::replace(known, waker.clone()));
             drop(world);
@@ -376,12 +377,12 @@ impl Shared {
     /// happened.
     pub(crate) fn move_timer(&self, key: TimerKey, deadline: Duration) -> Option<TimerKey> {
         let mut world = lock(&self.world);
-        let due = world.timers.remove(&key)?;
+        let due = world.timers.remove(key)?;
         Some(world.enter_due(deadline, due))
     }
 
     pub(crate) fn remove_timer(&self, key: TimerKey) {
-        let removed = lock(&self.world).timers.remove(&key);
+        let removed = lock(&self.world).timers.remove(key);
         // Only now is the lock gone: dropping a waker may drop a task.
         drop(removed);
     }

@@ -209,7 +209,9 @@ impl Backend for SimLoop {
     }
 
     fn timer(&self, deadline: Instant) -> SimTimer {
-        SimTimer::new(self.shared().downgrade(), self.host, deadline)
+        let shared = self.shared();
+        let due = shared.clock.since_start(deadline);
+        SimTimer::new(shared.downgrade(), self.host, due)
     }
 
     fn system_time(&self) -> SystemTime {

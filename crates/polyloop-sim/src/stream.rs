@@ -25,6 +25,9 @@ impl Sim {
         let now = self.elapsed();
         let mut world = lock(&self.shared.world);
         let outcome = act(&mut world.network, now);
+        if world.network.is_quiet() {
+            return outcome;
+        }
         let mut woken = Woken::default();
         world.take_effects(&mut woken);
         drop(world);
@@ -43,6 +46,9 @@ impl Sim {
         let outcome = act(&mut world.network, now);
         if outcome.is_pending() {
             world.waits_for(wait);
+        }
+        if world.network.is_quiet() {
+            return outcome;
         }
         let mut woken = Woken::default();
         world.take_effects(&mut woken);

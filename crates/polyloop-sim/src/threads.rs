@@ -51,6 +51,8 @@ pub(crate) struct Workshop {
     changed: Condvar,
     /// There is something to look at on the floor: most events need no lock for that.
     news: AtomicBool,
+    /// Some thread has gone on beside the simulation, at some time.
+    has_strayed: AtomicBool,
     /// To be told when a stray thread returns.
     ready: Arc<Ready>,
 }
@@ -66,6 +68,7 @@ impl Workshop {
             floor: Mutex::default(),
             changed: Condvar::new(),
             news: AtomicBool::new(false),
+            has_strayed: AtomicBool::new(false),
             ready,
         }
     }
@@ -105,6 +108,11 @@ impl Workshop {
         Driving(self)
     }
 
+    /// Whether there is something to [stand still](Self::stand_still) for, or to tell.
+    pub(crate) fn has_news(&self) -> bool {
+        self.news.load(Ordering::Acquire)
+    }
+
     /// Stands still while work runs, for `grace` at most.
     pub(crate) fn stand_still(&self, grace: Duration, news: &mut Vec<News>) {
         if !self.news.swap(false, Ordering::AcqRel) {
@@ -137,6 +145,7 @@ impl Workshop {
                 let late = std::mem::take(&mut floor.running);
                 floor.news.extend(late.values().copied().map(News::Late));
                 floor.stray.extend(late);
+                self.has_strayed.store(true, Ordering::Release);
                 break;
             }
             floor = self
@@ -162,6 +171,9 @@ impl Workshop {
 
     /// How many threads go on beside the simulation.
     pub(crate) fn strays(&self) -> usize {
+        if !self.has_strayed.load(Ordering::Acquire) {
+            return 0;
+        }
         lock(&self.floor).stray.len()
     }
 

@@ -4,13 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Weak;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use polyloop_core::backend::Timer;
 
 use crate::HostId;
+use crate::agenda::TimerKey;
 use crate::sim::Shared;
-use crate::world::TimerKey;
 
 /// A timer of a [`SimLoop`](crate::SimLoop).
 #[derive(Debug)]
@@ -18,17 +18,18 @@ pub struct SimTimer {
     // Weak: a task that sleeps is held by its own timer's waker.
     sim: Weak<Shared>,
     host: HostId,
-    deadline: Instant,
+    /// Since the simulation began.
+    due: Duration,
     /// Its place among the timers that somebody waits for.
     key: Option<TimerKey>,
 }
 
 impl SimTimer {
-    pub(crate) fn new(sim: Weak<Shared>, host: HostId, deadline: Instant) -> Self {
+    pub(crate) fn new(sim: Weak<Shared>, host: HostId, due: Duration) -> Self {
         Self {
             sim,
             host,
-            deadline,
+            due,
             key: None,
         }
     }
@@ -49,12 +50,11 @@ impl Future for SimTimer {
         let Some(sim) = self.sim.upgrade() else {
             return Poll::Pending;
         };
-        let deadline = sim.clock.since_start(self.deadline);
-        if sim.clock.elapsed() >= deadline {
+        if sim.clock.elapsed() >= self.due {
             self.unregister();
             return Poll::Ready(());
         }
-        let key = sim.wait_until(self.key, deadline, self.host, cx.waker());
+        let key = sim.wait_until(self.key, self.due, self.host, cx.waker());
         self.key = Some(key);
         Poll::Pending
     }
@@ -62,12 +62,13 @@ impl Future for SimTimer {
 
 impl Timer for SimTimer {
     fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
-        self.deadline = deadline;
-        if let Some(sim) = self.sim.upgrade()
-            && let Some(key) = self.key.take()
-        {
+        let Some(sim) = self.sim.upgrade() else {
+            return;
+        };
+        self.due = sim.clock.since_start(deadline);
+        if let Some(key) = self.key.take() {
             // Whoever waits is woken at the new deadline.
-            self.key = sim.move_timer(key, sim.clock.since_start(deadline));
+            self.key = sim.move_timer(key, self.due);
         }
     }
 }

@@ -3,7 +3,6 @@
 //! Nothing in here runs code of a user: wakers, closures and futures are taken out,
 //! and called or dropped when the lock is gone.
 
-use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::Waker;
@@ -13,15 +12,13 @@ use fastrand::Rng;
 use polyloop_core::{LoopState, backend};
 use slab::Slab;
 
+use crate::agenda::{Agenda, TimerKey};
 use crate::network::{Effects, Network};
 use crate::report::Wait;
 use crate::sim::Sim;
 use crate::spawned::{Spawned, TaskInfo};
 use crate::trace::{Event, Recorder, TaskId, Trace};
 use crate::{HostId, Link, Pace, Scheduler};
-
-/// A place in the order of timers: when it is due, and a number of its own.
-pub(crate) type TimerKey = (Duration, u64);
 
 /// What is due at a moment.
 pub(crate) enum Due {
@@ -72,8 +69,7 @@ pub(crate) struct World {
     /// The task that has its turn.
     pub(crate) current: Option<usize>,
     pub(crate) main_waits: Vec<Wait>,
-    pub(crate) timers: BTreeMap<TimerKey, Due>,
-    next_timer: u64,
+    pub(crate) timers: Agenda,
     pub(crate) trace: Recorder,
     pub(crate) random: Randoms,
     /// The turns of what is run since the simulation was idle, which was for that many
@@ -102,8 +98,7 @@ impl World {
             next_task: 0,
             current: None,
             main_waits: Vec::new(),
-            timers: BTreeMap::new(),
-            next_timer: 0,
+            timers: Agenda::default(),
             trace,
             random: Randoms {
                 ties: root.fork(),
@@ -225,29 +220,28 @@ impl World {
 
     /// Adds something that is due at a moment.
     pub(crate) fn enter_due(&mut self, at: Duration, due: Due) -> TimerKey {
-        let key = (at, self.next_timer);
-        self.next_timer += 1;
-        self.timers.insert(key, due);
-        key
+        self.timers.enter(at, due)
     }
 
     /// When something happens next.
-    pub(crate) fn next_event(&self) -> Option<Duration> {
-        let timer = self.timers.first_key_value().map(|((at, _), _)| *at);
-        match (timer, self.network.next_event()) {
+    pub(crate) fn next_event(&mut self) -> Option<Duration> {
+        match (self.timers.next(), self.network.next_event()) {
             (Some(timer), Some(network)) => Some(timer.min(network)),
             (timer, network) => timer.or(network),
         }
     }
 
+    /// The same, unless nothing is left to happen: faults that are drawn for ever keep
+    /// nobody alive.
+    pub(crate) fn next_that_counts(&mut self) -> Option<Duration> {
+        let next = self.next_event()?;
+        let over = self.timers.is_empty() && self.network.is_idle();
+        (!over).then_some(next)
+    }
+
     /// Takes out what is due by `now`, in an order drawn from the seed.
     pub(crate) fn take_due(&mut self, now: Duration, into: &mut Vec<Due>) {
-        while let Some(entry) = self.timers.first_entry() {
-            if entry.key().0 > now {
-                break;
-            }
-            into.push(entry.remove());
-        }
+        self.timers.take_due(now, into);
         if into.len() > 1 {
             self.random.ties.shuffle(into);
         }
@@ -261,6 +255,9 @@ impl World {
     /// Moves what the network has to say into the trace, and whom to wake and what to
     /// drop into `woken`.
     pub(crate) fn take_effects(&mut self, woken: &mut Woken) {
+        if self.network.is_quiet() {
+            return;
+        }
         self.network.take_effects(&mut self.effects);
         for record in self.effects.records.drain(..) {
             self.trace.push(record);
@@ -281,8 +278,12 @@ pub(crate) struct Woken {
 impl Woken {
     /// Wakes and drops them, and keeps the room for the next ones.
     pub(crate) fn wake(&mut self) {
-        // Some may be users', whose destructors run here.
-        self.wake.drain(..).for_each(backend::wake);
-        self.discard.drain(..).for_each(backend::discard);
+        // Some may be users', whose destructors run here. Mostly there are none.
+        if !self.wake.is_empty() {
+            self.wake.drain(..).for_each(backend::wake);
+        }
+        if !self.discard.is_empty() {
+            self.discard.drain(..).for_each(backend::discard);
+        }
     }
 }

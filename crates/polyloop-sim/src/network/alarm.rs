@@ -44,6 +44,8 @@ pub(super) struct Alarms {
     pub(super) resend: Nanos,
     /// An acknowledgement that was put off leaves.
     pub(super) ack: Nanos,
+    /// It is among those that settle what they have read.
+    pub(super) settling: bool,
     /// An idle peer is probed.
     pub(super) keepalive: Nanos,
     /// The first entry for this end in the network's queue.
@@ -66,6 +68,7 @@ impl Alarms {
         Self {
             resend: NEVER,
             ack: NEVER,
+            settling: false,
             keepalive: NEVER,
             queued: NEVER,
             tries: 0,

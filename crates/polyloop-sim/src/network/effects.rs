@@ -41,6 +41,10 @@ impl Effects {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.wake.is_empty() && self.discard.is_empty() && self.records.is_empty()
+    }
+
     /// Empties itself behind what `into` holds.
     pub(super) fn move_to(&mut self, into: &mut Self) {
         into.wake.append(&mut self.wake);

@@ -346,14 +346,16 @@ impl End {
         self.emit(out, Kind::Ack { repeats });
     }
 
-    /// Something was read. The peer is told if that made room worth telling of, and that
+    /// Something was read. The peer is told, and this gives true, if that made room worth telling of, and that
     /// everything it sent was taken: at the end of this instant, unless the program
     /// answers before, and the word travels with the answer.
-    pub(super) fn was_read(&mut self, now: Nanos) {
+    pub(super) fn was_read(&mut self, now: Nanos) -> bool {
         let all_taken = self.unanswered > 0 && self.incoming.unread() == 0;
-        if self.phase == Phase::Open && (all_taken || self.incoming.has_news()) {
+        let tells = self.phase == Phase::Open && (all_taken || self.incoming.has_news());
+        if tells {
             self.alarms.ack = now;
         }
+        tells
     }
 
     /// Whether no program will ever see this end again.

@@ -210,8 +210,10 @@ impl Network {
         }
         if end.incoming.unread() > 0 {
             let read = end.incoming.read(buffer);
-            end.was_read(nanos(now));
-            self.arm(socket.0);
+            let now = nanos(now);
+            if end.was_read(now) {
+                self.settle(now, socket.0);
+            }
             return Poll::Ready(Ok(read));
         }
         if end.incoming.has_ended() {

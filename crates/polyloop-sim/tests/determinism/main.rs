@@ -13,7 +13,8 @@ use scenario::{Story, told};
 /// Makes the test binary, run as a child, write all it has seen to this file.
 const CHILD: &str = "POLYLOOP_SIM_DETERMINISM_FILE";
 
-const SEEDS: std::ops::Range<u64> = 0..20;
+/// Each scheduler, and each pace.
+const SEEDS: [u64; 10] = [0, 1, 12, 13, 14, 20, 21, 22, 33, 34];
 
 fn story(seed: u64) -> Story {
     told(seed, Scheduler::by_seed(seed), Pace::by_seed(seed))
@@ -40,25 +41,23 @@ fn a_seed_gives_the_same_trace_twice_in_a_process() {
 
 #[test]
 fn many_simulations_side_by_side_do_not_touch_each_other() {
-    let alone: Vec<_> = SEEDS.map(|seed| story(seed).trace.digest).collect();
-    let threads: Vec<_> = SEEDS
-        .chain(SEEDS)
-        .map(|seed| thread::spawn(move || (seed, story(seed).trace.digest)))
-        .collect();
-    for thread in threads {
-        let (seed, digest) = thread.join().unwrap();
-        assert_eq!(digest, alone[usize::try_from(seed).unwrap()], "seed {seed}");
+    let alone = SEEDS.map(|seed| story(seed).trace.digest);
+    let begin = |seed| thread::spawn(move || story(seed).trace.digest);
+    for threads in [SEEDS.map(begin), SEEDS.map(begin)] {
+        for ((seed, alone), thread) in SEEDS.iter().zip(&alone).zip(threads) {
+            assert_eq!(thread.join().unwrap(), *alone, "seed {seed}");
+        }
     }
 }
 
 #[test]
 fn different_seeds_go_different_ways() {
-    let mut digests: Vec<_> = SEEDS
+    let mut digests = SEEDS
         .map(|seed| told(seed, Scheduler::Random, Pace::TasksStall).trace.digest)
-        .collect();
+        .to_vec();
     digests.sort_unstable();
     digests.dedup();
-    assert_eq!(digests.len(), SEEDS.count());
+    assert_eq!(digests.len(), SEEDS.len());
 }
 
 #[test]
