@@ -96,7 +96,9 @@ pub trait Transport {
     /// Clean is a promise: everything that was written has reached the peer's system, as
     /// far as this side can know (TRAN-34). It takes as long as the peer takes, and ends
     /// with an error ([`CutShort`](crate::CutShort)) if the peer takes nothing for a minute,
-    /// or if the loop's run ends and its shutdown limit is up.
+    /// or if the loop's run ends and its shutdown limit is up. What this side can know
+    /// depends on the [stream](crate::Stream::unconfirmed); and a peer that has ended its own
+    /// side is not asked after the last few KiB, which the system then sends by itself.
     fn close(&mut self);
 
     /// The same, and what has not reached the peer's system when `limit` has passed is cut:
