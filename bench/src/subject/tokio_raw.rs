@@ -96,7 +96,7 @@ async fn inside(suite: Suite, control: Control) -> io::Result<()> {
                 .await;
         }
         Suite::Closing => {
-            let address = serve_until_the_end().await?;
+            let address = serve_until_the_end()?;
             control.obey(|operations| close(address, operations)).await;
         }
         _ => control.obey(oneshot).await,
@@ -128,7 +128,7 @@ async fn sessions(round: &Arc<Round>) -> io::Result<(Vec<Arc<Session>>, Vec<TcpS
 }
 
 /// Reads from each connection until its other side has ended.
-async fn serve_until_the_end() -> io::Result<std::net::SocketAddr> {
+fn serve_until_the_end() -> io::Result<std::net::SocketAddr> {
     let listener = TcpListener::from_std(listener::bind()?)?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
