@@ -47,7 +47,12 @@ async fn obey<L: Loop>(
                 20_000
             };
             let crowd = waiters::Crowd::new(connection(&lp).await?, standing);
-            control.obey(|n| std::future::ready(crowd.join(n))).await;
+            control
+                .obey(|n| {
+                    crowd.join(n);
+                    std::future::ready(())
+                })
+                .await;
         }
         (Suite::Call, _) => {
             let connection = connection(&lp).await?;
