@@ -60,6 +60,20 @@ pub fn peer(serve: fn(&str, &str, &str) -> Result<(), String>) -> ExitCode {
     })
 }
 
+/// The same for a simulator of someone else's: `run` gets the names of the suite and of
+/// the subject, and does the suite's work once.
+pub fn simulating_peer(run: fn(&str, &str) -> Result<(), String>) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    ended(match &arguments[..] {
+        [word, suite, _, subject] if word == "subject" => {
+            subject::prepare(|| None).and_then(|control| {
+                control.obey_blocking(|| subject::simulated::measured(|| run(suite, subject)))
+            })
+        }
+        _ => Err("expected `subject SUITE LOOP SUBJECT`".to_owned()),
+    })
+}
+
 pub use subject::listener::{announce, bind as listener};
 
 fn ended(outcome: Result<(), String>) -> ExitCode {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 /// Every suite, in the order they run.
-pub(crate) const SUITES: [&str; 21] = [
+pub(crate) const SUITES: [&str; 25] = [
     "ping1",
     "ping64",
     "ping1000",
@@ -30,6 +30,10 @@ pub(crate) const SUITES: [&str; 21] = [
     "sim-events",
     "sim-hosts",
     "sim-retries",
+    "sim-round-trips",
+    "sim-connections",
+    "sim-sleepers",
+    "sim-seeds",
 ];
 
 /// Every loop.
@@ -68,7 +72,8 @@ pub(crate) struct Options {
     /// Draws a bar chart of each suite into this directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) svg: Option<PathBuf>,
-    /// Also measures the echo servers of tor-rtcompat, agnostic-net and async-rs.
+    /// Also measures the echo servers of tor-rtcompat, agnostic-net and async-rs, and the
+    /// simulators turmoil and madsim.
     #[arg(long)]
     pub(crate) peers: bool,
     /// Also measures echo servers on asyncio, uvloop and Twisted, installed into a

@@ -108,7 +108,7 @@ fn figures(contest: &Contest<'_>) -> Result<Vec<Row>, String> {
     if let Work::Idle(connections) = contest.suite.work() {
         return memory::measure(contest, connections);
     }
-    if let Work::Simulation(_) = contest.suite.work() {
+    if let Work::Simulation(_) | Work::PlainSimulation(_) = contest.suite.work() {
         return simulating::measure(contest);
     }
     let mut rows = turns::measure(contest)?;

@@ -11,6 +11,7 @@ mod futures_raw;
 mod lines;
 pub(crate) mod listener;
 mod moving;
+pub(crate) mod plain;
 mod polyloop_inside;
 mod polyloop_servers;
 pub(crate) mod simulated;

@@ -1,6 +1,7 @@
 //! The suites, the loops and the subjects: their names and what each is about.
 
 use crate::options::{LOOPS, SUITES};
+use crate::subject::plain::Plain;
 use crate::subject::simulation::Scenario;
 
 /// A kind of work that is measured.
@@ -27,6 +28,10 @@ pub(crate) enum Suite {
     SimEvents,
     SimHosts,
     SimRetries,
+    SimRoundTrips,
+    SimConnections,
+    SimSleepers,
+    SimSeeds,
 }
 
 /// How a suite is driven.
@@ -42,6 +47,8 @@ pub(crate) enum Work {
     Inside,
     /// The subject runs a simulation.
     Simulation(Scenario),
+    /// And one that other simulators can do as well.
+    PlainSimulation(Plain),
 }
 
 /// What one operation of an exchange is.
@@ -59,7 +66,7 @@ pub(crate) enum Payload {
 pub(crate) const LINES_PER_BATCH: u64 = 512;
 
 impl Suite {
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Ping1,
         Self::Ping64,
         Self::Ping1000,
@@ -81,6 +88,10 @@ impl Suite {
         Self::SimEvents,
         Self::SimHosts,
         Self::SimRetries,
+        Self::SimRoundTrips,
+        Self::SimConnections,
+        Self::SimSleepers,
+        Self::SimSeeds,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -117,6 +128,10 @@ impl Suite {
                 exchanges: 3,
             }),
             Self::SimRetries => Work::Simulation(Scenario::Retries),
+            Self::SimRoundTrips => Work::PlainSimulation(Plain::RoundTrips),
+            Self::SimConnections => Work::PlainSimulation(Plain::Connections),
+            Self::SimSleepers => Work::PlainSimulation(Plain::Sleepers),
+            Self::SimSeeds => Work::PlainSimulation(Plain::Seeds),
         }
     }
 
@@ -168,15 +183,22 @@ impl Suite {
             Self::SimRetries => {
                 "a simulated hour of a `ClientService` that retries through a partition"
             }
+            Self::SimRoundTrips => "50,000 simulated round trips of 64 bytes over one connection",
+            Self::SimConnections => {
+                "100 simulated hosts, each with 10 connections of 100 round trips"
+            }
+            Self::SimSleepers => "10,000 simulated tasks that sleep 20 times each",
+            Self::SimSeeds => "1,000 simulations of five round trips, a seed each",
         }
     }
 
     /// Whether it is measured on that loop: real or simulated.
     pub(crate) fn runs_on(self, on: LoopKind) -> bool {
+        let simulated = matches!(self.work(), Work::Simulation(_) | Work::PlainSimulation(_));
         match self {
             // There is a hand-written one for tokio.
             Self::BrokerWakes | Self::Closing => !on.is_on_async_io() && on != LoopKind::Sim,
-            _ => matches!(self.work(), Work::Simulation(_)) == (on == LoopKind::Sim),
+            _ => simulated == (on == LoopKind::Sim),
         }
     }
 
@@ -189,7 +211,7 @@ impl Suite {
         match self {
             Self::AnyLoop => (Polyloop, vec![Control, AnyLoop]),
             Self::Chain10 | Self::Waiters => (Source, vec![Control, Polyloop]),
-            Self::SimEvents | Self::SimHosts | Self::SimRetries => (Polyloop, vec![Unrecorded]),
+            _ if on == LoopKind::Sim => (Polyloop, vec![Unrecorded]),
             Self::ZeroDelay => (Raw, vec![Control, Polyloop, PolyloopSleep]),
             _ if self.work() != Work::Inside && on.is_on_async_io() => {
                 (Raw, vec![Control, Polyloop, RuntimeSockets])
@@ -254,13 +276,18 @@ pub(crate) enum Subject {
     TorRtcompat,
     AgnosticNet,
     AsyncRs,
+    Madsim,
+    /// Its time moves in ticks of a millisecond.
+    Turmoil,
+    /// In ticks of ten.
+    TurmoilInLongTicks,
     Asyncio,
     Uvloop,
     Twisted,
 }
 
 impl Subject {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Raw,
         Self::Control,
         Self::RuntimeSockets,
@@ -272,6 +299,9 @@ impl Subject {
         Self::TorRtcompat,
         Self::AgnosticNet,
         Self::AsyncRs,
+        Self::Madsim,
+        Self::Turmoil,
+        Self::TurmoilInLongTicks,
         Self::Asyncio,
         Self::Uvloop,
         Self::Twisted,
@@ -290,6 +320,9 @@ impl Subject {
             Self::TorRtcompat => "tor-rtcompat",
             Self::AgnosticNet => "agnostic-net",
             Self::AsyncRs => "async-rs",
+            Self::Madsim => "madsim",
+            Self::Turmoil => "turmoil 1 ms",
+            Self::TurmoilInLongTicks => "turmoil 10 ms",
             Self::Asyncio => "asyncio",
             Self::Uvloop => "uvloop",
             Self::Twisted => "twisted",

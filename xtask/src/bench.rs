@@ -7,6 +7,7 @@
 mod options;
 
 pub(crate) use options::Options;
+use options::{SUITES, selects};
 
 use crate::passing::Passed;
 use crate::shell::Shell;
@@ -17,7 +18,20 @@ const PROFILE: &str = "--profile bench-release --package polyloop-bench";
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     // All programs first: running one builds that one only.
     Shell::cargo(&format!("build {PROFILE} --bins")).run()?;
-    if options.peers {
+    let selected = |simulated: bool| {
+        let wanted = |suite: &str| {
+            let filters = &options.filters;
+            filters.is_empty() || filters.iter().any(|text| selects(text, suite))
+        };
+        let mut suites = SUITES.into_iter().filter(|suite| wanted(suite));
+        options.peers && suites.any(|suite| suite.starts_with("sim-") == simulated)
+    };
+    if selected(true) {
+        let features = "--features sim-peers --bin polyloop-bench-sim-peers";
+        let apart = "--config build.rustflags=[\"--cfg\",\"madsim\"] --target-dir target/sim-peers";
+        Shell::cargo(&format!("build {PROFILE} {features} {apart}")).run()?;
+    }
+    if selected(false) {
         // By itself, so that what it switches on in the runtimes stays out of the rest.
         let features = "--features peers --bin polyloop-bench-peers";
         Shell::cargo(&format!("build {PROFILE} {features}")).run()?;

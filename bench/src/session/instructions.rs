@@ -87,9 +87,13 @@ fn run(
         done += stage.turn(0, operations)?.operations;
     }
     stage.end()?;
+    Ok((done as f64, total_in(log)? as f64))
+}
+
+/// The instructions that valgrind has written to this log.
+pub(super) fn total_in(log: &Path) -> Result<u64, String> {
     let text = fs::read_to_string(log).map_err(|error| format!("the log of valgrind: {error}"))?;
-    let total = total(&text).ok_or_else(|| format!("valgrind did not tell a total: {text:?}"))?;
-    Ok((done as f64, total as f64))
+    total(&text).ok_or_else(|| format!("valgrind did not tell a total: {text:?}"))
 }
 
 /// What stands behind `I refs:` in the log.

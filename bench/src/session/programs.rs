@@ -18,6 +18,8 @@ pub(crate) struct Programs {
     bench: PathBuf,
     counting: PathBuf,
     peers: Option<PathBuf>,
+    /// Those that simulate, which are built in a directory of their own.
+    simulators: Option<PathBuf>,
     python: Option<PathBuf>,
 }
 
@@ -37,13 +39,24 @@ impl Programs {
             };
             path.exists().then_some(&path).cloned().ok_or_else(missing)
         };
-        let peers = options.peers.then(|| beside("polyloop-bench-peers"));
+        let peers = beside("polyloop-bench-peers");
+        let simulators = bench
+            .ancestors()
+            .nth(2)
+            .map(|target| target.join("sim-peers/bench-release/polyloop-bench-sim-peers"))
+            .filter(|path| options.peers && path.exists());
+        // Only what is selected is built.
+        let peers = if options.peers { peers.ok() } else { None };
+        if options.peers && peers.is_none() && simulators.is_none() {
+            return Err("no peers are there; cargo xtask bench builds them".to_owned());
+        }
         let python = options
             .python
             .then(|| python::environment(&bench.with_file_name("bench-python")));
         Ok(Self {
             counting: beside("polyloop-bench-counting")?,
-            peers: peers.transpose()?,
+            peers,
+            simulators,
             python: python.transpose()?,
             bench,
         })
@@ -53,6 +66,13 @@ impl Programs {
     /// that also has one thread.
     pub(crate) fn guests(&self, suite: Suite, on: LoopKind) -> Vec<Subject> {
         let mut guests = Vec::new();
+        if let Work::PlainSimulation(_) = suite.work() {
+            if self.simulators.is_some() {
+                use Subject::{Madsim, Turmoil, TurmoilInLongTicks};
+                guests.extend([Madsim, Turmoil, TurmoilInLongTicks]);
+            }
+            return guests;
+        }
         let alone = matches!(suite.work(), Work::Inside | Work::Simulation(_));
         if alone || suite == Suite::AnyLoop {
             return guests;
@@ -139,6 +159,9 @@ impl Programs {
     fn command(&self, suite: Suite, on: LoopKind, subject: Subject) -> Result<Command, String> {
         let program = match subject {
             Subject::TorRtcompat | Subject::AgnosticNet | Subject::AsyncRs => self.peers.as_ref(),
+            Subject::Madsim | Subject::Turmoil | Subject::TurmoilInLongTicks => {
+                self.simulators.as_ref()
+            }
             Subject::Asyncio | Subject::Uvloop | Subject::Twisted => self.python.as_ref(),
             _ => Some(&self.bench),
         };

@@ -1,12 +1,15 @@
 //! What a simulation costs: events per second, memory, and real time.
 //!
 //! No runtime does the same, so these figures have no reference; what the trace costs is
-//! seen beside them.
+//! seen beside them, and what other simulators take for the same work.
+
+use std::path::Path;
 
 use super::contest::Contest;
+use super::instructions;
 use crate::report::{Figures, Metric, Row};
 use crate::subject::simulated::Simulated;
-use crate::suites::{Subject, Suite};
+use crate::suites::{Subject, Suite, Work};
 
 /// One figure of a run.
 type Reading = fn(&Simulated) -> f64;
@@ -17,10 +20,13 @@ const RATE: (Metric, Reading) = (Metric::EventRate, |run| {
 const MEMORY: (Metric, Reading) = (Metric::ResidentMemory, |run| {
     run.resident as f64 / f64::from(1024 * 1024)
 });
+const CPU: (Metric, Reading) = (Metric::CpuNanos, |run| run.cpu_nanos as f64);
 const TIME: (Metric, Reading) = (Metric::RealMillis, |run| run.nanos as f64 / 1e6);
 
 pub(crate) fn measure(contest: &Contest<'_>) -> Result<Vec<Row>, String> {
+    let plain = matches!(contest.suite.work(), Work::PlainSimulation(_));
     let (readings, turns) = match contest.suite {
+        _ if plain => (&[CPU][..], contest.bench.pace.turns),
         // The memory of later runs is also that of the first.
         Suite::SimHosts => (&[RATE, MEMORY][..], 1),
         Suite::SimRetries => (&[TIME][..], contest.bench.pace.turns),
@@ -46,7 +52,48 @@ pub(crate) fn measure(contest: &Contest<'_>) -> Result<Vec<Row>, String> {
         });
         rows.extend(contest.rows(*metric, &values));
     }
+    if plain && contest.bench.instructions && contest.bench.no_valgrind.is_none() {
+        rows.extend(weigh_all(contest)?);
+    }
     Ok(rows)
+}
+
+/// What one run takes in instructions: on a machine that does something else at the same
+/// time they tell more than its time.
+fn weigh_all(contest: &Contest<'_>) -> Result<Vec<Row>, String> {
+    let logs = tempfile::tempdir().map_err(|error| format!("a directory: {error}"))?;
+    let log = logs.path().join("log");
+    let mut values = Vec::new();
+    for subject in contest.subjects() {
+        let (one, three) = (
+            weigh(contest, subject, 1, &log)?,
+            weigh(contest, subject, 3, &log)?,
+        );
+        values.push(vec![(three - one) / 2.0]);
+    }
+    let reference = Row {
+        against: None,
+        figures: Some(Figures::alone(&values[0])),
+        ..contest.unmeasured(contest.reference, Metric::Instructions)
+    };
+    let mut rows = vec![reference];
+    rows.extend(contest.rows(Metric::Instructions, &values));
+    Ok(rows)
+}
+
+/// The instructions of a process that runs so often.
+fn weigh(contest: &Contest<'_>, subject: Subject, runs: u32, log: &Path) -> Result<f64, String> {
+    let bench = contest.bench;
+    let mut process =
+        bench
+            .programs
+            .weighed(&bench.cores, contest.suite, contest.on, subject, log)?;
+    process.line()?;
+    for _ in 0..runs {
+        process.ask("run 1")?;
+    }
+    process.end()?;
+    Ok(instructions::total_in(log)? as f64)
 }
 
 /// So many runs in a process of their own.

@@ -7,6 +7,7 @@ use polyloop_sim::Sim;
 use serde::{Deserialize, Serialize};
 
 use super::control::{Control, cpu_time, nanos, nanos_between};
+use super::plain;
 use crate::suites::{Subject, Suite, Work};
 
 /// What came of one run.
@@ -20,12 +21,15 @@ pub(crate) struct Simulated {
 }
 
 pub(super) fn run(suite: Suite, subject: Subject, control: Control) -> Result<(), String> {
-    let Work::Simulation(scenario) = suite.work() else {
-        return Err(format!("{} is no simulation", suite.name()));
+    let recording = subject != Subject::Unrecorded;
+    let scenario = match suite.work() {
+        Work::Simulation(scenario) => scenario,
+        Work::PlainSimulation(work) => return plain::obey(work, recording, control),
+        _ => return Err(format!("{} is no simulation", suite.name())),
     };
     let mut events = None;
     control.obey_blocking(|| {
-        let builder = Sim::builder().recording(subject != Subject::Unrecorded);
+        let builder = Sim::builder().recording(recording);
         let (began, cpu) = (Instant::now(), cpu_time());
         let (sim, resident) = scenario
             .run(builder, resident)
@@ -44,6 +48,18 @@ pub(super) fn run(suite: Suite, subject: Subject, control: Control) -> Result<()
             cpu_nanos,
             resident: resident?,
         })
+    })
+}
+
+/// What came of `work`, of which nothing is known but how long it takes.
+pub(crate) fn measured(work: impl FnOnce() -> Result<(), String>) -> Result<Simulated, String> {
+    let (began, cpu) = (Instant::now(), cpu_time());
+    work()?;
+    Ok(Simulated {
+        events: 0,
+        nanos: nanos(began.elapsed()),
+        cpu_nanos: nanos_between(cpu, cpu_time()),
+        resident: 0,
     })
 }
 
