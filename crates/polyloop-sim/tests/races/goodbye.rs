@@ -1,7 +1,10 @@
 //! A server that says goodbye at once, and why: the client must not lose the reason.
 
+use std::time::Duration;
+
 use polyloop_core::{
-    Failure, Lifecycle as _, Loop as _, Promise as _, Protocol, Spawner as _, Transport,
+    Backoff, ClientService, Failure, Lifecycle as _, Loop as _, Promise as _, Protocol,
+    Spawner as _, Timers as _, Transport,
 };
 use polyloop_sim::SimLoop;
 
@@ -54,4 +57,30 @@ pub(crate) async fn step_on_a_lost_connection(lp: SimLoop) -> bool {
             .is_err()
     });
     step.await.unwrap()
+}
+
+/// A service whose step fails so is told that, and not what the server said.
+pub(crate) async fn lost_goodbye(lp: SimLoop) -> bool {
+    serve(&lp).await;
+    let client = lp.sim().host("client");
+    client.set_error_hook(|_| ());
+    let service = ClientService::builder("server:7", || Client)
+        .unwrap()
+        .retry(Backoff::exponential().max_retries(0))
+        .prepare(|connection| async move {
+            connection
+                .call(|_, transport| transport.write(b"hello"))
+                .await??;
+            Ok(())
+        })
+        .build(&client);
+    let waiting = service.when_connected(Some(1));
+    service.start().unwrap();
+    let failed = match waiting.await {
+        Err(error) => format!("{:#}", Failure::new(error)),
+        // It was connected before it heard the goodbye.
+        Ok(_) => REASON.to_owned(),
+    };
+    lp.sleep(Duration::from_secs(1)).await;
+    !failed.contains(REASON)
 }

@@ -5,7 +5,7 @@
 mod goodbye;
 mod programs;
 
-use goodbye::step_on_a_lost_connection;
+use goodbye::{lost_goodbye, step_on_a_lost_connection};
 use polyloop_sim::{Pace, Scheduler, Sim, SimLoop};
 use programs::{lost_update, overtaken_reply, slow_handler, unheard_greeting, unheard_request};
 
@@ -66,4 +66,9 @@ fn a_reply_that_overtakes_one_on_another_connection_is_found() {
 fn a_first_step_on_a_connection_that_is_lost_already_is_found() {
     let found = found(None, step_on_a_lost_connection);
     assert!(found >= 5, "{found} of {SEEDS}");
+}
+
+#[test]
+fn a_service_tells_what_the_server_said_however_late_its_first_step() {
+    assert_eq!(found(None, lost_goodbye), 0);
 }
