@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use super::contest::Contest;
 use super::stage::{FEWEST, Stage, whole};
 use crate::report::{Metric, Row};
-use crate::suites::{Subject, Work};
+use crate::suites::{Subject, Suite, Work};
 
 /// Turns that are counted each time a subject is started, after one that isn't.
 const TURNS: usize = 5;
@@ -82,6 +82,7 @@ fn count(contest: &Contest<'_>, subject: Subject, log: &Path) -> Result<Vec<(f64
     stage.enter(process)?;
     // By itself, what waits at once need not be as much as where time is measured.
     let operations = match contest.suite.work() {
+        Work::Inside if contest.suite == Suite::Closing => FEWEST / 10,
         Work::Inside => FEWEST,
         _ => whole(contest, bench.pace.traced),
     };
