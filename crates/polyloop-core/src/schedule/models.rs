@@ -85,7 +85,8 @@ fn a_cooperative_task_ends_though_it_is_paused_and_resumed() {
         let other = task.clone();
         let pausing = thread::spawn(move || {
             if other.pause().is_ok() {
-                other.resume().unwrap();
+                // Its last step may be over by now.
+                let _ = other.resume();
             }
         });
         shuttle::future::block_on(done).unwrap();

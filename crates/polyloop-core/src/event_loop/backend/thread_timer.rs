@@ -146,11 +146,12 @@ mod tests {
         park::wait(ThreadTimer::at(begun + ms(5)));
         assert!(begun.elapsed() >= ms(5));
         // Far away, and moved near by another thread than the one that waits.
-        let timer = std::sync::Mutex::new(Box::pin(ThreadTimer::at(begun + ms(600_000))));
-        std::thread::scope(|scope| {
+        let timer =
+            crate::sync::primitive::Mutex::new(Box::pin(ThreadTimer::at(begun + ms(600_000))));
+        crate::sync::primitive::thread::scope(|scope| {
             scope.spawn(|| {
                 while timer.lock().unwrap().place.is_none() {
-                    std::thread::yield_now();
+                    crate::sync::primitive::thread::yield_now();
                 }
                 timer.lock().unwrap().as_mut().reset(begun + ms(20));
             });

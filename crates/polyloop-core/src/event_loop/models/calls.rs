@@ -23,12 +23,13 @@ fn turn(lp: &ModelLoop) {
     block_on(made).unwrap();
 }
 
-/// Until calls whose time has come have been made.
+/// Until these calls have been made, as time passes.
 fn wait_for(lp: &ModelLoop, calls: &[DelayedCall]) {
     let mut turns = 0;
     while calls.iter().any(DelayedCall::is_pending) {
         turns += 1;
         assert!(turns < 50, "a call waits for ever");
+        lp.advance(MS);
         turn(lp);
     }
     turn(lp);

@@ -157,7 +157,7 @@ mod tests {
         let id = state.id();
         for _ in 0..8 {
             let turn = move || drop(FirstTurn::begin(id, Location::caller()));
-            std::thread::spawn(turn).join().unwrap();
+            crate::sync::primitive::thread::spawn(turn).join().unwrap();
         }
         let dead = || {
             hall()

@@ -1,8 +1,5 @@
 //! Promises that are settled with other promises, while somebody cancels, settles or
 //! adopts as well.
-//!
-//! Their orders are drawn: where two are locked at once, the addresses decide which comes
-//! first, and those differ from run to run. So does what a schedule does that is run again.
 
 use shuttle::future::block_on;
 use shuttle::thread;
@@ -10,11 +7,11 @@ use shuttle::thread;
 use crate::promise::Promise as _;
 use crate::promise::deferred::Deferred;
 use crate::sync::primitive::Arc;
-use crate::sync::primitive::exploring::draw;
+use crate::sync::primitive::exploring::{draw, exhaust};
 
 #[test]
 fn a_cancel_that_meets_an_adoption_is_not_lost() {
-    draw(|| {
+    exhaust(|| {
         let (outer, promise) = Deferred::<u32>::new();
         let (inner, adopted) = Deferred::<u32>::new();
         let adopting = thread::spawn(move || drop(outer.adopt(adopted)));
@@ -27,7 +24,7 @@ fn a_cancel_that_meets_an_adoption_is_not_lost() {
 
 #[test]
 fn who_waits_for_a_cancelled_promise_is_told_though_it_adopts() {
-    draw(|| {
+    exhaust(|| {
         let (outer, promise) = Deferred::<u32>::new();
         let (inner, adopted) = Deferred::<u32>::new();
         let adopting = thread::spawn(move || drop(outer.adopt(adopted)));
@@ -41,7 +38,7 @@ fn who_waits_for_a_cancelled_promise_is_told_though_it_adopts() {
 
 #[test]
 fn a_value_comes_through_an_adoption_that_is_under_way() {
-    draw(|| {
+    exhaust(|| {
         let (outer, promise) = Deferred::new();
         let (inner, adopted) = Deferred::new();
         let adopting = thread::spawn(move || drop(outer.adopt(adopted)));
@@ -86,7 +83,7 @@ fn a_chain_that_is_cancelled_while_two_threads_build_it_ends() {
 
 #[test]
 fn nothing_is_left_of_a_ring_that_two_threads_close() {
-    draw(|| {
+    exhaust(|| {
         let alive = Arc::new(());
         let promise = || {
             let held = alive.clone();
@@ -106,7 +103,7 @@ fn nothing_is_left_of_a_ring_that_two_threads_close() {
 
 #[test]
 fn nothing_is_left_of_an_outer_promise_dropped_as_it_adopts() {
-    draw(|| {
+    exhaust(|| {
         let alive = Arc::new(());
         let held = alive.clone();
         let (outer, promise) = Deferred::<Arc<()>>::new();
