@@ -8,7 +8,7 @@ use polyloop_smol::SmolLoop;
 
 /// How many lines each section of the catalogue has.
 const SECTIONS: [(&str, usize); 15] = [
-    ("LOOP", 47),
+    ("LOOP", 50),
     ("PROM", 45),
     ("COMB", 18),
     ("SYNC", 18),
@@ -21,7 +21,7 @@ const SECTIONS: [(&str, usize); 15] = [
     ("FACT", 9),
     ("SERV", 18),
     ("CLI", 28),
-    ("ERR", 8),
+    ("ERR", 10),
     ("BACK", 12),
 ];
 

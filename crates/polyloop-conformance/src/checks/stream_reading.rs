@@ -224,9 +224,15 @@ pub fn tran_32<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         until(&lp, "data for the second", || second.data() == b"two").await?;
         drop(peer);
         connection.closed().await;
-        ensure_eq!(first.names(), ["made", "data"], "what the first saw");
+        // How the bytes are cut says nothing.
+        let told = |journal: &Journal| {
+            let mut names = journal.names();
+            names.dedup();
+            names
+        };
+        ensure_eq!(told(&first), ["made", "data"], "what the first saw");
         ensure_eq!(
-            second.names(),
+            told(&second),
             ["data", "eof", "lost"],
             "what the second saw"
         );
