@@ -273,7 +273,7 @@ where
 impl<P: Promise> Drop for Shared<P> {
     fn drop(&mut self) {
         self.leave();
-        if !*self.ignored.get_mut() {
+        if !self.ignored.load(Ordering::Relaxed) {
             self.inner.minding.fetch_sub(1, Ordering::AcqRel);
         }
     }
