@@ -312,11 +312,11 @@ pub fn coro_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             "the wrapper around the whole did not catch"
         );
 
-        let (turn, cleaned) = (Flag::new(), Flag::new());
-        let (inner, turns, noted) = (lp.clone(), turn.clone(), cleaned.clone());
+        let (turns, cleaned) = ([Flag::new(), Flag::new()], Flag::new());
+        let (inner, each, noted) = (lp.clone(), turns.clone(), cleaned.clone());
         let whole = lp.spawn(async move {
-            let parts = gather((0..2).map(|_| {
-                let (lp, turns, noted) = (inner.clone(), turns.clone(), noted.clone());
+            let parts = gather(each.map(|turns| {
+                let (lp, noted) = (inner.clone(), noted.clone());
                 inner.spawn(async move {
                     if catch_cancel(busy(lp.clone(), turns)).await.is_err() {
                         lp.sleep(Duration::from_millis(5)).await;
@@ -330,7 +330,10 @@ pub fn coro_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
                 let _ = parts.await;
             }
         });
-        until(&lp, "the parts have had some turns", || turn.count() > 6).await?;
+        until(&lp, "each part has had a turn", || {
+            turns.iter().all(Flag::is_set)
+        })
+        .await?;
         ensure!(whole.cancel("enough"), "the cancel was refused");
         whole.await?;
         ensure_eq!(cleaned.count(), 2, "parts that cleaned up before the end");
