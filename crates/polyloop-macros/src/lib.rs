@@ -139,7 +139,8 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `POLYLOOP_TRACE=path.html` | draws the run of a failing seed, or, with `POLYLOOP_SEED`, that run however it ends; as one line per event if the path ends in `.txt`; into a file of its own if it is a directory. Under `cargo test` a path is relative to the package |
 ///
 /// The deadline of a simulated test is in real time, too, and for each seed, so that it
-/// finds a seed that hangs and lets any number of them go on over night.
+/// finds a seed that hangs and lets any number of them go on over night. A run that still
+/// goes on then is reported like one that fails, with its seed and its last events.
 ///
 /// Other attributes (`#[ignore]`, `#[should_panic]`, `#[cfg(…)]`, documentation)
 /// go to the tests; lint levels stay on the function. An attribute that supplies arguments

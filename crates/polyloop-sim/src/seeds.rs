@@ -12,6 +12,8 @@ mod run;
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 pub use counterexample::Counterexample;
@@ -73,6 +75,7 @@ pub struct Seeds {
     name: Option<String>,
     package: Option<String>,
     picture: Option<PathBuf>,
+    over: Arc<AtomicBool>,
 }
 
 impl Seeds {
@@ -88,6 +91,7 @@ impl Seeds {
             name: None,
             package: None,
             picture: None,
+            over: Arc::default(),
         }
     }
 
@@ -166,6 +170,14 @@ impl Seeds {
     /// environment goes before it.
     pub fn picture(mut self, path: impl Into<PathBuf>) -> Self {
         self.picture = Some(path.into());
+        self
+    }
+
+    /// Once this is set no further seed is run: for a deadline that somebody watches on
+    /// another thread.
+    #[doc(hidden)]
+    pub fn over_when(mut self, over: Arc<AtomicBool>) -> Self {
+        self.over = over;
         self
     }
 
@@ -262,7 +274,7 @@ impl Seeds {
         let mut failing = Vec::new();
         let mut end = count;
         let mut seed = 0;
-        while seed < end {
+        while seed < end && !self.over.load(Ordering::Acquire) {
             let run = self.run(seed, body);
             if let Some(error) = run.error {
                 if failing.is_empty() {

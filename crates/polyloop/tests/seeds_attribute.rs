@@ -79,6 +79,24 @@ async fn fails_with_a_picture() {
     panic!("on purpose");
 }
 
+/// Fails under one seed, and under a later one waits beside a host that is never idle.
+#[polyloop::test(sim, seeds = 200, timeout = 2)]
+#[ignore = "it is there to fail when asked to"]
+async fn waits_beside_a_clock(lp: SimLoop) {
+    assert_ne!(lp.sim().seed(), 1, "on purpose");
+    if lp.sim().seed() == 3 {
+        let clock = lp.sim().host("clock");
+        let ticks = clock.clone();
+        let ticking = async move {
+            loop {
+                ticks.sleep(Duration::from_secs(1)).await;
+            }
+        };
+        clock.spawn(ticking).detach();
+        std::future::pending::<()>().await;
+    }
+}
+
 #[polyloop::test(sim, seeds = 200, timeout = 3)]
 #[should_panic(expected = "it was under seed 1")]
 async fn the_deadline_is_in_real_time_and_tells_the_seed(lp: SimLoop) {
@@ -145,6 +163,36 @@ fn a_failing_seed_is_told_and_fails_again_in_the_same_way() {
     let events = |text: &str| between(text, "the last events:", "the test fails").to_owned();
     assert!(events(&first).contains("drawn: 13"), "{first}");
     assert_eq!(events(&first), events(&again));
+}
+
+#[test]
+fn a_run_that_goes_on_and_on_is_reported_as_one_that_fails() {
+    const WAITS: &str = "waits_beside_a_clock::sim";
+    let (passed, text) = ask(WAITS, &[("POLYLOOP_SEED", "3")]);
+    assert!(!passed, "{text}");
+    assert!(text.contains("deadline of 2s in real time"), "{text}");
+    assert!(text.contains("clock"), "the last events: {text}");
+    assert!(
+        text.contains(&format!("{WAITS} fails under seed 3")),
+        "{text}"
+    );
+
+    // It does not stand in the way of a failure that was found before.
+    let (passed, text) = ask(WAITS, &[]);
+    assert!(!passed, "{text}");
+    assert!(
+        text.contains(&format!("{WAITS} fails under seed 1: ")),
+        "{text}"
+    );
+    assert!(
+        text.contains("4 seeds were run; these fail, too, after more events: 3"),
+        "{text}"
+    );
+    // As this test is ignored, the command asks for those.
+    assert!(
+        text.contains(&format!("{WAITS} -- --exact --include-ignored")),
+        "{text}"
+    );
 }
 
 #[test]

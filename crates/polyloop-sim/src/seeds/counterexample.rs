@@ -53,9 +53,17 @@ impl Counterexample {
             Some(package) => format!(" --package {package}"),
             None => String::new(),
         };
+        // One that is ignored is run again only by whoever asks for it again.
+        let asked =
+            |argument: String| matches!(argument.as_str(), "--ignored" | "--include-ignored");
+        let ignored = if std::env::args().any(asked) {
+            " --include-ignored"
+        } else {
+            ""
+        };
         match &self.name {
             Some(name) => format!(
-                "POLYLOOP_SEED={} cargo test{package} {name} -- --exact",
+                "POLYLOOP_SEED={} cargo test{package} {name} -- --exact{ignored}",
                 self.seed
             ),
             None => format!("POLYLOOP_SEED={}, and the same command again", self.seed),

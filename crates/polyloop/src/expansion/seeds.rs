@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,8 +51,12 @@ where
         lp: Mutex::new(None),
     });
     let (on_thread, watched) = (Arc::clone(&running), Arc::clone(&running));
+    let late = Arc::clone(&running);
+    let over = Arc::new(AtomicBool::new(false));
+    let no_more = Arc::clone(&over);
     let work = move || {
         let mut runs = Seeds::first(seeds).each_scheduler().each_pace().named(name);
+        runs = runs.over_when(over);
         if let Some(package) = package {
             runs = runs.package(package);
         }
@@ -72,15 +77,31 @@ where
         Watched {
             name: "sim",
             since: Box::new(move || *locked(&watched.since)),
+            // A simulation that goes on and on is a run like any that fails: with a seed,
+            // its last events and a picture; or one that failed before is, with fewer events.
+            interrupt: Some(Box::new(move || {
+                no_more.store(true, Ordering::Release);
+                let Some(lp) = locked(&late.lp).clone() else {
+                    return;
+                };
+                let sim = lp.sim();
+                sim.fail(format_args!(
+                    "not done within the deadline of {deadline:?} in real time, while {:?} of \
+                     virtual time went by: it waits for what does not come (Promise::timeout \
+                     limits a wait), or takes long (timeout = … is the deadline)",
+                    sim.elapsed()
+                ));
+            })),
             give_up: Box::new(move || {
                 let Some(lp) = locked(&running.lp).take() else {
                     return "no simulation was made".to_owned();
                 };
-                let (seed, tasks) = (lp.sim().seed(), lp.task_count());
+                let seed = lp.sim().seed();
                 // A body that does await can still be told to go.
                 let _ = lp.stop();
                 format!(
-                    "it was under seed {seed} (POLYLOOP_SEED={seed} runs only that one), with {tasks} tasks alive"
+                    "it was under seed {seed} (POLYLOOP_SEED={seed} runs only that one), and it does \
+                     not answer: it blocks its thread, or waits for another one"
                 )
             }),
         },

@@ -92,6 +92,7 @@ pub fn run_test<L, B, F>(
     let watched = Watched {
         name: lp.name(),
         since: Box::new(move || start),
+        interrupt: None,
         give_up: Box::new(give_up),
     };
     watch(name, deadline, work, watched);
@@ -103,6 +104,9 @@ pub(super) struct Watched {
     pub(super) name: &'static str,
     /// When that began which the deadline is for now.
     pub(super) since: Box<dyn Fn() -> Instant>,
+    /// Called first when the deadline has passed, where the work can be made to end with a
+    /// report of its own.
+    pub(super) interrupt: Option<Box<dyn FnOnce()>>,
     /// Called when the deadline has passed: says what was going on, and ends it as far as
     /// that can be done from outside.
     pub(super) give_up: Box<dyn FnOnce() -> String>,
@@ -116,6 +120,15 @@ pub(super) fn watch(
     work: impl FnOnce() -> Option<String> + Send + 'static,
     watched: Watched,
 ) {
+    /// How long work that was interrupted may take for its report.
+    const REPORT: Duration = Duration::from_secs(5);
+
+    let Watched {
+        name: on,
+        since,
+        interrupt,
+        give_up,
+    } = watched;
     let (sender, receiver) = mpsc::channel::<Ended>();
     let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
         let ended = catch_unwind(AssertUnwindSafe(work));
@@ -126,12 +139,19 @@ pub(super) fn watch(
         Ok(thread) => thread,
         Err(error) => panic!("{name}: its thread could not be started: {error}"),
     };
-    let on = watched.name;
-    let left = || deadline.saturating_sub((watched.since)().elapsed());
+    let left = || deadline.saturating_sub(since().elapsed());
     let mut ended = receiver.recv_timeout(left());
     // Something else may have begun meanwhile, with a deadline of its own.
     while matches!(ended, Err(RecvTimeoutError::Timeout)) && !left().is_zero() {
         ended = receiver.recv_timeout(left());
+    }
+    if let (Err(RecvTimeoutError::Timeout), Some(interrupt)) = (&ended, interrupt) {
+        interrupt();
+        ended = match receiver.recv_timeout(REPORT) {
+            // It was done in the meantime, which is too late.
+            Ok(Ok(None)) => Err(RecvTimeoutError::Timeout),
+            ended => ended,
+        };
     }
     match ended {
         Ok(how) => {
@@ -143,7 +163,7 @@ pub(super) fn watch(
             }
         }
         Err(RecvTimeoutError::Timeout) => {
-            let state = (watched.give_up)();
+            let state = give_up();
             panic!(
                 "{name} was not done on the {on} loop within its deadline of {deadline:?}; {state}"
             )
