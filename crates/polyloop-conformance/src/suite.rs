@@ -5,6 +5,14 @@
 /// `make` is called for each loop that a check wants. What the loop lacks is named
 /// by [`Capability`](crate::Capability); the tests that need it then say so and
 /// pass.
+///
+/// ```text
+/// polyloop_conformance::suite!(conformance, my_loop::MyLoop::new);
+/// polyloop_conformance::suite!(conformance, my_loop::MyLoop::new, lacks: [Ipv6]);
+/// ```
+///
+/// The name is that of a module, so one that is also the name of the loop's crate hides
+/// that: then `make` begins with `::`, as in `::my_loop::MyLoop::new`.
 #[macro_export]
 macro_rules! suite {
     ($name:ident, $make:expr $(, lacks: [$($lack:ident),* $(,)?])? $(,)?) => {

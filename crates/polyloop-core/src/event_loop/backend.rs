@@ -27,7 +27,7 @@ pub use thread_timer::ThreadTimer;
 /// The seam between core and one runtime.
 ///
 /// No method may panic for lack of an ambient runtime: the loop is a value, and
-/// whoever holds it may call it from any thread (rule 4 of the design).
+/// whoever holds it may call it from any thread.
 pub trait Backend: Clone + Send + Sync + 'static {
     /// A started future, to wait for.
     type Started<T: Send + 'static>: StartedTask<T>;
