@@ -240,7 +240,11 @@ impl LoopState {
     /// Whether what is asked of the loop goes on: it is being run, or does not
     /// [need](Self::set_needs_run) that.
     pub fn is_driven(&self) -> bool {
-        !self.needs_run.load(Ordering::Acquire) || self.is_running()
+        !self.needs_run() || self.is_running()
+    }
+
+    pub(crate) fn needs_run(&self) -> bool {
+        self.needs_run.load(Ordering::Acquire)
     }
 
     /// The calls that waited for this run, or `None` if one is under way already.

@@ -11,20 +11,45 @@ use super::pending::{Key, Pending, Work};
 use crate::event_loop::state::LoopState;
 use crate::promise::discard::wake;
 use crate::sync::primitive::atomic::{AtomicBool, Ordering};
-use crate::sync::primitive::{Arc, Mutex, lock};
+use crate::sync::primitive::{Arc, Mutex, Weak, lock};
 
 #[derive(Default)]
 struct Inner {
     pending: Pending,
     driver: Driver,
     /// The loop lives while a call is pending on it.
-    alive: Option<Arc<LoopState>>,
+    alive: Option<Hold>,
     /// `stop` was called: no further pass begins in this run.
     halted: bool,
     /// The driver is making the calls of a pass.
     in_pass: bool,
     /// Who waits for the pass to end.
     pass_waiter: Option<Waker>,
+}
+
+/// How pending calls hold their loop.
+enum Hold {
+    Alive(Arc<LoopState>),
+    /// Only whoever has a handle could ever run it, so without one they wait in vain, and
+    /// go with the loop.
+    NeedsRun(Weak<LoopState>),
+}
+
+impl Hold {
+    fn of(state: &Arc<LoopState>) -> Self {
+        if state.needs_run() {
+            Self::NeedsRun(Arc::downgrade(state))
+        } else {
+            Self::Alive(state.clone())
+        }
+    }
+
+    fn state(&self) -> Option<Arc<LoopState>> {
+        match self {
+            Self::Alive(state) => Some(state.clone()),
+            Self::NeedsRun(state) => state.upgrade(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -84,7 +109,7 @@ impl CallQueue {
         let mut inner = lock(&self.inner);
         let key = inner.pending.push(due, work, location);
         if inner.alive.is_none() {
-            inner.alive = Some(state.clone());
+            inner.alive = Some(Hold::of(state));
         }
         let first = matches!(inner.driver, Driver::NotStarted);
         if first {
@@ -140,7 +165,7 @@ impl CallQueue {
         if self.is_closed() {
             return Next::Exit;
         }
-        let Some(state) = inner.alive.clone() else {
+        let Some(state) = inner.alive.as_ref().and_then(Hold::state) else {
             inner.driver = Driver::Asleep(waker.clone(), None);
             return Next::Sleep(None);
         };
@@ -238,7 +263,7 @@ impl CallQueue {
         let mut inner = lock(&self.inner);
         inner.driver = Driver::NotStarted;
         inner.in_pass = false;
-        inner.alive.clone()
+        inner.alive.as_ref().and_then(Hold::state)
     }
 
     /// Lets the driver go, and its timer at once.
@@ -285,10 +310,12 @@ impl Inner {
     }
 
     fn release_if_empty(&mut self) -> Option<Arc<LoopState>> {
-        if self.pending.is_empty() {
-            self.alive.take()
-        } else {
-            None
+        if !self.pending.is_empty() {
+            return None;
+        }
+        match self.alive.take() {
+            Some(Hold::Alive(state)) => Some(state),
+            _ => None,
         }
     }
 }
