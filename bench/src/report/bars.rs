@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::row::{Metric, Row};
-use crate::suites::Suite;
+use crate::suites::{Subject, Suite};
 
 /// What a figure may be: the most, where nothing else is said.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,13 +25,14 @@ pub(crate) enum Verdict {
     /// Over it, by less than the reference differs from itself.
     WithinNoise,
     Missed,
-    /// The reference differs from itself by more than [`STEADY`]: what was read off is
-    /// the noise of the machine.
+    /// The reference differs from itself by more than [`STEADY`], or the figure does from
+    /// turn to turn: what was read off is the noise of the machine.
     Unsteady,
     NotMeasured,
 }
 
-/// A ratio says something only as long as the control strays from 1 by no more.
+/// A ratio says something only as long as the quartiles of its control stray from 1 by no
+/// more, and its own from itself.
 const STEADY: f64 = 0.1;
 
 impl Metric {
@@ -121,7 +122,7 @@ pub(crate) fn verdict(row: &Row, bar: Bar, control: Option<&Row>) -> Verdict {
         Bar::Value(most) | Bar::AtLeast(most) => most,
         Bar::Over(most) => most + reference,
     };
-    let steady = !matches!(bar, Bar::Ratio(_)) || noise <= STEADY;
+    let steady = !matches!(bar, Bar::Ratio(_)) || (noise <= STEADY && is_steady(row));
     let (excess, tolerance) = match bar {
         Bar::AtLeast(least) => (least - value, least * noise),
         // What is counted differs by nothing as long as only single operations of a whole
@@ -152,9 +153,16 @@ fn stray(control: &Row) -> f64 {
     spread.map_or(0.0, |(low, high)| (high - 1.0).max(1.0 - low).max(0.0))
 }
 
-/// Whether figures can be held against the reference that this is a control of.
-pub(crate) fn is_steady(control: &Row) -> bool {
-    stray(control) <= STEADY
+/// Whether the figure is much the same in each turn; and for a control, the same as the
+/// reference.
+pub(crate) fn is_steady(row: &Row) -> bool {
+    let own = row.figures.and_then(|figures| {
+        let (low, high) = figures.spread?;
+        let ratio = figures.ratio.filter(|ratio| *ratio > 0.0)?;
+        Some((high / ratio - 1.0).max(1.0 - low / ratio))
+    });
+    let is_control = row.subject == Subject::Control;
+    own.is_none_or(|own| own <= STEADY) && (!is_control || stray(row) <= STEADY)
 }
 
 impl fmt::Display for Bar {
@@ -174,7 +182,7 @@ impl fmt::Display for Verdict {
             Self::Met => "yes",
             Self::WithinNoise => "within noise",
             Self::Missed => "NO",
-            Self::Unsteady => "unmeasured: the control strays",
+            Self::Unsteady => "unmeasured: it strays",
             Self::NotMeasured => "not measured",
         })
     }
@@ -240,6 +248,21 @@ mod tests {
         }
         // A hundredth of a call is nothing, however restless the machine.
         assert_eq!(at(Metric::SystemCalls, 100.005), Verdict::Met);
+    }
+
+    #[test]
+    fn a_figure_that_strays_from_turn_to_turn_tells_nothing_either() {
+        let at = |low, high| {
+            let figures = Figures {
+                spread: Some((low, high)),
+                ..Figures::of(&[61.0], &[100.0])
+            };
+            let row = row(Suite::Stream, Metric::CpuNanos, Some(figures));
+            verdict(&row, bar(&row).unwrap(), None)
+        };
+        assert_eq!(at(0.58, 0.65), Verdict::Met);
+        assert_eq!(at(0.50, 0.63), Verdict::Unsteady);
+        assert_eq!(at(0.58, 0.76), Verdict::Unsteady);
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::suites::{LoopKind, Subject, Suite};
 const LEGEND: &str = "\
 The first line of each loop is the reference. The others have their figure, its ratio to the
 reference and, in brackets, the quartiles of that ratio. `+` meets its bar, `~` is over it by
-less than the control strays from 1, `!` misses it, and `?` says nothing, since the control strays
-by more than a tenth; instructions, as valgrind counts them, then stand in for time.";
+less than the control strays from 1, `!` misses it, and `?` says nothing, since the control or
+the figure itself strays by more than a tenth; instructions, as valgrind counts them, then stand in for time.";
 
 /// The whole file.
 pub(super) fn write(machine: &Machine, rows: &[Row]) -> String {

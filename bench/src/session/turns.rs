@@ -29,10 +29,11 @@ pub(crate) fn measure(contest: &Contest<'_>) -> Result<Vec<Row>, String> {
     Ok(rows(contest, &turns))
 }
 
-/// Whether the control of time is near enough to 1 for ratios of it to say something.
+/// Whether the ratios of time, and their control, are steady enough to say something.
 pub(crate) fn is_steady(rows: &[Row]) -> bool {
+    let told = |subject: Subject| subject == Subject::Control || subject.has_bars();
     rows.iter()
-        .filter(|row| row.subject == Subject::Control && row.metric == Metric::CpuNanos)
+        .filter(|row| told(row.subject) && row.metric == Metric::CpuNanos)
         .all(report::is_steady)
 }
 
