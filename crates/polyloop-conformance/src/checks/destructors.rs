@@ -13,8 +13,8 @@ use std::time::Duration;
 use polyloop_core::schedule::{BatchedTimer, Cooperator, LoopingCall};
 use polyloop_core::sync::Queue;
 use polyloop_core::{
-    Deferred, Failure, Loop, MainLoop, Promise, Protocol, ShutdownPhase, TaskGroup, Transport,
-    catch_cancel, gather, race, try_gather,
+    ClientService, Deferred, Failure, Loop, MainLoop, Promise, Protocol, ShutdownPhase, TaskGroup,
+    Transport, catch_cancel, gather, race, try_gather,
 };
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
@@ -357,7 +357,8 @@ impl Protocol for Held {
 }
 
 /// A closure that waits for a connection that is lost, or comes too late for it; a
-/// protocol; a factory; and what a call gives. The server drains all the same.
+/// protocol; a factory, also of a client service; and what a call gives. The server drains
+/// all the same.
 pub fn err_10<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
         let reports = Reports::of(&lp);
@@ -389,7 +390,14 @@ pub fn err_10<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         });
         server.close();
         server.drained().await;
-        told_once(&reports, 5)
+
+        let bad = Bad("the factory of a service");
+        let factory = move || {
+            let _bad = &bad;
+            Probe::new(&Journal::new())
+        };
+        drop(ClientService::builder("127.0.0.1:9", factory)?.build(&lp));
+        told_once(&reports, 6)
     })
 }
 

@@ -15,6 +15,7 @@ use std::panic::Location;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+pub(crate) use deadlines::Deadlines;
 use pending::{Key, Work};
 pub(crate) use queue::CallQueue;
 

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::promise::discard::Guarded;
 use crate::protocol::factory::ProtocolFactory;
 use crate::sync::primitive::thread::{self, ThreadId};
 use crate::sync::primitive::{Arc, Mutex, MutexGuard, lock};
@@ -35,7 +36,7 @@ pub struct SharedFactory<F> {
 
 struct Shared<F> {
     /// Locked as long as one of its hooks runs.
-    factory: Mutex<F>,
+    factory: Mutex<Guarded<F>>,
     /// The thread that a hook runs on: no other can come back from inside of one.
     inside: Mutex<Option<ThreadId>>,
     /// How many ports it is started for. No hook runs while this is locked.
@@ -44,7 +45,7 @@ struct Shared<F> {
 
 /// The factory, for one hook.
 struct Entered<'a, F> {
-    factory: MutexGuard<'a, F>,
+    factory: MutexGuard<'a, Guarded<F>>,
     inside: &'a Mutex<Option<ThreadId>>,
 }
 
@@ -58,7 +59,7 @@ impl<F: ProtocolFactory> SharedFactory<F> {
     /// Shares `factory`.
     pub fn new(factory: F) -> Self {
         let shared = Shared {
-            factory: Mutex::new(factory),
+            factory: Mutex::new(Guarded::new(factory)),
             inside: Mutex::new(None),
             started: Mutex::new(0),
         };

@@ -7,7 +7,7 @@
 const BRANCHES: usize = 4;
 
 /// Slots, the least key first. `K` is small and copied.
-pub(super) struct Deadlines<K> {
+pub(crate) struct Deadlines<K> {
     heap: Vec<Node<K>>,
     /// Where each slot stands in the heap; of slots that don't, nothing is said.
     places: Vec<usize>,
@@ -30,22 +30,22 @@ impl<K> Default for Deadlines<K> {
 
 impl<K: Copy + Ord> Deadlines<K> {
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.heap.len()
     }
 
     /// The least key, and whose it is.
-    pub(super) fn first(&self) -> Option<(K, usize)> {
+    pub(crate) fn first(&self) -> Option<(K, usize)> {
         self.heap.first().map(|node| (node.key, node.slot))
     }
 
     /// The key of a slot that is in here.
-    pub(super) fn key(&self, slot: usize) -> K {
+    pub(crate) fn key(&self, slot: usize) -> K {
         self.heap[self.places[slot]].key
     }
 
     /// Takes in a slot that is not in here.
-    pub(super) fn insert(&mut self, slot: usize, key: K) {
+    pub(crate) fn insert(&mut self, slot: usize, key: K) {
         if self.places.len() <= slot {
             self.places.resize(slot + 1, 0);
         }
@@ -55,12 +55,12 @@ impl<K: Copy + Ord> Deadlines<K> {
     }
 
     /// Gives a slot that is in here another key.
-    pub(super) fn change(&mut self, slot: usize, key: K) {
+    pub(crate) fn change(&mut self, slot: usize, key: K) {
         self.settle(self.places[slot], Node { key, slot });
     }
 
     /// Takes out a slot that is in here.
-    pub(super) fn remove(&mut self, slot: usize) {
+    pub(crate) fn remove(&mut self, slot: usize) {
         let at = self.places[slot];
         if let Some(last) = self.heap.pop()
             && at < self.heap.len()

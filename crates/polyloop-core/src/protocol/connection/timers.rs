@@ -1,80 +1,63 @@
 //! The timers of a connection, by key.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
+use slab::Slab;
+
+use crate::event_loop::calls::Deadlines;
 use crate::protocol::timer_key::TimerKey;
 
-/// Those that are set. A protocol has a handful, or some hundred of one kind: they lie in
-/// one list, sorted by key, which holds no allocation per timer.
+/// Those that are set: most often one, but a protocol may have one for each of the
+/// thousands of messages that it waits for an answer to. None is looked at for another's
+/// sake, and a timer that is moved, or set again once it has fired, allocates nothing.
 #[derive(Default)]
 pub(super) struct Timers {
-    set: Vec<Timer>,
-    /// None is due before this moment; the one that was may have gone or moved to later.
-    /// `None` if there is none.
-    earliest: Option<Instant>,
+    /// A slot for each that is set.
+    keys: Slab<TimerKey>,
+    slots: HashMap<TimerKey, usize>,
+    /// Those due at one moment come in the order in which they were set.
+    deadlines: Deadlines<(Instant, u64)>,
     next_place: u64,
 }
 
-struct Timer {
-    key: TimerKey,
-    /// Those due at one moment come in the order in which they were set.
-    due: (Instant, u64),
-}
-
 impl Timers {
-    fn find(&self, key: TimerKey) -> Result<usize, usize> {
-        self.set.binary_search_by_key(&key, |timer| timer.key)
-    }
-
     pub(super) fn set(&mut self, key: TimerKey, deadline: Instant) {
         let due = (deadline, self.next_place);
         self.next_place += 1;
-        match self.find(key) {
-            Ok(index) => self.set[index].due = due,
-            Err(index) => self.set.insert(index, Timer { key, due }),
+        if let Some(slot) = self.slots.get(&key) {
+            self.deadlines.change(*slot, due);
+        } else {
+            let slot = self.keys.insert(key);
+            self.slots.insert(key, slot);
+            self.deadlines.insert(slot, due);
         }
-        self.earliest = Some(self.earliest.map_or(deadline, |known| known.min(deadline)));
     }
 
     /// False if it was not set.
     pub(super) fn cancel(&mut self, key: TimerKey) -> bool {
-        let found = self.find(key);
-        if let Ok(index) = found {
-            self.remove(index);
-        }
-        found.is_ok()
+        let Some(slot) = self.slots.remove(&key) else {
+            return false;
+        };
+        self.keys.remove(slot);
+        self.deadlines.remove(slot);
+        true
     }
 
-    fn remove(&mut self, index: usize) -> TimerKey {
-        let timer = self.set.remove(index);
-        if self.set.is_empty() {
-            self.earliest = None;
-        }
-        timer.key
-    }
-
-    /// When to look again, at the latest.
+    /// When the first is due.
     pub(super) fn earliest(&self) -> Option<Instant> {
-        self.earliest
+        self.deadlines.first().map(|((deadline, _), _)| deadline)
     }
 
     /// Takes the first that is due.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<TimerKey> {
-        // Most often this is all that is looked at.
-        if self.earliest.is_none_or(|earliest| now < earliest) {
-            return None;
-        }
-        let (index, first) = self
-            .set
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, timer)| timer.due)?;
-        let deadline = first.due.0;
+        let ((deadline, _), slot) = self.deadlines.first()?;
         if deadline > now {
-            self.earliest = Some(deadline);
             return None;
         }
-        Some(self.remove(index))
+        let key = *self.keys.get(slot)?;
+        self.cancel(key);
+        Some(key)
     }
 }
 
@@ -116,12 +99,44 @@ mod tests {
         timers.set(A, begun + second(1));
         timers.set(A, begun + second(5));
         timers.set(B, begun + second(3));
-        assert_eq!(timers.take_due(begun + second(2)), None);
         assert_eq!(timers.earliest(), Some(begun + second(3)));
+        assert_eq!(timers.take_due(begun + second(2)), None);
         assert!(timers.cancel(B));
         assert!(!timers.cancel(B));
         assert_eq!(timers.take_due(begun + second(5)), Some(A));
         assert!(!timers.cancel(A));
+        assert_eq!(timers.earliest(), None);
+    }
+
+    #[test]
+    fn a_hundred_thousand_are_set_moved_cancelled_and_fire_in_their_order() {
+        const ALL: u64 = 100_000;
+        // One timer has nothing to do with the others: were all looked at for each, this
+        // would take ten thousand million steps.
+        let begun = Instant::now();
+        let key = |number| TimerKey::numbered("t", number);
+        let mut timers = Timers::default();
+        for number in 0..ALL {
+            timers.set(key(number), begun + second(ALL));
+        }
+        for number in (0..ALL).rev() {
+            timers.set(key(number), begun + second(number / 2));
+        }
+        for number in (0..ALL).step_by(4) {
+            assert!(timers.cancel(key(number)));
+        }
+        let mut fired = Vec::new();
+        while let Some(key) = timers.take_due(begun + second(ALL)) {
+            // What fires is set again, and taken back.
+            timers.set(key, begun);
+            assert!(timers.cancel(key));
+            fired.push(key.number());
+        }
+        let expected: Vec<u64> = (0..ALL / 2)
+            .flat_map(|pair| [2 * pair + 1, 2 * pair])
+            .filter(|number| number % 4 != 0)
+            .collect();
+        assert_eq!(fired, expected);
         assert_eq!(timers.earliest(), None);
     }
 }
