@@ -8,6 +8,7 @@
 pub mod adopting;
 pub mod attempts;
 pub mod backend_leftovers;
+pub mod backend_nesting;
 pub mod backend_sockets;
 pub mod backend_tasks;
 pub mod backend_threads;

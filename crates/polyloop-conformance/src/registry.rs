@@ -197,6 +197,15 @@ macro_rules! for_each_behaviour {
                 backend_leftovers: Core {
                     back_11 back_12
                 }
+                backend_sockets: SystemSockets {
+                    back_13
+                }
+                backend_nesting: Threads {
+                    back_14
+                }
+                backend_nesting: Core {
+                    back_15 back_16
+                }
                 destructors: Threads {
                     err_09
                 }

@@ -22,7 +22,7 @@ const SECTIONS: [(&str, usize); 15] = [
     ("SERV", 18),
     ("CLI", 28),
     ("ERR", 10),
-    ("BACK", 12),
+    ("BACK", 16),
 ];
 
 #[test]

@@ -1,6 +1,8 @@
 //! BACK: what core asks of a runtime's sockets below the protocols.
 
 use std::future::poll_fn;
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, TcpListener};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +13,8 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::{AsyncRead as _, AsyncWriteExt as _};
-use polyloop_core::{ListenOptions, MainLoop, Stream, Timers};
+use polyloop_core::{ListenOptions, Listener as _, MainLoop, Stream, Timers};
+use socket2::SockRef;
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{RawListener, dial, quiet, run, until};
@@ -130,4 +133,40 @@ pub fn back_10<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
              `finish_connect`"
         )))
     })
+}
+
+/// A listening socket that is shut down below the listener, while an accept waits.
+pub fn back_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    run(make, async |lp| {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.set_nonblocking(true)?;
+        let beside = socket.try_clone()?;
+        let mut listener = lp.adopt_tcp(socket)?;
+        let mut polled = false;
+        let accept = poll_fn(|cx| {
+            let accepted = listener.poll_accept(cx);
+            if !std::mem::replace(&mut polled, true) {
+                // Not every system ends a listening socket so.
+                let _ = SockRef::from(&beside).shutdown(Shutdown::Both);
+            }
+            accepted
+        });
+        match select(pin!(accept), pin!(lp.sleep(PATIENCE))).await {
+            Either::Left((Err(_), _)) => Ok(()),
+            Either::Left((Ok((_, peer)), _)) => Err(Fault::new(format!(
+                "a listener whose socket was shut down accepts {peer}"
+            ))),
+            Either::Right(_) if beside.accept().is_err_and(|error| would_block(&error)) => Ok(()),
+            Either::Right(_) => Err(Fault::new(
+                "the socket below a listener gives an error, and `poll_accept` keeps it back: \
+                 only `WouldBlock` means that it has to wait",
+            )),
+        }
+    })
+}
+
+fn would_block(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
