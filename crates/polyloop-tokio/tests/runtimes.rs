@@ -11,7 +11,7 @@ use polyloop_core::{
     CallFromThreadError, Calls, Failure, Lifecycle, Loop, LoopClosed, LoopState, MainLoop, Promise,
     Protocol, RunError, Spawner, Tcp, TcpOptions, Threads, Timers, Transport,
 };
-use polyloop_tokio::TokioLoop;
+use polyloop_tokio::{TokioLoop, is_inside_runtime};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{LocalSet, block_in_place, coop, spawn_blocking};
 
@@ -140,6 +140,17 @@ fn where_tokio_polls_nothing_blocks() {
                 LocalSet::new().block_on(&runtime, async { refused(&lp) });
             }
         }
+    });
+}
+
+#[test]
+fn a_thread_knows_whether_it_is_inside_a_runtime() {
+    within_a_minute(|| {
+        assert!(!is_inside_runtime());
+        let runtime = current_thread();
+        assert!(runtime.block_on(async { is_inside_runtime() }));
+        let _entered = runtime.enter();
+        assert!(is_inside_runtime());
     });
 }
 
