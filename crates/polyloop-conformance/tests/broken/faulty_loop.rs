@@ -210,6 +210,10 @@ impl Backend for FaultyLoop {
         }
     }
 
+    fn refuses_to_wait(&self) -> Option<String> {
+        self.inner.refuses_to_wait()
+    }
+
     fn timer(&self, deadline: Instant) -> FaultyTimer {
         let early = if self.has(Fault::EarlyTimers) {
             Duration::from_millis(10)

@@ -101,6 +101,15 @@ impl Backend for GuideLoop {
     fn timer(&self, deadline: Instant) -> GuideTimer {
         GuideTimer(async_io::Timer::at(deadline))
     }
+
+    fn refuses_to_wait(&self) -> Option<String> {
+        // The one thread that drives the loop by itself would stand still.
+        let is_own = std::thread::current().name() == Some("guide-loop");
+        is_own.then(|| {
+            "this thread drives the guide's loop; await what you spawn on it, or use `call_soon`"
+                .to_owned()
+        })
+    }
 }
 
 /// Step 4: Running: the calling thread helps until its future is done.
