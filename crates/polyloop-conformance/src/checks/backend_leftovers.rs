@@ -9,7 +9,7 @@ use polyloop_core::MainLoop;
 use crate::fault::{Fault, Verdict};
 
 /// Enough that what each leaves behind shows beside what other tests do meanwhile.
-const LOOPS: usize = 60;
+const LOOPS: usize = 100;
 
 /// Loops that were run and made a call, and loops that only were asked for one.
 pub fn back_11<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
@@ -35,7 +35,7 @@ fn leaves_none<L: MainLoop>(make: &dyn Fn() -> L, what: &str, directory: &str) -
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let left = count()?.saturating_sub(before);
-        if left < LOOPS / 2 {
+        if left < LOOPS * 3 / 4 {
             return Ok(());
         }
         if Instant::now() > deadline {

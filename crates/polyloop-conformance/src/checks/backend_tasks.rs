@@ -76,11 +76,16 @@ pub fn back_03<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     let lp = make();
     let (inner, counts) = (lp.clone(), polls.clone());
     lp.run(async move {
-        let waits = counts[1].clone();
+        let turns = counts[1].clone();
         let task = inner.start(poll_fn(move |_| {
-            waits.fetch_add(1, Ordering::SeqCst);
+            turns.fetch_add(1, Ordering::SeqCst);
             Poll::<()>::Pending
         }));
+        // A busy machine may take its time to begin.
+        until(&inner, "a task's first turn", || {
+            counts[1].load(Ordering::SeqCst) > 0
+        })
+        .await?;
         let mut rest = pin!(quiet(&inner));
         poll_fn(|cx| {
             counts[0].fetch_add(1, Ordering::SeqCst);
@@ -88,7 +93,8 @@ pub fn back_03<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         })
         .await;
         drop(task);
-    })?;
+        Verdict::Ok(())
+    })??;
     let [main, task] = polls.map(|count| count.load(Ordering::SeqCst));
     ensure!(
         main <= A_FEW,
