@@ -1,4 +1,4 @@
-//! TCP and timers on `async-io`.
+//! TCP, timers and readiness on `async-io`.
 //!
 //! smol and async-std differ in how they run tasks and share this reactor, so
 //! what their two backends have in common stands here once. It is of use to any
@@ -6,6 +6,11 @@
 
 mod tcp;
 mod timer;
+mod wait;
+#[cfg(unix)]
+mod watch;
 
 pub use tcp::{ReactorTcpListener, ReactorTcpStream, adopt_tcp, connect_tcp};
 pub use timer::ReactorTimer;
+#[cfg(unix)]
+pub use watch::{ReactorWatcher, watcher};

@@ -12,6 +12,8 @@ use polyloop_core::net::socket;
 use polyloop_core::{Listener, Stream, TcpOptions};
 use socket2::SockRef;
 
+use crate::wait::wait;
+
 /// What a backend's `Tcp::connect_tcp` does on this reactor.
 pub async fn connect_tcp(
     address: SocketAddr,
@@ -31,18 +33,6 @@ pub fn adopt_tcp(socket: TcpListener) -> io::Result<ReactorTcpListener> {
 /// A stream registered with the reactor.
 #[derive(Debug)]
 pub struct ReactorTcpStream(Async<TcpStream>);
-
-/// Waits for the next event of one direction, which `poll_ready` is about.
-///
-/// The reactor's readiness is that of a past event: its first answer after one is
-/// "ready", however much was read since, and only the second asks for the next. The
-/// caller has just seen the system say "would block", so the first answer would only
-/// lead to one more useless call. Nothing is missed in between: asking arms the
-/// system's event, which fires at once if the socket is ready by then.
-fn wait(mut poll_ready: impl FnMut() -> Poll<io::Result<()>>) -> io::Result<()> {
-    while poll_ready()?.is_ready() {}
-    Ok(())
-}
 
 impl Stream for ReactorTcpStream {
     fn socket(&self) -> Option<SockRef<'_>> {

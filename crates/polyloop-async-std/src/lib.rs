@@ -27,8 +27,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant;
 
+#[cfg(unix)]
+use polyloop_async_io::ReactorWatcher;
 use polyloop_async_io::{ReactorTcpListener, ReactorTcpStream, ReactorTimer};
 use polyloop_core::backend::{Backend, MainBackend};
+#[cfg(unix)]
+use polyloop_core::os::{Source, Watch};
 use polyloop_core::{LoopState, Tcp, TcpOptions};
 
 pub use spawn::Spawned;
@@ -125,5 +129,14 @@ impl Tcp for AsyncStdLoop {
 
     fn adopt_tcp(&self, socket: TcpListener) -> io::Result<ReactorTcpListener> {
         polyloop_async_io::adopt_tcp(socket)
+    }
+}
+
+#[cfg(unix)]
+impl Watch for AsyncStdLoop {
+    type Watcher<T: Source> = ReactorWatcher<T>;
+
+    fn watcher<T: Source>(&self, source: T) -> io::Result<ReactorWatcher<T>> {
+        polyloop_async_io::watcher(source)
     }
 }

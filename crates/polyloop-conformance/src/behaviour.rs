@@ -52,6 +52,9 @@ pub enum Standing<L> {
     /// Why there is nothing to check: the types rule the fault out, or polyloop
     /// argues against the line.
     Reason(&'static str),
+    /// Its check needs an ability beside [`Loop`](polyloop_core::Loop), and a trait that
+    /// nobody has said of the loop: see [`abilities`](crate::abilities).
+    Beside(Capability),
     /// Neither yet. Counted and printed, so that nothing is silently missing.
     NotYet,
 }
@@ -63,6 +66,7 @@ impl<L> fmt::Debug for Standing<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Check(needs, _) => f.debug_tuple("Check").field(needs).finish(),
+            Self::Beside(needs) => f.debug_tuple("Beside").field(needs).finish(),
             Self::Reason(why) => f.debug_tuple("Reason").field(why).finish(),
             Self::NotYet => f.write_str("NotYet"),
         }
@@ -85,6 +89,9 @@ pub enum Capability {
     SystemSockets,
     /// Host names.
     Resolve,
+    /// Readiness of anything with a descriptor: a trait of its own, which a loop may be
+    /// without.
+    Watch,
 }
 
 impl Capability {
@@ -99,6 +106,7 @@ impl Capability {
                 "the loop's sockets are its own: code without a loop can't talk to them"
             }
             Self::Resolve => "the loop knows no host names",
+            Self::Watch => "the loop watches no descriptors",
         }
     }
 }

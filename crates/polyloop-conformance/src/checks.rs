@@ -59,3 +59,9 @@ pub mod switching;
 pub mod threads;
 pub mod timers;
 pub mod turns;
+#[cfg(unix)]
+pub mod watching;
+#[cfg(unix)]
+pub mod watching_borders;
+#[cfg(unix)]
+pub mod watching_callbacks;

@@ -19,10 +19,13 @@
 //! polyloop_conformance::suite!(my_loop, || MyLoop::new(), lacks: [Threads]);
 //! ```
 //!
+//! So is a loop without one of the abilities that are traits of their own, such as `Watch`.
+//!
 //! Programs that want the outcomes as values use [`Runner`].
 //!
 //! | module | what |
 //! | --- | --- |
+//! | [`abilities`] | what a loop may have beside, and may be without |
 //! | [`basics`] | what is looked at first, since everything else stands on it |
 //! | [`behaviour`] | IDs, sentences, and what stands behind each: a check or a reason |
 //! | [`registry`] | the one list of which check or reason belongs to which ID |
@@ -38,6 +41,7 @@
     reason = "a check often holds a thing and what was noted about it"
 )]
 
+pub mod abilities;
 pub mod basics;
 pub mod behaviour;
 pub mod checks;
@@ -47,7 +51,7 @@ pub mod registry;
 pub mod runner;
 mod suite;
 
-pub(crate) use registry::standings;
+pub(crate) use registry::{checks_of_abilities, standings};
 
 pub use behaviour::{Behaviour, Capability, Standing};
 pub use fault::{Fault, Verdict};
@@ -59,4 +63,6 @@ pub use runner::{Outcome, Runner, Status, run_all};
 #[doc(hidden)]
 pub mod reexport {
     pub use polyloop_core::MainLoop;
+    #[cfg(unix)]
+    pub use polyloop_core::Watch;
 }

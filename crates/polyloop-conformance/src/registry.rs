@@ -8,7 +8,9 @@ use crate::checks;
 /// Hands the list to the macro `$callback`, with `$context` in front.
 ///
 /// `module: Capability { ids }` are the checks, each a function of that name in that
-/// module of [`checks`](crate::checks).
+/// module of [`checks`](crate::checks). Those of `abilities` want more of a loop than that it
+/// is one: the trait of that name, which it may lack. What follows the name is what the
+/// expansions call what they make for it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! for_each_behaviour {
@@ -216,6 +218,20 @@ macro_rules! for_each_behaviour {
                     err_01 err_02 err_03 err_04 err_05 err_07 err_08
                 }
             }
+            abilities {
+                #[cfg(unix)]
+                Watch watch {
+                    watching: Watch {
+                        watch_01 watch_02 watch_03 watch_04 watch_05 watch_06
+                    }
+                    watching_borders: Watch {
+                        watch_07 watch_08 watch_09 watch_10
+                    }
+                    watching_callbacks: Watch {
+                        watch_11 watch_12 watch_13 watch_14
+                    }
+                }
+            }
             reasons {
                 loop_26
                     "Every handle is `Send + Sync` and every method may be called from any thread, so there is no wrong thread; what must not leave its thread does not compile."
@@ -248,6 +264,10 @@ macro_rules! standings {
     (
         [$loop:ident]
         checks { $($module:ident: $needs:ident { $($id:ident)* })* }
+        abilities { $(
+            $(#[$when:meta])*
+            $trait:ident $name:ident { $($able:ident: $wants:ident { $($asks:ident)* })* }
+        )* }
         reasons { $($reasoned:ident $why:literal)* }
         not_yet { $($missing:ident)* }
     ) => {
@@ -256,6 +276,7 @@ macro_rules! standings {
                 stringify!($id),
                 Standing::Check(Capability::$needs, checks::$module::$id::<$loop>),
             ),)*)*
+            $($($((stringify!($asks), Standing::Beside(Capability::$trait)),)*)*)*
             $((stringify!($reasoned), Standing::Reason($why)),)*
             $((stringify!($missing), Standing::NotYet),)*
         ]
@@ -263,7 +284,33 @@ macro_rules! standings {
 }
 pub(crate) use standings;
 
-/// Every behaviour of the catalogue, in its order, with what stands behind it.
+macro_rules! checks_of_abilities {
+    (
+        []
+        checks $checks:tt
+        abilities { $(
+            $(#[$when:meta])*
+            $trait:ident $name:ident { $($able:ident: $wants:ident { $($asks:ident)* })* }
+        )* }
+        reasons $reasons:tt
+        not_yet $not_yet:tt
+    ) => {
+        $(
+            #[doc = concat!("The checks for a loop that has `", stringify!($trait), "`.")]
+            $(#[$when])*
+            pub fn $name<L: polyloop_core::MainLoop + polyloop_core::$trait>() -> Ability<L> {
+                Ability(vec![$($((
+                    stringify!($asks),
+                    Standing::Check(Capability::$wants, checks::$able::$asks::<L>),
+                ),)*)*])
+            }
+        )*
+    };
+}
+pub(crate) use checks_of_abilities;
+
+/// Every behaviour of the catalogue, in its order, with what stands behind it. Those that
+/// want an ability beside [`Loop`](polyloop_core::Loop) are [`Standing::Beside`].
 ///
 /// # Panics
 /// If the list names an ID that the catalogue doesn't know.

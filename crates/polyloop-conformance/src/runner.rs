@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use polyloop_core::MainLoop;
 
+use crate::abilities::Ability;
 use crate::basics::Basics;
 use crate::behaviour::{Behaviour, Capability, Check, Standing, id_of, text_of};
 use crate::registry::behaviours;
@@ -56,6 +57,9 @@ impl fmt::Display for Status {
 
 /// Runs the whole suite on the loops that `make` makes.
 ///
+/// Abilities beside [`Loop`](polyloop_core::Loop) are left out: a [`Runner`] can be told of
+/// them.
+///
 /// ```no_run
 /// # use polyloop_core::MainLoop;
 /// # fn report<L: MainLoop>(make: fn() -> L) {
@@ -73,22 +77,40 @@ where
 }
 
 /// Runs the suite, or parts of it, and gives the outcomes as values.
-pub struct Runner<M> {
+pub struct Runner<L, M> {
     name: String,
     make: Arc<M>,
+    behaviours: Vec<Behaviour<L>>,
     lacks: Vec<Capability>,
     deadline: Duration,
 }
 
-impl<M> Runner<M> {
+impl<L, M> Runner<L, M>
+where
+    L: MainLoop,
+    M: Fn() -> L + Send + Sync + 'static,
+{
     /// A runner for the loops that `make` makes; `name` names their threads.
     pub fn new(name: impl Into<String>, make: M) -> Self {
         Self {
             name: name.into(),
             make: Arc::new(make),
+            behaviours: behaviours::<L>(),
             lacks: Vec::new(),
             deadline: DEADLINE,
         }
+    }
+
+    /// An ability that the loop has beside [`Loop`](polyloop_core::Loop).
+    pub fn with(mut self, ability: Ability<L>) -> Self {
+        for (name, standing) in ability.0 {
+            let id = id_of(name);
+            let known = self.behaviours.iter_mut();
+            if let Some(behaviour) = known.into_iter().find(|behaviour| behaviour.id == id) {
+                behaviour.standing = standing;
+            }
+        }
+        self
     }
 
     /// What the loop can't do: checks that need it are not applicable.
@@ -105,11 +127,7 @@ impl<M> Runner<M> {
 
     /// Runs everything, one after the other, in the order of the catalogue; where the
     /// [basics](crate::basics) do not hold, nothing but those.
-    pub fn run_all<L>(&self) -> Vec<Outcome>
-    where
-        L: MainLoop,
-        M: Fn() -> L + Send + Sync + 'static,
-    {
+    pub fn run_all(&self) -> Vec<Outcome> {
         let basics = Basics::new();
         let judge = |behaviour: &Behaviour<L>| {
             let id = &behaviour.id;
@@ -122,30 +140,25 @@ impl<M> Runner<M> {
                 _ => self.judge(behaviour),
             }
         };
-        behaviours::<L>().iter().map(judge).collect()
+        self.behaviours.iter().map(judge).collect()
     }
 
     /// Runs the check of one ID, as `LOOP-14` or `loop_14`. `None` if there is no
     /// such ID.
-    pub fn run_one<L>(&self, id: &str) -> Option<Outcome>
-    where
-        L: MainLoop,
-        M: Fn() -> L + Send + Sync + 'static,
-    {
+    pub fn run_one(&self, id: &str) -> Option<Outcome> {
         let id = id_of(id);
-        let behaviours = behaviours::<L>();
-        let found = behaviours.iter().find(|behaviour| behaviour.id == id)?;
+        let found = self
+            .behaviours
+            .iter()
+            .find(|behaviour| behaviour.id == id)?;
         Some(self.judge(found))
     }
 
-    fn judge<L>(&self, behaviour: &Behaviour<L>) -> Outcome
-    where
-        L: MainLoop,
-        M: Fn() -> L + Send + Sync + 'static,
-    {
+    fn judge(&self, behaviour: &Behaviour<L>) -> Outcome {
         let status = match &behaviour.standing {
             Standing::Reason(why) => Status::NotApplicable((*why).to_owned()),
             Standing::NotYet => Status::NotYet,
+            Standing::Beside(needs) => Status::NotApplicable(needs.missing().to_owned()),
             Standing::Check(needs, _) if self.lacks.contains(needs) => {
                 Status::NotApplicable(needs.missing().to_owned())
             }
@@ -232,7 +245,7 @@ pub fn assert_conforms<L, M>(
 {
     let id = id_of(name);
     if lacks.contains(&needs) {
-        println!("{id} n/a: {}", needs.missing());
+        skip(name, needs);
         return;
     }
     let make = Arc::new(make);
@@ -250,7 +263,12 @@ pub fn assert_conforms<L, M>(
     }
 }
 
-impl<M> fmt::Debug for Runner<M> {
+/// The same where the loop lacks what the check needs.
+pub fn skip(name: &str, needs: Capability) {
+    println!("{} n/a: {}", id_of(name), needs.missing());
+}
+
+impl<L, M> fmt::Debug for Runner<L, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runner")
             .field("name", &self.name)

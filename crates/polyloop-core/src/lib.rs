@@ -24,6 +24,7 @@
 //! | `promise` | promises, what they fail with, and waiting for several at once; it knows no loop |
 //! | `event_loop` | the abilities of a loop, running it, its tasks, calls and timers; in [`backend`] what a runtime has to map: read this to add one; in [`context`] which loop is current on a thread |
 //! | `protocol` | protocols, transports, factories, and what drives a connection; [`producer`] |
+//! | [`os`] | readiness of whatever has a descriptor (on Unix) |
 //! | [`net`] | endpoints, sockets, options, clients, servers, a client that reconnects, and the sum of it all, [`Loop`] |
 //! | [`sync`] | locks, semaphores, events, conditions and queues, for any loop |
 //! | [`schedule`] | looping calls, cooperative tasks, batched timers |
@@ -34,6 +35,8 @@
 
 mod event_loop;
 pub mod net;
+#[cfg(unix)]
+pub mod os;
 mod promise;
 mod protocol;
 pub mod schedule;
@@ -65,6 +68,8 @@ pub use net::{
     Backoff, ClientService, ClientServiceBuilder, ConnectOptions, GiveUpOn, ListenOptions,
     Listener, Loop, MainLoop, Resolve, RetryPolicy, Tcp, TcpOptions,
 };
+#[cfg(unix)]
+pub use os::{Interest, ReadinessCallback, Watch, WatchError, Watched};
 pub use promise::combine::{
     AllFailed, AsCompleted, FirstFailure, Gather, NothingToWaitFor, Race, Select, Selected, Shield,
     TryGather, Wait, WaitFor, Waited, as_completed, gather, race, select, shield, try_gather, wait,

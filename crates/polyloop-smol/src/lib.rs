@@ -27,8 +27,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant;
 
+#[cfg(unix)]
+use polyloop_async_io::ReactorWatcher;
 use polyloop_async_io::{ReactorTcpListener, ReactorTcpStream, ReactorTimer};
 use polyloop_core::backend::{Backend, MainBackend};
+#[cfg(unix)]
+use polyloop_core::os::{Source, Watch};
 use polyloop_core::{LoopState, Tcp, TcpOptions};
 use smol::Executor;
 
@@ -153,6 +157,15 @@ impl Tcp for SmolLoop {
 
     fn adopt_tcp(&self, socket: TcpListener) -> io::Result<ReactorTcpListener> {
         polyloop_async_io::adopt_tcp(socket)
+    }
+}
+
+#[cfg(unix)]
+impl Watch for SmolLoop {
+    type Watcher<T: Source> = ReactorWatcher<T>;
+
+    fn watcher<T: Source>(&self, source: T) -> io::Result<ReactorWatcher<T>> {
+        polyloop_async_io::watcher(source)
     }
 }
 

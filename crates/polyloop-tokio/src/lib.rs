@@ -25,6 +25,8 @@ mod runtime;
 mod spawn;
 mod tcp;
 mod timer;
+#[cfg(unix)]
+mod watch;
 
 use std::fmt;
 use std::future::Future;
@@ -40,6 +42,8 @@ pub use ambient::is_inside_runtime;
 pub use spawn::Spawned;
 pub use tcp::{TokioTcpListener, TokioTcpStream};
 pub use timer::TokioTimer;
+#[cfg(unix)]
+pub use watch::TokioWatcher;
 
 use runtime::{Life, Shared};
 

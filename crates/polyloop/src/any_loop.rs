@@ -3,13 +3,16 @@
 //! It maps and nothing else: each method matches on the loop inside and passes
 //! the call on, so what is added to a read or a write is one predictable branch,
 //! and no allocation. `choosing` is about names and the environment; `tasks`,
-//! `timers` and `tcp` wrap what the loops hand out; `absent` is for when there is none.
+//! `timers`, `tcp` and `watch` wrap what the loops hand out; `absent` is for when there is
+//! none.
 
 mod absent;
 mod choosing;
 mod tasks;
 mod tcp;
 mod timers;
+#[cfg(unix)]
+mod watch;
 
 use std::fmt;
 use std::future::Future;
@@ -23,6 +26,8 @@ pub use choosing::ChooseError;
 pub use tasks::AnyStarted;
 pub use tcp::{AnyTcpListener, AnyTcpStream};
 pub use timers::AnyTimer;
+#[cfg(unix)]
+pub use watch::AnyWatcher;
 
 pub(crate) use choosing::{SIMULATED, VARIABLE, compiled_in};
 

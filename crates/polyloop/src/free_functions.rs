@@ -111,3 +111,12 @@ where
     let endpoint = endpoint.into_endpoint();
     Ok(async move { lp.serve(endpoint?, factory).await })
 }
+
+/// [`Watch::watch`](crate::Watch::watch) on the current loop. The outer error is the lack of a
+/// loop, the inner one says what is wrong with the descriptor, or that the loop watches none.
+#[cfg(unix)]
+pub fn watch<T: crate::os::Source>(
+    source: T,
+) -> Result<Result<crate::Watched<AnyLoop, T>, crate::WatchError>, NoCurrentLoop> {
+    Ok(crate::Watch::watch(&find("watch")?, source))
+}

@@ -180,3 +180,38 @@ fn it_prints_what_it_is() {
         assert!(format!("{lp:?}").contains(name), "{lp:?}");
     }
 }
+
+#[cfg(unix)]
+#[polyloop::test]
+async fn descriptors(lp: AnyLoop) -> Result<(), Failure> {
+    use polyloop::{Interest, Watch, WatchError};
+    use std::io::{Read as _, Write as _};
+
+    let (reader, mut writer) = io::pipe()?;
+    let watched = lp.watch(reader);
+    if lp.name() == "sim" {
+        let error = watched.unwrap_err();
+        assert!(matches!(error, WatchError::Unsupported { .. }), "{error}");
+        assert!(error.to_string().contains("sim"), "{error}");
+        return Ok(());
+    }
+    assert!(polyloop::watch(io::pipe()?.0)?.is_ok());
+    let pipe = watched?;
+    let read = |mut pipe: &io::PipeReader| pipe.read(&mut [0; 16]);
+    let reading = pipe.io(Interest::Readable, read);
+    writer.write_all(b"abc")?;
+    assert_eq!(reading.await?, 3);
+
+    let (resolver, called) = Deferred::new();
+    let mut resolver = Some(resolver);
+    let callback = lp.add_reader(&pipe, move |pipe| {
+        let got = read(pipe).unwrap_or_default();
+        if let Some(resolver) = resolver.take() {
+            let _ = resolver.resolve(got);
+        }
+    })?;
+    writer.write_all(b"de")?;
+    assert_eq!(called.await?, 2);
+    callback.remove();
+    Ok(())
+}

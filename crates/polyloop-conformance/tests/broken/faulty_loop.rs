@@ -68,6 +68,12 @@ pub(crate) enum Fault {
     HastyConnects,
     LeavesDescriptors,
     LeavesThreads,
+    SpinningWatches,
+    MixesDirections,
+    OneWaiter,
+    WatchesOnlyInside,
+    HidesReasons,
+    WatchesForEver,
     /// Not a fault: how bytes are cut says nothing.
     SingleBytes,
 }
@@ -131,7 +137,17 @@ impl FaultyLoop {
         }
     }
 
-    fn has(&self, fault: Fault) -> bool {
+    #[cfg(unix)]
+    pub(crate) fn inner(&self) -> &SmolLoop {
+        &self.inner
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    pub(crate) fn has(&self, fault: Fault) -> bool {
         self.fault == Some(fault)
     }
 }

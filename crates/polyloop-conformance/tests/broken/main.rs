@@ -4,22 +4,36 @@
 mod faulty_abilities;
 mod faulty_loop;
 mod faulty_stream;
+#[cfg(unix)]
+mod faulty_watcher;
 mod few_threads;
 
 use std::time::Duration;
 
 use faulty_loop::{Fault, FaultyLoop};
+#[cfg(unix)]
+use polyloop_conformance::abilities;
 use polyloop_conformance::probe::{Event, Journal};
 use polyloop_conformance::{Outcome, Runner, Status};
 use polyloop_core::CloseReason;
 
+/// With all abilities.
+fn whole<M>(runner: Runner<FaultyLoop, M>) -> Runner<FaultyLoop, M>
+where
+    M: Fn() -> FaultyLoop + Send + Sync + 'static,
+{
+    #[cfg(unix)]
+    let runner = runner.with(abilities::watch());
+    runner
+}
+
 /// The check of `id` fails with `fault`, and passes without.
 fn breaks(fault: Fault, id: &str) {
-    let sound = Runner::new("sound", || FaultyLoop::new(None));
+    let sound = whole(Runner::new("sound", || FaultyLoop::new(None)));
     let status = sound.run_one(id).expect("a known ID").status;
     assert_eq!(status, Status::Pass, "{id} on the loop unbroken");
     // A fault may also show as a check that never ends.
-    let faulty = Runner::new("faulty", move || FaultyLoop::new(Some(fault)))
+    let faulty = whole(Runner::new("faulty", move || FaultyLoop::new(Some(fault))))
         .deadline(Duration::from_secs(3));
     let status = faulty.run_one(id).expect("a known ID").status;
     assert!(
@@ -88,9 +102,21 @@ broken! {
     threads_left_behind: LeavesThreads => "BACK-12";
 }
 
+#[cfg(unix)]
+broken! {
+    a_wait_that_spins: SpinningWatches => "WATCH-01";
+    directions_mixed_up: MixesDirections => "WATCH-02";
+    a_wait_that_forgets_all_but_one: OneWaiter => "WATCH-03";
+    a_runtime_wanted_on_the_thread: WatchesOnlyInside => "WATCH-07";
+    refusals_without_a_reason: HidesReasons => "WATCH-08";
+    a_registration_that_stays: WatchesForEver => "WATCH-10";
+}
+
 #[test]
 fn a_stream_that_gives_single_bytes_breaks_nothing() {
-    let legal = Runner::new("single bytes", || FaultyLoop::new(Some(Fault::SingleBytes)));
+    let legal = whole(Runner::new("single bytes", || {
+        FaultyLoop::new(Some(Fault::SingleBytes))
+    }));
     for outcome in legal.run_all() {
         let failed = matches!(outcome.status, Status::Fail(_));
         assert!(!failed, "{}: {}", outcome.id, outcome.status);
@@ -99,9 +125,9 @@ fn a_stream_that_gives_single_bytes_breaks_nothing() {
 
 #[test]
 fn while_the_basics_do_not_hold_nothing_else_is_tried() {
-    let faulty = Runner::new("faulty", || {
+    let faulty = whole(Runner::new("faulty", || {
         FaultyLoop::new(Some(Fault::CancelsDroppedTasks))
-    });
+    }));
     let outcomes = faulty.run_all();
     let failed = |outcome: &&Outcome| matches!(outcome.status, Status::Fail(_));
     let mut named = 0;

@@ -27,6 +27,14 @@ pub struct Absent(Infallible);
 #[derive(Debug)]
 pub struct AbsentTask<T>(Infallible, PhantomData<fn() -> T>);
 
+impl Absent {
+    /// Whatever is wanted of it.
+    #[cfg(unix)]
+    pub(super) fn never<T>(&self) -> T {
+        match self.0 {}
+    }
+}
+
 impl Backend for Absent {
     type Started<T: Send + 'static> = AbsentTask<T>;
     type Timer = Self;

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use polyloop::sim::Sim;
 use polyloop::{AsyncStdLoop, SimLoop, SmolLoop, TokioLoop};
-use polyloop_conformance::{Capability, Outcome, Runner};
-use polyloop_core::MainLoop;
+use polyloop_conformance::{Capability, Outcome, Runner, abilities};
+use polyloop_core::{MainLoop, Watch};
 
 /// A loop to judge. A new one needs its name in `ALL` and `name`, and a line in
-/// `judge` (with `.lacking(…)` if there is something that it can't do).
+/// `judge` (with `.lacking(…)` if there is something that it can't do, and `.with(…)` for
+/// what it has beside `Loop`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LoopKind {
     Tokio,
@@ -42,7 +43,7 @@ impl LoopKind {
 
     /// Runs what stands behind these IDs, one after the other.
     pub(crate) fn judge(self, ids: &[&str]) -> Vec<Outcome> {
-        fn on<L, M>(runner: &Runner<M>, ids: &[&str]) -> Vec<Outcome>
+        fn on<L, M>(runner: &Runner<L, M>, ids: &[&str]) -> Vec<Outcome>
         where
             L: MainLoop,
             M: Fn() -> L + Send + Sync + 'static,
@@ -53,17 +54,25 @@ impl LoopKind {
             };
             ids.iter().map(run_one).collect()
         }
+        /// A loop on the system's sockets and descriptors.
+        fn real<L, M>(name: &str, make: M) -> Runner<L, M>
+        where
+            L: MainLoop + Watch,
+            M: Fn() -> L + Send + Sync + 'static,
+        {
+            Runner::new(name, make).with(abilities::watch())
+        }
         match self {
             Self::Tokio => {
                 let make = || TokioLoop::new().expect("a tokio runtime");
-                on(&Runner::new(self.name(), make), ids)
+                on(&real(self.name(), make), ids)
             }
             Self::TokioCurrentThread => {
                 let make = || TokioLoop::current_thread().expect("a tokio runtime");
-                on(&Runner::new(self.name(), make), ids)
+                on(&real(self.name(), make), ids)
             }
-            Self::Smol => on(&Runner::new(self.name(), SmolLoop::new), ids),
-            Self::AsyncStd => on(&Runner::new(self.name(), AsyncStdLoop::new), ids),
+            Self::Smol => on(&real(self.name(), SmolLoop::new), ids),
+            Self::AsyncStd => on(&real(self.name(), AsyncStdLoop::new), ids),
             Self::Sim => {
                 let runner = Runner::new(self.name(), simulated);
                 on(&runner.lacking(&[Capability::SystemSockets]), ids)

@@ -3,7 +3,8 @@
 //! It runs tasks on an `async-executor` in one thread of its own, waits with
 //! `async-io`, and blocks on threads of the standard library. Two traits say how
 //! work is started ([`Backend`], [`MainBackend`]), one how the network is reached
-//! ([`Tcp`]); everything else a user sees follows.
+//! ([`Tcp`]), one how descriptors are waited for ([`Watch`]); everything else a user sees
+//! follows.
 
 use std::future::Future;
 use std::io;
@@ -18,6 +19,7 @@ use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
 use polyloop_core::net::socket;
+use polyloop_core::os::{Interest, Source, Watch, Watcher};
 use polyloop_core::{Listener, LoopState, Stream, Tcp, TcpOptions};
 use socket2::SockRef;
 
@@ -249,5 +251,59 @@ impl Listener for GuideListener {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.get_ref().local_addr()
+    }
+}
+
+/// Step 10: Anything with a descriptor. A loop without this is a loop, too; one that has it
+/// has all that core builds on descriptors.
+impl Watch for GuideLoop {
+    type Watcher<T: Source> = GuideWatcher<T>;
+
+    fn watcher<T: Source>(&self, source: T) -> io::Result<GuideWatcher<T>> {
+        Async::new_nonblocking(source).map(GuideWatcher)
+    }
+}
+
+/// Step 11: Polls are woken by the next event, and by none of the past; futures wait each
+/// for themselves.
+#[derive(Debug)]
+pub struct GuideWatcher<T>(Async<T>);
+
+impl<T: Source> Watcher<T> for GuideWatcher<T> {
+    fn source(&self) -> &T {
+        self.0.get_ref()
+    }
+
+    fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        loop {
+            match operation(self.source()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+            ready!(match interest {
+                Interest::Readable => self.0.poll_readable(cx),
+                Interest::Writable => self.0.poll_writable(cx),
+            })?;
+        }
+    }
+
+    async fn io<R: Send>(
+        &self,
+        interest: Interest,
+        operation: impl FnMut(&T) -> io::Result<R> + Send,
+    ) -> io::Result<R> {
+        match interest {
+            Interest::Readable => self.0.read_with(operation).await,
+            Interest::Writable => self.0.write_with(operation).await,
+        }
+    }
+
+    fn into_source(self) -> io::Result<T> {
+        self.0.into_inner()
     }
 }
