@@ -7,11 +7,10 @@
 
 use std::future::Future;
 use std::io::{Write as _, stdout};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Args;
-use polyloop::{AnyLoop, ChooseError, Failure, MainLoop};
+use polyloop::{Address, AnyLoop, ChooseError, Failure, MainLoop};
 
 /// The command line's part that chooses a loop. Flatten it into a program's own.
 #[derive(Clone, Debug, Args)]
@@ -55,7 +54,7 @@ impl LoopChoice {
 
 /// Tells whoever started the program, which may be another one, where to connect. With
 /// port 0 there is no other way to know.
-pub fn announce(address: SocketAddr) -> Result<(), Failure> {
+pub fn announce(address: &Address) -> Result<(), Failure> {
     let mut out = stdout().lock();
     writeln!(out, "listening on {address}")?;
     out.flush()?;

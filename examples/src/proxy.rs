@@ -19,11 +19,11 @@
 mod link;
 mod side;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use polyloop_core::{
-    ConnectOptions, Endpoint, IntoEndpoint, ListenError, ListenOptions, Loop, Server, WriteLimits,
+    Address, ConnectOptions, Endpoint, IntoEndpoint, ListenError, ListenOptions, Loop, Server,
+    WriteLimits,
 };
 
 pub use link::{ProxyStats, READ_AHEAD};
@@ -98,7 +98,7 @@ impl<L: Loop> Proxy<L> {
     }
 
     /// The address listened on, with the port that was really given.
-    pub fn local_addr(&self) -> SocketAddr {
+    pub fn local_addr(&self) -> Address {
         self.server.local_addr()
     }
 

@@ -96,7 +96,7 @@ async fn serve<L: Loop>(
     options: BrokerOptions,
 ) -> Result<(Server<BrokerSession>, SocketAddr), Failure> {
     let server = broker::serve(lp, "127.0.0.1:0", options).await?;
-    let address = server.local_addr();
+    let address = server.local_addr().as_ip().unwrap();
     Ok((server, address))
 }
 

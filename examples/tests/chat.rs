@@ -57,7 +57,7 @@ async fn scene<L: Loop>(
     scene: impl FnOnce(SocketAddr) -> io::Result<()> + Send + 'static,
 ) -> Result<(), Failure> {
     let server = chat::serve(&lp, "127.0.0.1:0", options).await?;
-    let address = server.local_addr();
+    let address = server.local_addr().as_ip().unwrap();
     lp.run_in_thread(move || scene(address)).await??;
     server.close();
     server.drained().await;

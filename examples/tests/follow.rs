@@ -1,10 +1,9 @@
 //! Follow through the losses of its server, and up to a final refusal.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use polyloop::{Backoff, Failure, Loop, Protocol, ProtocolFactory, Transport};
+use polyloop::{Backoff, Failure, Loop, Peer, Protocol, ProtocolFactory, Transport};
 use polyloop_examples::follow::{Unwelcome, follow};
 
 /// Answers the greeting, and closes.
@@ -32,7 +31,7 @@ struct Moody {
 impl ProtocolFactory for Moody {
     type Protocol = Host;
 
-    fn build_protocol(&mut self, _peer: SocketAddr) -> Option<Host> {
+    fn build_protocol(&mut self, _peer: &Peer) -> Option<Host> {
         self.connections += 1;
         let answer = match self.connections {
             // Hangs up on the second, which says nothing about the third.

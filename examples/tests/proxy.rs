@@ -41,7 +41,7 @@ async fn link<L: Loop>(lp: &L, options: ProxyOptions) -> Result<Link<L>, Failure
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let target = listener.local_addr()?;
     let proxy = Proxy::serve_with(lp, "127.0.0.1:0", target, options).await?;
-    let address = proxy.local_addr();
+    let address = proxy.local_addr().as_ip().unwrap();
     let (client, target) = lp
         .run_in_thread(move || {
             let client = connect(address)?;
@@ -71,7 +71,7 @@ async fn end<L: Loop>(proxy: Proxy<L>) {
 async fn bulk_both_ways_stays_intact<L: Loop>(lp: L) -> Result<(), Failure> {
     let server = echo::serve(&lp, "127.0.0.1:0").await?;
     let proxy = Proxy::serve(&lp, "127.0.0.1:0", server.local_addr()).await?;
-    let address = proxy.local_addr();
+    let address = proxy.local_addr().as_ip().unwrap();
     let sent = Arc::new(random_bytes(1, 16 << 20));
     let copy = sent.clone();
     let received = lp.run_in_thread(move || {
@@ -251,7 +251,7 @@ async fn without_a_target_the_client_is_reset<L: Loop>(lp: L) -> Result<(), Fail
     // A port that was just free.
     let target = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let proxy = Proxy::serve(&lp, "127.0.0.1:0", target).await?;
-    let address = proxy.local_addr();
+    let address = proxy.local_addr().as_ip().unwrap();
     let read = lp.run_in_thread(move || {
         let mut client = connect(address)?;
         // The reset may be there first.

@@ -41,7 +41,7 @@ async fn survives_restarts<L: Loop>(lp: L) -> Result<(), Failure> {
     let mut server: Server<Greeter> = lp.serve("127.0.0.1:0", || Greeter).await?;
     let address = server.local_addr();
     let clock = lp.clone();
-    let service = ClientService::builder(address, Client::default)?
+    let service = ClientService::builder(&address, Client::default)?
         .retry(
             Backoff::exponential()
                 .initial(Duration::from_millis(5))
@@ -53,7 +53,7 @@ async fn survives_restarts<L: Loop>(lp: L) -> Result<(), Failure> {
     service.start()?;
     for _ in 0..3 {
         let connection = service.when_connected(None).await?;
-        assert_eq!(connection.peer_addr(), address);
+        assert_eq!(&connection.peer_addr(), &address);
         server.close();
         server.closed().await;
         for connection in server.connections() {
@@ -63,7 +63,7 @@ async fn survives_restarts<L: Loop>(lp: L) -> Result<(), Failure> {
         // The port is closed now, so there are some failures at first.
         let outcome = service.when_connected(Some(2)).await;
         assert!(outcome.is_err(), "connected to a closed port: {outcome:?}");
-        server = lp.serve(address, || Greeter).await?;
+        server = lp.serve(&address, || Greeter).await?;
     }
     let last = service.when_connected(None).await?;
     service.stop().await?;

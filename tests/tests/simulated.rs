@@ -1,13 +1,14 @@
 //! The examples in the simulation: right under a thousand seeds of trouble each, and
 //! with a mistake planted in them found out.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use polyloop::sim::trace::{Event, Record};
 use polyloop::sim::{Builder, Seeds, Sim, SimLoop};
-use polyloop_core::{Endpoint, Failure, ListenOptions, Loop as _, TcpOptions, WriteLimits};
+use polyloop_core::{
+    Address, Endpoint, Failure, ListenOptions, Loop as _, TcpOptions, WriteLimits,
+};
 use polyloop_examples::chat::{self, ChatOptions, Room};
 use polyloop_examples::kv::{self, KvOptions};
 use polyloop_examples::proxy;
@@ -52,12 +53,12 @@ fn every(port: u16) -> Endpoint {
     Endpoint::every_interface(port)
 }
 
-async fn right_chat(lp: &SimLoop) -> Result<SocketAddr, Failure> {
+async fn right_chat(lp: &SimLoop) -> Result<Address, Failure> {
     let server = chat::serve(lp, every(7000), ChatOptions::default()).await?;
     Ok(server.local_addr())
 }
 
-async fn background_chat(lp: &SimLoop) -> Result<SocketAddr, Failure> {
+async fn background_chat(lp: &SimLoop) -> Result<Address, Failure> {
     let room = Arc::new(Room::new());
     let on = lp.clone();
     let factory = move || BackgroundChat::new(on.clone(), room.clone());
@@ -67,7 +68,7 @@ async fn background_chat(lp: &SimLoop) -> Result<SocketAddr, Failure> {
 async fn run_chat(
     lp: SimLoop,
     (clients, lines): Size,
-    serve: impl AsyncFnOnce(&SimLoop) -> Result<SocketAddr, Failure>,
+    serve: impl AsyncFnOnce(&SimLoop) -> Result<Address, Failure>,
 ) -> Result<(), Failure> {
     let mut world = World::new(lp.sim(), clients, trouble(&lp));
     simulated::chat(&mut world, lines, serve).await
@@ -96,13 +97,13 @@ fn narrow() -> ListenOptions {
         .tcp(TcpOptions::new().send_buffer_size(Some(4096)))
 }
 
-async fn right_kv(lp: &SimLoop) -> Result<SocketAddr, Failure> {
+async fn right_kv(lp: &SimLoop) -> Result<Address, Failure> {
     let factory = kv::sessions(lp, KvOptions::default());
     let server = lp.serve_with(every(6379), narrow(), factory).await?;
     Ok(server.local_addr())
 }
 
-async fn forgetful_kv(lp: &SimLoop) -> Result<SocketAddr, Failure> {
+async fn forgetful_kv(lp: &SimLoop) -> Result<Address, Failure> {
     let mut sessions = kv::sessions(lp, KvOptions::default());
     let factory = move || Resumes::only_reads_on(sessions());
     let server = lp.serve_with(every(6379), narrow(), factory).await?;
@@ -112,7 +113,7 @@ async fn forgetful_kv(lp: &SimLoop) -> Result<SocketAddr, Failure> {
 async fn run_kv(
     lp: SimLoop,
     (clients, requests): Size,
-    serve: impl AsyncFnOnce(&SimLoop) -> Result<SocketAddr, Failure>,
+    serve: impl AsyncFnOnce(&SimLoop) -> Result<Address, Failure>,
 ) -> Result<(), Failure> {
     let mut world = World::new(lp.sim(), clients, trouble(&lp));
     simulated::kv(&mut world, requests, serve).await
@@ -133,7 +134,7 @@ fn a_lost_wake_up_is_found() {
     });
 }
 
-async fn right_proxy(lp: &SimLoop, setting: Setting) -> Result<SocketAddr, Failure> {
+async fn right_proxy(lp: &SimLoop, setting: Setting) -> Result<Address, Failure> {
     let sides = proxy::sides(lp, setting.target, setting.connect, setting.stats);
     let server = lp
         .serve_with(setting.listen, setting.accepted, sides)
@@ -141,7 +142,7 @@ async fn right_proxy(lp: &SimLoop, setting: Setting) -> Result<SocketAddr, Failu
     Ok(server.local_addr())
 }
 
-async fn impatient_proxy(lp: &SimLoop, setting: Setting) -> Result<SocketAddr, Failure> {
+async fn impatient_proxy(lp: &SimLoop, setting: Setting) -> Result<Address, Failure> {
     let mut sides = proxy::sides(lp, setting.target, setting.connect, setting.stats);
     let factory = move || Resumes::only_when_empty(sides());
     let server = lp
@@ -153,7 +154,7 @@ async fn impatient_proxy(lp: &SimLoop, setting: Setting) -> Result<SocketAddr, F
 async fn run_proxy(
     lp: SimLoop,
     (clients, bytes): Size,
-    serve: impl AsyncFnOnce(&SimLoop, Setting) -> Result<SocketAddr, Failure>,
+    serve: impl AsyncFnOnce(&SimLoop, Setting) -> Result<Address, Failure>,
 ) -> Result<(), Failure> {
     // And the target.
     let mut world = World::new(lp.sim(), clients + 1, trouble(&lp));

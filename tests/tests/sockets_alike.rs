@@ -135,7 +135,10 @@ async fn pair<L: Loop>(lp: &L) -> Pair<L> {
     let address = "127.0.0.1:0".parse().unwrap();
     let mut listener = lp.bind_tcp(address, &ListenOptions::default()).unwrap();
     let near = lp
-        .connect_tcp(listener.local_addr().unwrap(), &TcpOptions::default())
+        .connect_tcp(
+            listener.local_addr().unwrap().as_ip().unwrap(),
+            &TcpOptions::default(),
+        )
         .await
         .unwrap();
     let (far, _) = poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();

@@ -23,6 +23,6 @@ pub fn bind() -> io::Result<TcpListener> {
 }
 
 /// Tells the other side where to connect.
-pub fn announce(address: SocketAddr) {
+pub fn announce(address: impl std::fmt::Display) {
     say(&format!("listening {address}"));
 }

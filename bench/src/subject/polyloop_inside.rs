@@ -1,12 +1,13 @@
 //! What a polyloop program does without the network, written once.
 
 use std::hint::black_box;
-use std::net::SocketAddr;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use polyloop::{
-    Connection, Deferred, Failure, Loop, Promise, Protocol, Server, Transport, TransportHandle,
+    Address, Connection, Deferred, Failure, Loop, Promise, Protocol, Server, Transport,
+    TransportHandle,
 };
 
 use super::control::Control;
@@ -67,7 +68,7 @@ async fn obey<L: Loop>(
             let server = lp.serve("127.0.0.1:0", || Counter(0)).await;
             let server = server.map_err(|error| error.to_string())?;
             let address = server.local_addr();
-            control.obey(|n| close(&lp, address, n)).await;
+            control.obey(|n| close(&lp, &address, n)).await;
         }
         _ => control.obey(deferred).await,
     }
@@ -199,7 +200,7 @@ async fn wake_all(round: &Round, sessions: &[TransportHandle], operations: u64) 
     }
 }
 
-async fn close<L: Loop>(lp: &L, address: SocketAddr, operations: u64) {
+async fn close<L: Loop>(lp: &L, address: &Address, operations: u64) {
     for batch in batches(operations) {
         let mut connections = Vec::new();
         for _ in 0..batch {

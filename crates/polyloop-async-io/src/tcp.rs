@@ -8,9 +8,8 @@ use std::task::{Context, Poll};
 
 use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
-use polyloop_core::net::socket;
-use polyloop_core::{Listener, Stream, TcpOptions};
-use socket2::SockRef;
+use polyloop_core::net::socket::{self, BorrowedSocket};
+use polyloop_core::{Address, Listener, Stream, TcpOptions};
 
 use crate::wait::wait;
 
@@ -21,7 +20,7 @@ pub async fn connect_tcp(
 ) -> io::Result<ReactorTcpStream> {
     let stream = Async::new_nonblocking(socket::start_connect(address, options)?)?;
     poll_fn(|cx| stream.poll_writable(cx)).await?;
-    socket::finish_connect(SockRef::from(stream.get_ref()))?;
+    socket::finish_connect(stream.get_ref())?;
     Ok(ReactorTcpStream(stream))
 }
 
@@ -35,8 +34,8 @@ pub fn adopt_tcp(socket: TcpListener) -> io::Result<ReactorTcpListener> {
 pub struct ReactorTcpStream(Async<TcpStream>);
 
 impl Stream for ReactorTcpStream {
-    fn socket(&self) -> Option<SockRef<'_>> {
-        Some(SockRef::from(self.0.get_ref()))
+    fn socket(&self) -> Option<BorrowedSocket<'_>> {
+        Some(socket::borrow(self.0.get_ref()))
     }
 }
 
@@ -80,7 +79,7 @@ impl AsyncWrite for ReactorTcpStream {
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         // The reactor's own close only flushes.
-        Poll::Ready(socket::end_output(SockRef::from(self.0.get_ref())))
+        Poll::Ready(socket::end_output(self.0.get_ref()))
     }
 }
 
@@ -110,9 +109,11 @@ impl Listener for ReactorTcpListener {
     fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(ReactorTcpStream, SocketAddr)>> {
+    ) -> Poll<io::Result<(ReactorTcpStream, Address)>> {
         match self.0.get_ref().accept() {
-            Ok((stream, peer)) => Poll::Ready(Ok((ReactorTcpStream(Async::new(stream)?), peer))),
+            Ok((stream, peer)) => {
+                Poll::Ready(Ok((ReactorTcpStream(Async::new(stream)?), peer.into())))
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 wait(|| self.0.poll_readable(cx))?;
                 Poll::Pending
@@ -121,7 +122,7 @@ impl Listener for ReactorTcpListener {
         }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get_ref().local_addr()
+    fn local_addr(&self) -> io::Result<Address> {
+        Ok(self.0.get_ref().local_addr()?.into())
     }
 }

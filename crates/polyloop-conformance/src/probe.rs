@@ -14,7 +14,8 @@ mod waiting;
 pub use inside::{inside, is_inside};
 pub use journal::{Event, Journal};
 pub use peer::{
-    End, MUCH, Pair, RawListener, dial, listen, narrow_peer, pair, pattern, raw_peer, read_all,
+    End, MUCH, Pair, RawListener, dial, ip_of, listen, narrow_peer, pair, pattern, raw_peer,
+    read_all,
 };
 pub use protocol::{Once, Probe};
 pub use reports::Reports;

@@ -120,6 +120,7 @@ macro_rules! for_each_behaviour {
                 }
                 factories: Tcp {
                     fact_01 fact_02 fact_03 fact_04 fact_05 fact_06 fact_07
+                    fact_10
                 }
                 factory_faults: Tcp {
                     fact_08 fact_09

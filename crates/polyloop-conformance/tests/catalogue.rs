@@ -18,7 +18,7 @@ const SECTIONS: [(&str, usize); 16] = [
     ("PROD", 8),
     ("PROTO", 18),
     ("BUF", 3),
-    ("FACT", 9),
+    ("FACT", 10),
     ("SERV", 18),
     ("CLI", 28),
     ("ERR", 10),

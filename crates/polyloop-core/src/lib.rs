@@ -46,6 +46,9 @@ pub mod sync;
 /// version never has to be guessed.
 pub use bytes::Bytes;
 
+/// The traits that a [`Stream`] speaks, re-exported for the same reason.
+pub use futures_io;
+
 pub use event_loop::calls::{Calls, DelayedCall, PendingCall};
 pub use event_loop::error_hook::ErrorHook;
 pub use event_loop::lifecycle::{
@@ -82,11 +85,13 @@ pub use promise::{
     AndThen, AsPromise, CancelOnDrop, Finally, FromFuture, IntoPromise, OnDone, OrElse, Promise,
     Shared, Then, Timeout, as_promise, from_future,
 };
+pub use protocol::address::{Address, UnixAddress};
 pub use protocol::buffered::{Buffered, BufferedProtocol};
 pub use protocol::connection::{
     Connection, ConnectionLost, CutShort, ProtocolReplaced, TransportHandle,
 };
 pub use protocol::factory::ProtocolFactory;
+pub use protocol::peer::{Credentials, Peer, Secure};
 pub use protocol::producer::{
     self, Consumer, Produced, PullProducer, PushProducer, RegisterError, Registration,
 };

@@ -29,6 +29,7 @@ pub use whole_loop::{Loop, MainLoop};
 pub use crate::protocol::stream::Stream;
 
 use crate::event_loop::backend::Backend;
+use crate::protocol::address::Address;
 
 /// TCP streams and listeners.
 ///
@@ -83,11 +84,10 @@ pub trait Listener: Send + 'static {
     type Stream: Stream;
 
     /// Accepts one connection. Only the last task that polled is woken.
-    fn poll_accept(&mut self, cx: &mut Context<'_>)
-    -> Poll<io::Result<(Self::Stream, SocketAddr)>>;
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Address)>>;
 
     /// The address listened on, with the port that was really given (SERV-01).
-    fn local_addr(&self) -> io::Result<SocketAddr>;
+    fn local_addr(&self) -> io::Result<Address>;
 }
 
 /// Name resolution.

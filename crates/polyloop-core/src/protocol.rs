@@ -1,8 +1,10 @@
 //! [`Protocol`]: where a network protocol is implemented.
 
+pub(crate) mod address;
 pub(crate) mod buffered;
 pub(crate) mod connection;
 pub(crate) mod factory;
+pub(crate) mod peer;
 pub mod producer;
 pub(crate) mod shared_factory;
 pub(crate) mod stream;

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
-use polyloop_core::Listener;
+use polyloop_core::{Address, Listener};
 
 use crate::Sim;
 use crate::network::ListenerId;
@@ -28,10 +28,7 @@ impl SimTcpListener {
 impl Listener for SimTcpListener {
     type Stream = SimTcpStream;
 
-    fn poll_accept(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(SimTcpStream, SocketAddr)>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(SimTcpStream, Address)>> {
         let accepted = self
             .sim
             .poll_network(Wait::Accept(self.address), |network, now| {
@@ -39,11 +36,11 @@ impl Listener for SimTcpListener {
             });
         let (socket, peer) = ready!(accepted)?;
         let stream = SimTcpStream::new(Socket::new(self.sim.clone(), socket), peer)?;
-        Poll::Ready(Ok((stream, peer)))
+        Poll::Ready(Ok((stream, peer.into())))
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
+    fn local_addr(&self) -> io::Result<Address> {
+        Ok(self.address.into())
     }
 }
 

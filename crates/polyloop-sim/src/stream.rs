@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_io::{AsyncRead, AsyncWrite};
-use polyloop_core::Stream;
-use socket2::SockRef;
+use polyloop_core::net::socket::BorrowedSocket;
+use polyloop_core::{Address, Stream};
 
 use crate::Sim;
 use crate::lock::lock;
@@ -122,16 +122,17 @@ impl SimTcpStream {
 }
 
 impl Stream for SimTcpStream {
-    fn socket(&self) -> Option<SockRef<'_>> {
+    fn socket(&self) -> Option<BorrowedSocket<'_>> {
         None
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.local)
+    fn local_addr(&self) -> io::Result<Address> {
+        Ok(self.local.into())
     }
 
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
+    fn peer_addr(&self) -> io::Result<Address> {
         self.with(|network, _, id| network.peer_address(id))
+            .map(Address::from)
     }
 
     fn nodelay(&self) -> io::Result<bool> {

@@ -7,9 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use polyloop_core::net::socket;
-use polyloop_core::{Listener, Stream, Tcp, TcpOptions};
-use socket2::SockRef;
+use polyloop_core::net::socket::{self, BorrowedSocket};
+use polyloop_core::{Address, Listener, Stream, Tcp, TcpOptions};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -27,7 +26,7 @@ impl Tcp for TokioLoop {
         let socket = socket::start_connect(address, options)?;
         let stream = self.socket(|| TcpStream::from_std(socket))?;
         poll_fn(|cx| stream.poll_write_ready(cx)).await?;
-        socket::finish_connect(SockRef::from(&stream))?;
+        socket::finish_connect(&stream)?;
         Ok(TokioTcpStream(stream))
     }
 
@@ -42,8 +41,8 @@ impl Tcp for TokioLoop {
 pub struct TokioTcpStream(TcpStream);
 
 impl Stream for TokioTcpStream {
-    fn socket(&self) -> Option<SockRef<'_>> {
-        Some(SockRef::from(&self.0))
+    fn socket(&self) -> Option<BorrowedSocket<'_>> {
+        Some(socket::borrow(&self.0))
     }
 }
 
@@ -92,15 +91,12 @@ pub struct TokioTcpListener(TcpListener);
 impl Listener for TokioTcpListener {
     type Stream = TokioTcpStream;
 
-    fn poll_accept(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(TokioTcpStream, SocketAddr)>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TokioTcpStream, Address)>> {
         let (stream, peer) = ready!(self.0.poll_accept(cx))?;
-        Poll::Ready(Ok((TokioTcpStream(stream), peer)))
+        Poll::Ready(Ok((TokioTcpStream(stream), peer.into())))
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+    fn local_addr(&self) -> io::Result<Address> {
+        Ok(self.0.local_addr()?.into())
     }
 }

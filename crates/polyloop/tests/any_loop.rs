@@ -83,7 +83,7 @@ async fn names_are_resolved(lp: AnyLoop) -> io::Result<()> {
 #[polyloop::test]
 async fn streams(lp: AnyLoop) -> io::Result<()> {
     let mut listener = lp.bind_tcp(SocketAddr::from(([127, 0, 0, 1], 0)), &ListenOptions::new())?;
-    let address = listener.local_addr()?;
+    let address = listener.local_addr()?.as_ip().unwrap();
     let options = TcpOptions::new();
     let (client, accepted) = futures_util::join!(
         lp.connect_tcp(address, &options),

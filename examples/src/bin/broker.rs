@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     arguments.choice.run(async |lp| {
         let options = BrokerOptions::default().inbox(arguments.inbox);
         let server = broker::serve(&lp, &*arguments.address, options).await?;
-        announce(server.local_addr())?;
+        announce(&server.local_addr())?;
         server.drained().await;
         Ok(())
     })

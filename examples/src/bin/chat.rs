@@ -28,7 +28,7 @@ fn main() -> ExitCode {
             .line_limit(arguments.line_limit)
             .queue_limit(arguments.queue_limit);
         let server = chat::serve(&lp, &*arguments.address, options).await?;
-        announce(server.local_addr())?;
+        announce(&server.local_addr())?;
         server.drained().await;
         Ok(())
     })

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         match role {
             Role::Server { address } => {
                 let server = echo::serve(&lp, &*address).await?;
-                announce(server.local_addr())?;
+                announce(&server.local_addr())?;
                 server.drained().await;
             }
             Role::Client { address, text } => {

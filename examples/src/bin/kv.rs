@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     arguments.choice.run(async |lp| {
         let server = KvServer::serve(&lp, &*arguments.address).await?;
-        announce(server.local_addr())?;
+        announce(&server.local_addr())?;
         server.closed().await;
         Ok(())
     })

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     arguments.choice.run(async |lp| {
         let proxy = Proxy::serve(&lp, &*arguments.listen, &*arguments.target).await?;
-        announce(proxy.local_addr())?;
+        announce(&proxy.local_addr())?;
         proxy.closed().await;
         Ok(())
     })

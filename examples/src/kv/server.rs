@@ -1,10 +1,9 @@
 //! The server: the state that its sessions share, and the handle to all of it.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use polyloop_core::{IntoEndpoint, ListenError, Loop, Server};
+use polyloop_core::{Address, IntoEndpoint, ListenError, Loop, Server};
 
 use super::pubsub::Channels;
 use super::resp::RequestLimits;
@@ -83,7 +82,7 @@ impl<L: Loop> KvServer<L> {
     }
 
     /// The address listened on, with the port that was really given.
-    pub fn local_addr(&self) -> SocketAddr {
+    pub fn local_addr(&self) -> Address {
         self.server.local_addr()
     }
 

@@ -77,7 +77,7 @@ pub(crate) async fn with_server<L: Loop>(
     talk: impl FnOnce(SocketAddr) -> io::Result<()> + Send + 'static,
 ) -> Result<(), Failure> {
     let server = KvServer::serve_with(&lp, "127.0.0.1:0", options).await?;
-    let address = server.local_addr();
+    let address = server.local_addr().as_ip().unwrap();
     lp.run_in_thread(move || talk(address)).await??;
     server.close();
     server.closed().await;

@@ -48,7 +48,7 @@ async fn keys_expire_by_the_loops_clock<L: Loop>(lp: L) -> Result<(), Failure> {
 #[polyloop::test(loops(real))]
 async fn expired_keys_are_swept_without_any_traffic<L: Loop>(lp: L) -> Result<(), Failure> {
     let server = KvServer::serve(&lp, "127.0.0.1:0").await?;
-    let address = server.local_addr();
+    let address = server.local_addr().as_ip().unwrap();
     let client = lp.run_in_thread(move || {
         let mut client = Client::connect(address)?;
         client.ask("SET stays 1", "+OK\r\n")?;

@@ -1,7 +1,6 @@
 //! A chat under way: everybody hears everybody, in order, whatever the network does.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf};
 use polyloop::sim::SimLoop;
 use polyloop_core::sync::Event;
 use polyloop_core::{
-    Failure, Resolve as _, Spawner as _, Stream, Tcp as _, TcpOptions, Timers as _,
+    Address, Failure, Resolve as _, Spawner as _, Stream, Tcp as _, TcpOptions, Timers as _,
 };
 
 use super::World;
@@ -22,9 +21,12 @@ use super::World;
 pub async fn chat(
     world: &mut World,
     lines: usize,
-    serve: impl AsyncFnOnce(&SimLoop) -> Result<SocketAddr, Failure>,
+    serve: impl AsyncFnOnce(&SimLoop) -> Result<Address, Failure>,
 ) -> Result<(), Failure> {
-    let port = serve(&world.server).await?.port();
+    let port = serve(&world.server)
+        .await?
+        .port()
+        .expect("simulated servers listen on TCP");
     let chat = Arc::new(Chat {
         port,
         lines,

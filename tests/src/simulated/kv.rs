@@ -1,13 +1,12 @@
 //! A key-value server at work: pipelines larger than any buffer, slow readers, and a
 //! counter that all clients count up.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use polyloop::sim::SimLoop;
 use polyloop_core::{
-    Failure, Resolve as _, Spawner as _, Stream, Tcp as _, TcpOptions, Timers as _,
+    Address, Failure, Resolve as _, Spawner as _, Stream, Tcp as _, TcpOptions, Timers as _,
 };
 
 use super::World;
@@ -20,9 +19,12 @@ use super::World;
 pub async fn kv(
     world: &mut World,
     requests: usize,
-    serve: impl AsyncFnOnce(&SimLoop) -> Result<SocketAddr, Failure>,
+    serve: impl AsyncFnOnce(&SimLoop) -> Result<Address, Failure>,
 ) -> Result<(), Failure> {
-    let port = serve(&world.server).await?.port();
+    let port = serve(&world.server)
+        .await?
+        .port()
+        .expect("simulated servers listen on TCP");
     let lasting = world.lasting();
     let clients: Vec<_> = (world.clients.iter().enumerate())
         .map(|(me, lp)| {

@@ -1,15 +1,14 @@
 //! A proxy between hosts: what one side sends is what the other gets, it never holds
 //! more than it may, and half of an answer is never taken for all of it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use polyloop::sim::SimLoop;
 use polyloop_core::{
-    ConnectOptions, Endpoint, Failure, ListenOptions, Promise as _, Resolve as _, Spawner as _,
-    Tcp as _, TcpOptions, Timers as _, WriteLimits,
+    Address, ConnectOptions, Endpoint, Failure, ListenOptions, Promise as _, Resolve as _,
+    Spawner as _, Tcp as _, TcpOptions, Timers as _, WriteLimits,
 };
 use polyloop_examples::echo;
 use polyloop_examples::proxy::{ProxyStats, READ_AHEAD};
@@ -42,7 +41,7 @@ pub struct Setting {
 pub async fn proxy(
     world: &mut World,
     bytes: usize,
-    serve: impl AsyncFnOnce(&SimLoop, Setting) -> Result<SocketAddr, Failure>,
+    serve: impl AsyncFnOnce(&SimLoop, Setting) -> Result<Address, Failure>,
 ) -> Result<(), Failure> {
     let mut clients = world.clients.clone();
     let Some(target) = clients.pop().filter(|_| !clients.is_empty()) else {
@@ -65,7 +64,10 @@ pub async fn proxy(
         connect: ConnectOptions::new().write_limits(limits).tcp(narrow),
         stats: stats.clone(),
     };
-    let port = serve(&world.server, setting).await?.port();
+    let port = serve(&world.server, setting)
+        .await?
+        .port()
+        .expect("simulated servers listen on TCP");
 
     let talking: Vec<_> = (clients.iter())
         .map(|lp| {

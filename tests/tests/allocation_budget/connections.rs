@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use polyloop_core::{Deferred, Failure, Loop, Protocol, TimerKey, Transport};
+use polyloop_core::{Deferred, Failure, Loop, Protocol, Server, TimerKey, Transport};
 
 use crate::meter::{count, count_beside};
 use crate::raw::{Does, Raw};
@@ -69,7 +69,7 @@ async fn echoing<L: Loop>(lp: &L, raw: &impl Raw, sheet: &mut Sheet) {
     let (address, _serving) = raw.serve(Does::Echo);
     let reference = count_at(address).await;
     let server = lp.serve("127.0.0.1:0", || Echo).await.unwrap();
-    let counted = count_at(server.local_addr()).await;
+    let counted = count_at(address_of(&server)).await;
     sheet.enter("read, callback, write", RawPlus(0), counted, reference);
     server.close();
 }
@@ -93,7 +93,7 @@ async fn reading<L: Loop>(lp: &L, raw: &impl Raw, sheet: &mut Sheet) {
     let sink = received.clone();
     let factory = move || Sink(sink.clone());
     let server = lp.serve("127.0.0.1:0", factory).await.unwrap();
-    let counted = count_at(server.local_addr(), received).await;
+    let counted = count_at(address_of(&server), received).await;
     sheet.enter("read and callback", RawPlus(0), counted, reference);
     server.close();
 }
@@ -105,7 +105,7 @@ async fn accepting<L: Loop>(lp: &L, raw: &impl Raw, sheet: &mut Sheet) {
     let (address, _serving) = raw.serve(Does::Echo);
     let reference = count_at(address).await;
     let server = lp.serve("127.0.0.1:0", || Echo).await.unwrap();
-    let counted = count_at(server.local_addr()).await;
+    let counted = count_at(address_of(&server)).await;
     sheet.enter("accept, echo, lose", RawPlus(0), counted, reference);
     server.close();
 }
@@ -141,7 +141,7 @@ async fn from_outside<L: Loop>(lp: &L, sheet: &mut Sheet) {
     let ticks = fired.clone();
     let factory = move || Ticking(ticks.clone());
     let server = lp.serve("127.0.0.1:0", factory).await.unwrap();
-    let address = server.local_addr();
+    let address = address_of(&server);
     let counted = beside(move || {
         let mut client = connect(address);
         count_beside(|| {
@@ -200,6 +200,10 @@ impl Protocol for Sleeper {
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
+}
+
+fn address_of<P: Protocol>(server: &Server<P>) -> SocketAddr {
+    server.local_addr().as_ip().unwrap()
 }
 
 fn connect(address: SocketAddr) -> TcpStream {

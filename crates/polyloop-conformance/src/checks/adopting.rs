@@ -64,7 +64,7 @@ pub fn serv_14<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             (bound(Type::DGRAM)?, UnfitSocket::Datagram),
             (
                 TcpStream::connect(address)?.into(),
-                UnfitSocket::Connected(address),
+                UnfitSocket::Connected(address.into()),
             ),
         ];
         if cfg!(any(
@@ -91,7 +91,7 @@ pub fn serv_14<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
                 continue;
             };
             ensure!(
-                matches!(error, ListenError::Unfit(told) if told == what),
+                matches!(&error, ListenError::Unfit(told) if *told == what),
                 "where {what} it said: {error:?}"
             );
             let text = error.to_string();

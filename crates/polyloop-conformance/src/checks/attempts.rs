@@ -173,7 +173,11 @@ pub fn cli_23<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
                         break;
                     }
                 };
-                ensure_eq!(connection.local_addr(), Some(local), "the local address");
+                ensure_eq!(
+                    connection.local_addr(),
+                    Some(local.into()),
+                    "the local address"
+                );
                 connection.close();
                 until(&lp, "both losses", || here.has("lost") && there.has("lost")).await?;
                 server.close();

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use polyloop_core::{
-    Backoff, ClientService, ConnectError, Connection, Failure, Loop, MainLoop, Promise,
+    Backoff, ClientService, ConnectError, Connection, Failure, Loop, MainLoop, Peer, Promise,
     ProtocolFactory, RetryPolicy, Server,
 };
 
 use crate::fault::{Verdict, ensure, ensure_eq};
-use crate::probe::{Fate, Flag, Journal, Probe, Scripted, quiet, run, until};
+use crate::probe::{Fate, Flag, Journal, Probe, Scripted, ip_of, quiet, run, until};
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -50,7 +50,7 @@ struct Declining {
 impl ProtocolFactory for Declining {
     type Protocol = Probe;
 
-    fn build_protocol(&mut self, _peer: SocketAddr) -> Option<Probe> {
+    fn build_protocol(&mut self, _peer: &Peer) -> Option<Probe> {
         if self.left > 0 {
             self.left -= 1;
             return None;
@@ -342,7 +342,7 @@ pub fn cli_19<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             "losses when the stop in the step settled"
         );
         ensure!(service.stop().await.is_ok(), "a second stop failed");
-        stops_and_starts_again(&lp, server.local_addr()).await
+        stops_and_starts_again(&lp, ip_of(&server.local_addr())?).await
     })
 }
 

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use polyloop_core::{ConnectError, ListenError, MainLoop, ProtocolFactory, SharedFactory};
+use polyloop_core::{ConnectError, ListenError, MainLoop, Peer, ProtocolFactory, SharedFactory};
 
-use crate::fault::{Verdict, ensure, ensure_eq};
+use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{
     Flag, Journal, Probe, RawListener, Reports, dial, pair, quiet, read_all, run, until,
 };
@@ -15,7 +15,7 @@ const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 /// Notes what it is asked, and answers as it was told to.
 struct Noting {
     journal: Journal,
-    peers: Arc<Mutex<Vec<SocketAddr>>>,
+    peers: Arc<Mutex<Vec<Peer>>>,
     /// How often it has been asked, and then: decline, panic, or a probe.
     answer: fn(usize) -> Answer,
     asked: usize,
@@ -41,9 +41,9 @@ impl Noting {
 impl ProtocolFactory for Noting {
     type Protocol = Probe;
 
-    fn build_protocol(&mut self, peer: SocketAddr) -> Option<Probe> {
+    fn build_protocol(&mut self, peer: &Peer) -> Option<Probe> {
         self.journal.note("build");
-        self.peers.lock().unwrap().push(peer);
+        self.peers.lock().unwrap().push(peer.clone());
         self.asked += 1;
         match (self.answer)(self.asked) {
             Answer::Probe => Some(Probe::new(&self.journal)),
@@ -78,13 +78,13 @@ pub fn fact_01<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             "at the client"
         );
         ensure_eq!(
-            asked.0.lock().unwrap().first().copied(),
-            client.local_addr(),
+            asked.0.lock().unwrap().first().cloned(),
+            client.local_addr().map(Peer::new),
             "the server's peer"
         );
         ensure_eq!(
             *asked.1.lock().unwrap(),
-            [server.local_addr()],
+            [Peer::new(server.local_addr())],
             "the client's peer"
         );
         Ok(())
@@ -247,6 +247,31 @@ pub fn fact_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             journal.names()
         );
         ensure!(!taken.is_set(), "the factory was asked");
+        Ok(())
+    })
+}
+
+/// At both ends, from a callback and from outside.
+pub fn fact_10<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let (there, here) = (Journal::new(), Journal::new());
+        let server_factory = Noting::new(&there, |_| Answer::Probe);
+        let client_factory = Noting::new(&here, |_| Answer::Probe);
+        let asked = (server_factory.peers.clone(), client_factory.peers.clone());
+        let server = lp.serve(ANYWHERE, server_factory).await?;
+        let client = lp.connect(server.local_addr(), client_factory).await?;
+        until(&lp, "the accepted end", || there.has("made")).await?;
+        let accepted = server.connections().pop();
+        let accepted = accepted.ok_or_else(|| Fault::new("the server lists no connection"))?;
+        for (connection, asked) in [(accepted, asked.0), (client, asked.1)] {
+            let seen = asked.lock().unwrap().clone();
+            let inside = connection.call(|_, t| (t.peer(), t.peer_addr())).await?;
+            let (peer, address) = inside;
+            ensure_eq!(seen, [peer], "what the transport names");
+            ensure_eq!(seen, [Peer::new(address)], "the transport's address");
+            ensure_eq!(seen, [connection.peer()], "what the connection names");
+            ensure_eq!(seen, [connection.handle().peer()], "what a handle names");
+        }
         Ok(())
     })
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use polyloop_core::{ConnectError, ListenError, MainLoop, ProtocolFactory, SharedFactory};
+use polyloop_core::{ConnectError, ListenError, MainLoop, Peer, ProtocolFactory, SharedFactory};
 
 use crate::fault::{Verdict, ensure, ensure_eq};
 use crate::probe::{Journal, Probe, RawListener, Reports, dial, run, until};
@@ -40,7 +40,7 @@ impl Reflexive {
 impl ProtocolFactory for Reflexive {
     type Protocol = Probe;
 
-    fn build_protocol(&mut self, peer: SocketAddr) -> Option<Probe> {
+    fn build_protocol(&mut self, peer: &Peer) -> Option<Probe> {
         self.journal.note("build");
         self.attempt("start", ProtocolFactory::start_factory);
         self.attempt("stop", ProtocolFactory::stop_factory);
@@ -131,7 +131,7 @@ impl Fragile {
 impl ProtocolFactory for Fragile {
     type Protocol = Probe;
 
-    fn build_protocol(&mut self, _peer: SocketAddr) -> Option<Probe> {
+    fn build_protocol(&mut self, _peer: &Peer) -> Option<Probe> {
         self.come_to("build");
         Some(Probe::new(&self.journal))
     }

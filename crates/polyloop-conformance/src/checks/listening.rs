@@ -6,17 +6,24 @@ use std::sync::{Arc, Mutex};
 
 use polyloop_core::{
     ConnectOptions, Endpoint, Flow, ListenError, ListenOptions, Listener as _, Loop as _, MainLoop,
-    Promise, TcpOptions, WriteLimits,
+    Promise, Server, TcpOptions, WriteLimits,
 };
 
 use crate::fault::{Verdict, ensure, ensure_eq};
 use crate::probe::{
-    Fate, Journal, Once, Probe, Reports, Scripted, Starving, dial, poll_once, quiet, run, until,
+    Fate, Journal, Once, Probe, Reports, Scripted, Starving, dial, ip_of, poll_once, quiet, run,
+    until,
 };
 
 fn any_probe(journal: &Journal) -> impl FnMut() -> Probe + Send + 'static {
     let journal = journal.clone();
     move || Probe::new(&journal)
+}
+
+/// The ports that it listens on.
+fn ports_of(server: &Server<Probe>) -> Verdict<Vec<u16>> {
+    let addresses = server.local_addrs().iter();
+    addresses.map(|own| Ok(ip_of(own)?.port())).collect()
 }
 
 /// And a client of either family reaches it there.
@@ -26,7 +33,7 @@ pub fn serv_02<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let server = lp
             .serve(Endpoint::every_interface(0), any_probe(&journal))
             .await?;
-        let ports: Vec<u16> = server.local_addrs().iter().map(SocketAddr::port).collect();
+        let ports = ports_of(&server)?;
         ensure!(ports.len() == 2, "it listens on {:?}", server.local_addrs());
         ensure!(
             ports[0] != 0 && ports[0] == ports[1],
@@ -48,7 +55,7 @@ pub fn serv_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
         let options = ListenOptions::new();
         let taken = lp.bind_tcp((Ipv6Addr::LOCALHOST, 0).into(), &options)?;
-        let port = taken.local_addr()?.port();
+        let port = ip_of(&taken.local_addr()?)?.port();
         let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
         let named = Scripted::new(&lp, &[(v4, Fate::Real), (v6, Fate::Real)]);
@@ -174,7 +181,7 @@ pub fn serv_16<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let server = crowded
             .serve(everywhere.clone(), any_probe(&Journal::new()))
             .await?;
-        let ports: Vec<u16> = server.local_addrs().iter().map(SocketAddr::port).collect();
+        let ports = ports_of(&server)?;
         ensure!(
             ports.len() == 2 && ports[0] == ports[1],
             "it listens on {:?}",
@@ -190,7 +197,7 @@ pub fn serv_16<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         );
         // A port that was asked for is not given up for another.
         let asked = Scripted::new(&lp, &[]).taken(1);
-        let port = server.local_addr().port();
+        let port = ip_of(&server.local_addr())?.port();
         server.close();
         server.closed().await;
         let outcome = asked

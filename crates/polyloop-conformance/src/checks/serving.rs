@@ -5,10 +5,10 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use futures_util::AsyncWriteExt;
-use polyloop_core::{ListenError, ListenOptions, MainLoop, Server, Stream, TcpOptions};
+use polyloop_core::{ListenError, ListenOptions, MainLoop, Server, Stream};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
-use crate::probe::{Journal, Probe, dial, listen, pair, quiet, run, until};
+use crate::probe::{Journal, Probe, dial, ip_of, listen, pair, quiet, run, until};
 
 const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -22,7 +22,10 @@ pub fn serv_01<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
         let journal = Journal::new();
         let server = lp.serve(ANYWHERE, any_probe(&journal)).await?;
-        ensure!(server.local_addr().port() != 0, "the port is still 0");
+        ensure!(
+            ip_of(&server.local_addr())?.port() != 0,
+            "the port is still 0"
+        );
         let _peer = dial(&lp, server.local_addr()).await?;
         until(&lp, "a connection", || journal.has("made")).await
     })
@@ -34,8 +37,8 @@ pub fn serv_03<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
         let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
         let via_v4 = async |server: &Server<Probe>| {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.local_addr().port()));
-            lp.connect_tcp(address, &TcpOptions::default()).await
+            let port = ip_of(&server.local_addr())?.port();
+            dial(&lp, SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
         };
         let mut refused = false;
         for _ in 0..5 {
@@ -103,7 +106,7 @@ pub fn serv_06<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
         let server = listen(&lp, Probe::new(&Journal::new())).await?;
         let taken = server.local_addr();
-        match lp.serve(taken, any_probe(&Journal::new())).await {
+        match lp.serve(&taken, any_probe(&Journal::new())).await {
             Err(error @ ListenError::InUse { .. }) => {
                 let text = error.to_string();
                 ensure!(
@@ -140,9 +143,7 @@ pub fn serv_08<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             answers.data() == b"still here"
         })
         .await?;
-        let late = lp
-            .connect_tcp(both.server.local_addr(), &TcpOptions::default())
-            .await;
+        let late = dial(&lp, both.server.local_addr()).await;
         // Somebody else may have the port by now, but not this connection's address.
         if let Ok(stream) = late {
             quiet(&lp).await;

@@ -1,13 +1,13 @@
 //! CLI: what the client service makes of a failure, of a stop, and of its loop's end.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use polyloop_core::{
     Backoff, ClientService, ConnectError, ConnectOptions, Connection, Deferred, Failure, Loop,
-    MainLoop, ProtocolFactory, RetryPolicy, Server, TcpOptions,
+    MainLoop, Peer, ProtocolFactory, RetryPolicy, Server, TcpOptions,
 };
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
@@ -244,7 +244,7 @@ struct Asked {
 impl ProtocolFactory for Asked {
     type Protocol = Probe;
 
-    fn build_protocol(&mut self, _peer: SocketAddr) -> Option<Probe> {
+    fn build_protocol(&mut self, _peer: &Peer) -> Option<Probe> {
         self.journal.note("build");
         Some(Probe::new(&self.journal))
     }

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 
 use futures_util::AsyncReadExt;
 use polyloop_core::{
-    ConnectOptions, Connection, ListenOptions, Listener, Loop, Server, Stream, Tcp, TcpOptions,
+    Address, ConnectOptions, Connection, ListenOptions, Listener, Loop, Server, Stream, Tcp,
+    TcpOptions,
 };
 
 use super::{Once, Probe};
@@ -57,7 +58,7 @@ impl<K: Listener> RawListener<K> {
     /// The same with options.
     pub fn open_with<L: Tcp<TcpListener = K>>(lp: &L, options: &ListenOptions) -> Verdict<Self> {
         let listener = lp.bind_tcp(anywhere(), options)?;
-        let address = listener.local_addr()?;
+        let address = ip_of(&listener.local_addr()?)?;
         Ok(Self { listener, address })
     }
 
@@ -72,8 +73,15 @@ impl<K: Listener> RawListener<K> {
     }
 }
 
+/// What TCP can connect to, and std knows.
+pub fn ip_of(address: &Address) -> Verdict<SocketAddr> {
+    let ip = address.as_ip();
+    ip.ok_or_else(|| Fault::new(format!("{address} is no IP address and port")))
+}
+
 /// A bare stream to `address`.
-pub async fn dial<L: Tcp>(lp: &L, address: SocketAddr) -> Verdict<L::TcpStream> {
+pub async fn dial<L: Tcp>(lp: &L, address: impl Into<Address> + Send) -> Verdict<L::TcpStream> {
+    let address = ip_of(&address.into())?;
     Ok(lp.connect_tcp(address, &TcpOptions::default()).await?)
 }
 

@@ -1,8 +1,8 @@
 //! [`Probe`]: a protocol that writes a journal and does what a check tells it.
 
-use std::net::SocketAddr;
-
-use polyloop_core::{CloseReason, Failure, OnEof, Protocol, ProtocolFactory, TimerKey, Transport};
+use polyloop_core::{
+    CloseReason, Failure, OnEof, Peer, Protocol, ProtocolFactory, TimerKey, Transport,
+};
 
 use super::{Event, Journal};
 
@@ -161,7 +161,7 @@ impl<P> Once<P> {
 impl<P: Protocol> ProtocolFactory for Once<P> {
     type Protocol = P;
 
-    fn build_protocol(&mut self, _peer: SocketAddr) -> Option<P> {
+    fn build_protocol(&mut self, _peer: &Peer) -> Option<P> {
         self.0.take()
     }
 }

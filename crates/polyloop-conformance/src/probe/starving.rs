@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use polyloop_core::backend::Backend;
-use polyloop_core::{ListenOptions, Listener, Loop, LoopState, Tcp, TcpOptions};
+use polyloop_core::{Address, ListenOptions, Listener, Loop, LoopState, Tcp, TcpOptions};
 
 /// A loop that fails, for lack of descriptors or another reason, when it is to accept.
 #[derive(Clone, Debug)]
@@ -130,7 +130,7 @@ pub struct StarvingListener<T> {
 impl<T: Listener> Listener for StarvingListener<T> {
     type Stream = T::Stream;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(T::Stream, SocketAddr)>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(T::Stream, Address)>> {
         let refused = self.hunger.refusals.load(Ordering::SeqCst);
         if self.hunger.fed.load(Ordering::SeqCst) || refused == self.hunger.lasts {
             return self.inner.poll_accept(cx);
@@ -142,7 +142,7 @@ impl<T: Listener> Listener for StarvingListener<T> {
         }))
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<Address> {
         self.inner.local_addr()
     }
 }

@@ -295,7 +295,7 @@ impl Tcp for FaultyLoop {
                     .bind_tcp((Ipv4Addr::LOCALHOST, 0).into(), &ListenOptions::new())?;
                 let stream = self
                     .inner
-                    .connect_tcp(other.local_addr()?, &options)
+                    .connect_tcp(other.local_addr()?.as_ip().unwrap(), &options)
                     .await?;
                 return Ok(FaultyStream::new(stream, self.fault));
             }

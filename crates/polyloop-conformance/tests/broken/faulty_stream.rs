@@ -1,12 +1,12 @@
 //! Streams and listeners that are broken in one way.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use polyloop_core::{Listener, Stream};
+use polyloop_core::net::socket::BorrowedSocket;
+use polyloop_core::{Address, Listener, Stream};
 use socket2::SockRef;
 
 use crate::faulty_loop::Fault;
@@ -40,7 +40,7 @@ impl<S: Stream> AsyncRead for FaultyStream<S> {
         if self.fault == Some(Fault::BlockingSockets)
             && let Some(socket) = self.inner.socket()
         {
-            let _ = socket.set_nonblocking(false);
+            let _ = SockRef::from(&socket).set_nonblocking(false);
         }
         let single = self.fault == Some(Fault::SingleBytes) && self.given < SINGLE;
         let most = if single { buf.len().min(1) } else { buf.len() };
@@ -109,11 +109,11 @@ impl<S: Stream> AsyncWrite for FaultyStream<S> {
 }
 
 impl<S: Stream> Stream for FaultyStream<S> {
-    fn socket(&self) -> Option<SockRef<'_>> {
+    fn socket(&self) -> Option<BorrowedSocket<'_>> {
         self.inner.socket()
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<Address> {
         if self.fault == Some(Fault::SwapsAddresses) {
             return self.inner.peer_addr();
         }
@@ -172,10 +172,7 @@ impl<K> FaultyListener<K> {
 impl<K: Listener> Listener for FaultyListener<K> {
     type Stream = FaultyStream<K::Stream>;
 
-    fn poll_accept(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Address)>> {
         loop {
             let (stream, peer) = ready!(self.inner.poll_accept(cx))?;
             self.accepted += 1;
@@ -186,9 +183,11 @@ impl<K: Listener> Listener for FaultyListener<K> {
         }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<Address> {
         let mut address = self.inner.local_addr()?;
-        if self.fault == Some(Fault::HidesThePort) {
+        if self.fault == Some(Fault::HidesThePort)
+            && let Address::Ip(address) = &mut address
+        {
             address.set_port(0);
         }
         Ok(address)

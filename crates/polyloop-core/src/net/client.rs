@@ -6,7 +6,6 @@ mod error;
 mod race;
 
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Poll, Waker};
 
@@ -22,9 +21,12 @@ use crate::net::Loop;
 use crate::net::endpoint::{Endpoint, EndpointError};
 use crate::promise::Promise as _;
 use crate::promise::deferred::{Deferred, Resolver};
+use crate::promise::failure::Failure;
+use crate::protocol::address::Address;
 use crate::protocol::connection::driver::{Driver, Origin};
 use crate::protocol::connection::{Connection, Mailbox};
 use crate::protocol::factory::{ProtocolFactory, Started};
+use crate::protocol::peer::Peer;
 use crate::protocol::transport::WriteLimits;
 use crate::protocol::{CloseReason, Protocol};
 use crate::sync::primitive::Arc;
@@ -42,13 +44,14 @@ pub(crate) async fn connect<L: Loop, F: ProtocolFactory>(
     lp.state().check_open()?;
     // Stopped on every way out, and otherwise when the connection is lost (FACT-06).
     let mut factory = Started::new(factory).map_err(ConnectError::Factory)?;
-    let (reached, peer) = reach(&lp, &endpoint, &options).await?;
-    let protocol = match factory.build(peer) {
+    let (reached, address) = reach(&lp, &endpoint, &options).await?;
+    let peer = Peer::new(address);
+    let protocol = match factory.build(&peer) {
         Ok(Some(protocol)) => protocol,
-        Ok(None) => return Err(ConnectError::Declined { peer }),
-        Err(source) => return Err(ConnectError::Protocol { peer, source }),
+        Ok(None) => return Err(declined(peer)),
+        Err(source) => return Err(failed(peer, source)),
     };
-    let mailbox = Arc::new(Mailbox::new(peer, options.write_limits));
+    let mailbox = Arc::new(Mailbox::new(peer.clone(), options.write_limits));
     let (resolver, made) = Deferred::new();
     let dialled = Dialled {
         lp: lp.clone(),
@@ -70,7 +73,20 @@ pub(crate) async fn connect<L: Loop, F: ProtocolFactory>(
     let mut unclaimed = Unclaimed::new(mailbox);
     match made.await {
         Ok(()) => Ok(unclaimed.claim()),
-        Err(source) => Err(ConnectError::Protocol { peer, source }),
+        Err(source) => Err(failed(peer, source)),
+    }
+}
+
+fn declined(peer: Peer) -> ConnectError {
+    ConnectError::Declined {
+        peer: peer.into_address(),
+    }
+}
+
+fn failed(peer: Peer, source: Failure) -> ConnectError {
+    ConnectError::Protocol {
+        peer: peer.into_address(),
+        source,
     }
 }
 
@@ -98,7 +114,7 @@ impl<L: Loop, F: ProtocolFactory> Origin for Dialled<L, F> {
         self.made.take()
     }
 
-    fn peer(&self) -> SocketAddr {
+    fn peer(&self) -> Peer {
         self.mailbox.peer()
     }
 
@@ -159,7 +175,7 @@ async fn reach<L: Loop>(
     lp: &L,
     endpoint: &Endpoint,
     options: &ConnectOptions,
-) -> Result<(Reached<L::TcpStream>, SocketAddr), ConnectError> {
+) -> Result<(Reached<L::TcpStream>, Address), ConnectError> {
     let mut race = Race::new(lp, options);
     let outcome = if options.timeout.is_some_and(|limit| limit.is_zero()) {
         // Whether the system would be done at once differs from loop to loop.
@@ -169,7 +185,7 @@ async fn reach<L: Loop>(
             // One address alone runs no race.
             if let Some(address) = endpoint.address() {
                 return match attempt(lp, address, &options.tcp).await {
-                    Ok(reached) => Ok(Some((reached, address))),
+                    Ok(reached) => Ok(Some((reached, address.into()))),
                     Err(error) => {
                         race.lost(address, error);
                         Ok(None)

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use thiserror::Error;
 
 use crate::promise::failure::Failure;
+use crate::protocol::address::Address;
 
 /// Where to listen or connect: a host and a port.
 ///
@@ -161,7 +162,7 @@ impl From<SocketAddr> for Endpoint {
 }
 
 /// What can be given where an [`Endpoint`] is wanted: an endpoint, a text, a
-/// socket address, or a host and a port.
+/// socket address, an [`Address`], or a host and a port.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name an endpoint",
     label = "expected a text, a socket address, an `Endpoint`, or a host and a port",
@@ -205,6 +206,23 @@ impl IntoEndpoint for &String {
 impl IntoEndpoint for SocketAddr {
     fn into_endpoint(self) -> Result<Endpoint, EndpointError> {
         Ok(self.into())
+    }
+}
+
+impl IntoEndpoint for Address {
+    fn into_endpoint(self) -> Result<Endpoint, EndpointError> {
+        (&self).into_endpoint()
+    }
+}
+
+impl IntoEndpoint for &Address {
+    fn into_endpoint(self) -> Result<Endpoint, EndpointError> {
+        self.as_ip()
+            .map(Endpoint::from)
+            .ok_or_else(|| EndpointError {
+                given: self.to_string(),
+                problem: "it is no IP address",
+            })
     }
 }
 

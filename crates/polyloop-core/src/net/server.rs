@@ -21,6 +21,7 @@ use crate::net::endpoint::{Endpoint, EndpointError};
 use crate::promise::Promise as _;
 use crate::promise::failure::Failure;
 use crate::protocol::Protocol;
+use crate::protocol::address::Address;
 use crate::protocol::connection::Connection;
 use crate::protocol::factory::{ProtocolFactory, Started};
 use crate::sync::primitive::Arc;
@@ -47,7 +48,7 @@ pub enum ListenError {
     #[error("can't listen on {address}: the address is in use: {source}")]
     InUse {
         /// The address.
-        address: SocketAddr,
+        address: Address,
         /// What the system said.
         source: io::Error,
     },
@@ -55,7 +56,7 @@ pub enum ListenError {
     #[error("can't listen on {address}: {source}")]
     Bind {
         /// The address.
-        address: SocketAddr,
+        address: Address,
         /// What the system said.
         source: io::Error,
     },
@@ -90,19 +91,19 @@ impl From<ListenError> for Failure {
 #[must_use = "a server runs on when its handle is dropped; keep it to close it"]
 pub struct Server<P: Protocol> {
     registry: Arc<Registry>,
-    local: Arc<[SocketAddr]>,
+    local: Arc<[Address]>,
     protocol: PhantomData<fn(&mut P)>,
 }
 
 impl<P: Protocol> Server<P> {
     /// The address listened on, with the port that was really given (SERV-01); the
     /// first of several.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local[0]
+    pub fn local_addr(&self) -> Address {
+        self.local[0].clone()
     }
 
     /// All the addresses listened on.
-    pub fn local_addrs(&self) -> &[SocketAddr] {
+    pub fn local_addrs(&self) -> &[Address] {
         &self.local
     }
 
@@ -176,12 +177,12 @@ impl<P: Protocol> Drop for Serving<'_, P> {
 }
 
 /// [`Server::serve_forever`] was called while another call of it was waiting.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("the server on {address} is being served by another `serve_forever` already")]
 #[non_exhaustive]
 pub struct AlreadyServed {
     /// Its address.
-    pub address: SocketAddr,
+    pub address: Address,
 }
 
 impl From<AlreadyServed> for Failure {
@@ -264,7 +265,7 @@ fn begin<L: Loop, F: ProtocolFactory>(
                 .local_addr()
                 .map_err(|source| listening::bind_error(*asked, source))
         })
-        .collect::<Result<Arc<[SocketAddr]>, _>>()?;
+        .collect::<Result<Arc<[Address]>, _>>()?;
     if local.is_empty() {
         let none = io::Error::new(io::ErrorKind::AddrNotAvailable, "there is no interface");
         return Err(ListenError::Adopt(none));

@@ -9,6 +9,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+pub use crate::protocol::stream::borrowed::{AsSocket, BorrowedSocket, OwnedSocket, borrow};
+
 use super::{ListenOptions, Stream, TcpOptions};
 
 /// A non-blocking socket on its way to `address`. It is connected when it becomes
@@ -44,9 +46,10 @@ pub fn start_connect(address: SocketAddr, options: &TcpOptions) -> io::Result<Tc
 /// An error of kind `ConnectionReset` says that the handshake was complete and the peer
 /// has reset the connection since; [`Loop::connect`](crate::Loop::connect) makes of it a
 /// connection that is lost (CLI-20). What the peer had sent before is left to be read.
-pub fn finish_connect(socket: SockRef<'_>) -> io::Result<()> {
+pub fn finish_connect(socket: &impl AsSocket) -> io::Result<()> {
     use io::ErrorKind::{NotConnected, WouldBlock};
 
+    let socket = SockRef::from(socket);
     if socket.peer_addr().is_ok() {
         return Ok(());
     }
@@ -67,8 +70,8 @@ pub fn finish_connect(socket: SockRef<'_>) -> io::Result<()> {
 
 /// Ends the sending side of a stream. One whose connection has ended has nothing left to
 /// end, which is no error.
-pub fn end_output(socket: SockRef<'_>) -> io::Result<()> {
-    match socket.shutdown(Shutdown::Write) {
+pub fn end_output(socket: &impl AsSocket) -> io::Result<()> {
+    match SockRef::from(socket).shutdown(Shutdown::Write) {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
         done => done,
     }
@@ -127,6 +130,7 @@ pub(crate) fn configure_accepted<S: Stream>(stream: &S, options: &TcpOptions) {
     let Some(socket) = stream.socket() else {
         return;
     };
+    let socket = SockRef::from(&socket);
     if let Some(size) = options.recv_buffer_size {
         let _ = socket.set_recv_buffer_size(size);
     }

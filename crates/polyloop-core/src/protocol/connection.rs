@@ -19,7 +19,6 @@ mod write_buffer;
 
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,6 +32,8 @@ use mailbox::Message;
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::discard::{Guarded, discard};
 use crate::promise::failure::{Failure, catch};
+use crate::protocol::address::Address;
+use crate::protocol::peer::Peer;
 use crate::protocol::transport::{Flow, Transport, WriteError};
 use crate::protocol::{CloseReason, Protocol};
 use crate::sync::primitive::Arc;
@@ -212,12 +213,17 @@ impl<P: 'static> Connection<P> {
     }
 
     /// This end's address.
-    pub fn local_addr(&self) -> Option<SocketAddr> {
+    pub fn local_addr(&self) -> Option<Address> {
         self.mailbox.known_local()
     }
 
     /// The other end's address.
-    pub fn peer_addr(&self) -> SocketAddr {
+    pub fn peer_addr(&self) -> Address {
+        self.mailbox.peer_addr()
+    }
+
+    /// The other end. See [`Transport::peer`].
+    pub fn peer(&self) -> Peer {
         self.mailbox.peer()
     }
 }

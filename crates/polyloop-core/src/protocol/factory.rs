@@ -1,29 +1,49 @@
 //! [`ProtocolFactory`]: makes a protocol for each connection.
 
-use std::net::SocketAddr;
-
 use crate::event_loop::context;
 use crate::promise::discard::Guarded;
 use crate::promise::failure::{Failure, catch};
 use crate::promise::report::report_here;
 use crate::protocol::Protocol;
+use crate::protocol::peer::Peer;
 
 /// Makes protocol instances, one per connection.
 ///
-/// Any `FnMut() -> P` is one. Implement it to look at the peer's address, to
-/// decline a connection, or to be told when listening begins and ends.
+/// Any `FnMut() -> P` is one. Implement it to look at the peer, to decline a connection,
+/// or to be told when listening begins and ends.
 ///
 /// ```
-/// use polyloop_core::{Protocol, ProtocolFactory};
-/// use std::net::SocketAddr;
+/// use polyloop_core::{Peer, Protocol, ProtocolFactory};
 ///
 /// /// Serves this machine only.
 /// struct LocalOnly<F>(F);
 ///
 /// impl<P: Protocol, F: FnMut() -> P + Send + 'static> ProtocolFactory for LocalOnly<F> {
 ///     type Protocol = P;
-///     fn build_protocol(&mut self, peer: SocketAddr) -> Option<P> {
-///         peer.ip().is_loopback().then(|| (self.0)())
+///     fn build_protocol(&mut self, peer: &Peer) -> Option<P> {
+///         peer.address().ip()?.is_loopback().then(|| (self.0)())
+///     }
+/// }
+/// ```
+///
+/// What was negotiated on a secure connection is known before there is a protocol:
+///
+/// ```
+/// use polyloop_core::{Peer, Protocol, ProtocolFactory, Secure};
+/// # use polyloop_core::{Failure, Transport};
+/// # struct Http1; struct Http2;
+/// # impl Protocol for Http1 { fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> { Ok(()) } }
+/// # impl Protocol for Http2 { fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> { Ok(()) } }
+///
+/// struct Http;
+///
+/// impl ProtocolFactory for Http {
+///     type Protocol = Box<dyn Protocol>;
+///     fn build_protocol(&mut self, peer: &Peer) -> Option<Box<dyn Protocol>> {
+///         Some(match peer.secure().and_then(Secure::protocol) {
+///             Some(b"h2") => Box::new(Http2),
+///             _ => Box::new(Http1),
+///         })
 ///     }
 /// }
 /// ```
@@ -42,7 +62,7 @@ pub trait ProtocolFactory: Send + 'static {
     /// then a server closes the connection and a client's connect fails (FACT-01,
     /// FACT-02). If it panics, that connection is closed; a server reports the panic and
     /// goes on (FACT-03), a client's connect fails with it (FACT-04).
-    fn build_protocol(&mut self, peer: SocketAddr) -> Option<Self::Protocol>;
+    fn build_protocol(&mut self, peer: &Peer) -> Option<Self::Protocol>;
 
     /// The first port it serves is open, or its connection is about to be made
     /// (FACT-05 to FACT-07). If it panics, that is the error of the call that started it
@@ -72,7 +92,7 @@ impl<F: ProtocolFactory> Started<F> {
     }
 
     /// Asks for a protocol; a panic is an error.
-    pub(crate) fn build(&mut self, peer: SocketAddr) -> Result<Option<F::Protocol>, Failure> {
+    pub(crate) fn build(&mut self, peer: &Peer) -> Result<Option<F::Protocol>, Failure> {
         catch(|| Ok(self.factory.build_protocol(peer)))
     }
 }
@@ -98,7 +118,7 @@ where
 {
     type Protocol = P;
 
-    fn build_protocol(&mut self, _peer: SocketAddr) -> Option<P> {
+    fn build_protocol(&mut self, _peer: &Peer) -> Option<P> {
         Some(self())
     }
 }

@@ -5,10 +5,10 @@
 //! the factory to use: it never waits for its own end.
 
 use std::fmt;
-use std::net::SocketAddr;
 
 use crate::promise::discard::Guarded;
 use crate::protocol::factory::ProtocolFactory;
+use crate::protocol::peer::Peer;
 use crate::sync::primitive::thread::{self, ThreadId};
 use crate::sync::primitive::{Arc, Mutex, MutexGuard, lock};
 
@@ -88,10 +88,11 @@ impl<F: ProtocolFactory> ProtocolFactory for SharedFactory<F> {
 
     /// # Panics
     /// From inside of one of the factory's hooks.
-    fn build_protocol(&mut self, peer: SocketAddr) -> Option<F::Protocol> {
+    fn build_protocol(&mut self, peer: &Peer) -> Option<F::Protocol> {
         let Some(mut entered) = self.enter() else {
             panic!(
-                "a shared factory was asked for a protocol for {peer} from inside of one of its hooks"
+                "a shared factory was asked for a protocol for {} from inside of one of its hooks",
+                peer.address()
             );
         };
         entered.factory.build_protocol(peer)

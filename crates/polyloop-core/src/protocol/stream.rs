@@ -1,14 +1,17 @@
 //! [`Stream`]: the byte stream that a connection is driven over, and what the driver may
 //! ask of the socket below it.
 
+pub(crate) mod borrowed;
 mod tcp_info;
 
 use std::io;
-use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
+
+use crate::protocol::address::Address;
+use borrowed::BorrowedSocket;
 
 /// A byte stream with addresses: what a connection is driven over.
 ///
@@ -16,48 +19,43 @@ use socket2::SockRef;
 /// simulated one overrides what it can do.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// The socket below, if there is one.
-    fn socket(&self) -> Option<SockRef<'_>>;
+    fn socket(&self) -> Option<BorrowedSocket<'_>>;
 
     /// This end's address.
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        socket_of(self)?
-            .local_addr()?
-            .as_socket()
-            .ok_or_else(no_ip_address)
+    fn local_addr(&self) -> io::Result<Address> {
+        ask(self, |socket| Address::of_system(&socket.local_addr()?))
     }
 
     /// The other end's address.
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        socket_of(self)?
-            .peer_addr()?
-            .as_socket()
-            .ok_or_else(no_ip_address)
+    fn peer_addr(&self) -> io::Result<Address> {
+        ask(self, |socket| Address::of_system(&socket.peer_addr()?))
     }
 
     /// Whether small writes leave at once instead of being gathered by the system.
     fn nodelay(&self) -> io::Result<bool> {
-        socket_of(self)?.tcp_nodelay()
+        ask(self, |socket| socket.tcp_nodelay())
     }
 
     /// See [`nodelay`](Self::nodelay).
     fn set_nodelay(&self, on: bool) -> io::Result<()> {
-        socket_of(self)?.set_tcp_nodelay(on)
+        ask(self, |socket| socket.set_tcp_nodelay(on))
     }
 
     /// Whether the system probes an idle peer.
     fn keepalive(&self) -> io::Result<bool> {
-        socket_of(self)?.keepalive()
+        ask(self, |socket| socket.keepalive())
     }
 
     /// See [`keepalive`](Self::keepalive).
     fn set_keepalive(&self, on: bool) -> io::Result<()> {
-        socket_of(self)?.set_keepalive(on)
+        ask(self, |socket| socket.set_keepalive(on))
     }
 
     /// Makes dropping the stream reset the connection, so that the peer can tell it
     /// from a clean end (TRAN-09).
     fn reset_on_drop(&self) -> io::Result<()> {
-        socket_of(self)?.set_linger(Some(std::time::Duration::ZERO))
+        let at_once = Some(std::time::Duration::ZERO);
+        ask(self, |socket| socket.set_linger(at_once))
     }
 
     /// How much of what was written the peer's system has not confirmed yet, in bytes, the
@@ -68,7 +66,7 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// The default asks the socket, which on Linux knows.
     fn unconfirmed(&self) -> io::Result<Option<u64>> {
         match self.socket() {
-            Some(socket) => tcp_info::unconfirmed(&socket),
+            Some(socket) => tcp_info::unconfirmed(&SockRef::from(&socket)),
             None => Ok(None),
         }
     }
@@ -80,8 +78,8 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// The default asks the socket, and wakes nobody.
     fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let _ = cx;
-        match self.socket().map(|socket| socket.take_error()) {
-            Some(Ok(Some(error))) => Poll::Ready(error),
+        match ask(self, |socket| socket.take_error()) {
+            Ok(Some(error)) => Poll::Ready(error),
             _ => Poll::Pending,
         }
     }
@@ -93,12 +91,16 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     }
 }
 
-fn socket_of<S: Stream + ?Sized>(stream: &S) -> io::Result<SockRef<'_>> {
-    stream
-        .socket()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "the stream has no socket"))
-}
-
-fn no_ip_address() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "the socket has no IP address")
+/// Asks the socket of a stream.
+fn ask<S: Stream + ?Sized, R>(
+    stream: &S,
+    question: impl FnOnce(&SockRef<'_>) -> io::Result<R>,
+) -> io::Result<R> {
+    match stream.socket() {
+        Some(socket) => question(&SockRef::from(&socket)),
+        None => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "the stream has no socket",
+        )),
+    }
 }

@@ -1,13 +1,14 @@
 //! [`Transport`]: a communication channel, as a protocol sees it inside its
 //! callbacks.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use crate::promise::failure::Failure;
+use crate::protocol::address::Address;
 use crate::protocol::connection::TransportHandle;
+use crate::protocol::peer::Peer;
 use crate::protocol::timer_key::TimerKey;
 
 /// A communication channel.
@@ -136,10 +137,14 @@ pub trait Transport {
     fn set_write_limits(&mut self, limits: WriteLimits);
 
     /// This end's address; readable after the connection is lost, too (TRAN-30).
-    fn local_addr(&self) -> Option<SocketAddr>;
+    fn local_addr(&self) -> Option<Address>;
 
     /// The other end's address.
-    fn peer_addr(&self) -> SocketAddr;
+    fn peer_addr(&self) -> Address;
+
+    /// The other end: its address, and over a secure or a UNIX connection what else is
+    /// known of it (TLS-12), as its [factory](crate::ProtocolFactory) saw it.
+    fn peer(&self) -> Peer;
 
     /// Whether small writes leave at once; on unless set (TRAN-27).
     fn nodelay(&self) -> std::io::Result<bool>;

@@ -1,11 +1,10 @@
 //! A crash tells nobody on the host that crashes.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use polyloop_core::{
-    Calls, CloseReason, Consumer, Deferred, Failure, Lifecycle, ListenOptions, Loop, Promise,
+    Calls, CloseReason, Consumer, Deferred, Failure, Lifecycle, ListenOptions, Loop, Peer, Promise,
     Protocol, ProtocolFactory, PushProducer, Registration, ShutdownPhase, Spawner, Tcp, Timers,
     Transport, catch_cancel,
 };
@@ -103,7 +102,7 @@ struct Factory(Teller);
 impl ProtocolFactory for Factory {
     type Protocol = Session;
 
-    fn build_protocol(&mut self, _: SocketAddr) -> Option<Session> {
+    fn build_protocol(&mut self, _: &Peer) -> Option<Session> {
         Some(Session {
             teller: self.0.clone(),
             consumer: Consumer::default(),

@@ -16,8 +16,8 @@ use std::time::Instant;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
-use polyloop_core::{Listener, LoopState, Stream, Tcp, TcpOptions};
-use socket2::SockRef;
+use polyloop_core::net::socket::BorrowedSocket;
+use polyloop_core::{Address, Listener, LoopState, Stream, Tcp, TcpOptions};
 
 /// The loop, and its timers, streams and listeners.
 #[derive(Clone, Debug)]
@@ -113,17 +113,17 @@ impl Tcp for Absent {
 impl Listener for Absent {
     type Stream = Self;
 
-    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(Self, SocketAddr)>> {
+    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(Self, Address)>> {
         match self.0 {}
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<Address> {
         match self.0 {}
     }
 }
 
 impl Stream for Absent {
-    fn socket(&self) -> Option<SockRef<'_>> {
+    fn socket(&self) -> Option<BorrowedSocket<'_>> {
         match self.0 {}
     }
 }

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use polyloop_core::{ListenOptions, Listener, Stream, Tcp, TcpOptions};
-use socket2::SockRef;
+use polyloop_core::net::socket::BorrowedSocket;
+use polyloop_core::{Address, ListenOptions, Listener, Stream, Tcp, TcpOptions};
 
 use super::{Absent, AnyLoop, dispatch};
 
@@ -78,10 +78,7 @@ impl Tcp for AnyLoop {
 impl Listener for AnyTcpListener {
     type Stream = AnyTcpStream;
 
-    fn poll_accept(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(AnyTcpStream, SocketAddr)>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(AnyTcpStream, Address)>> {
         dispatch!(Listeners, &mut self.0, listener => Streams as wrap: {
             listener
                 .poll_accept(cx)
@@ -89,7 +86,7 @@ impl Listener for AnyTcpListener {
         })
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<Address> {
         dispatch!(Listeners, &self.0, listener => Listener::local_addr(listener))
     }
 }
@@ -97,15 +94,15 @@ impl Listener for AnyTcpListener {
 // Each method is passed on, the provided ones too: a loop without real sockets
 // overrides them.
 impl Stream for AnyTcpStream {
-    fn socket(&self) -> Option<SockRef<'_>> {
+    fn socket(&self) -> Option<BorrowedSocket<'_>> {
         dispatch!(Streams, &self.0, stream => stream.socket())
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<Address> {
         dispatch!(Streams, &self.0, stream => Stream::local_addr(stream))
     }
 
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
+    fn peer_addr(&self) -> io::Result<Address> {
         dispatch!(Streams, &self.0, stream => stream.peer_addr())
     }
 

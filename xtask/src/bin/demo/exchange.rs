@@ -3,10 +3,11 @@
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use polyloop_core::{CloseReason, Deferred, Failure, Loop, Protocol, ProtocolFactory, Resolver};
+use polyloop_core::{
+    Address, CloseReason, Deferred, Failure, Loop, Peer, Protocol, ProtocolFactory, Resolver,
+};
 
 use crate::bulk::Bulk;
 use crate::half_close::{self, Sender, Summarizer};
@@ -43,7 +44,7 @@ impl Exchange {
         self,
         lp: &L,
         plan: Plan,
-        open: Resolver<SocketAddr>,
+        open: Resolver<Address>,
     ) -> Result<Evidence, Failure> {
         let (witness, evidence) = Witness::new();
         match self {
@@ -63,7 +64,7 @@ impl Exchange {
         self,
         lp: &L,
         plan: Plan,
-        server: SocketAddr,
+        server: Address,
     ) -> Result<(Evidence, Duration), Failure> {
         let (witness, evidence) = Witness::new();
         let started = lp.now();
@@ -173,7 +174,7 @@ async fn serve_one<L: Loop, P: Protocol>(
     lp: &L,
     protocol: P,
     evidence: Deferred<Evidence>,
-    open: Resolver<SocketAddr>,
+    open: Resolver<Address>,
 ) -> Result<Evidence, Failure> {
     let server = lp
         .serve("127.0.0.1:0", OneConnection(Some(protocol)))
@@ -192,7 +193,7 @@ struct OneConnection<P>(Option<P>);
 impl<P: Protocol> ProtocolFactory for OneConnection<P> {
     type Protocol = P;
 
-    fn build_protocol(&mut self, _peer: SocketAddr) -> Option<P> {
+    fn build_protocol(&mut self, _peer: &Peer) -> Option<P> {
         self.0.take()
     }
 }

@@ -3,12 +3,11 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
-use polyloop_core::{Deferred, Failure, Loop, Resolver};
+use polyloop_core::{Address, Deferred, Failure, Loop, Resolver};
 
 use crate::exchange::{Exchange, Plan};
 use crate::inbox::{Inbox, News, Post, Side};
@@ -112,7 +111,7 @@ where
 /// The server's side of all exchanges, one after the other.
 struct Serving {
     plan: Plan,
-    opens: Vec<(Exchange, Resolver<SocketAddr>)>,
+    opens: Vec<(Exchange, Resolver<Address>)>,
     post: Post,
 }
 
@@ -134,7 +133,7 @@ impl Job for Serving {
 /// The client's side of all exchanges.
 struct Connecting {
     plan: Plan,
-    addresses: Vec<(Exchange, Deferred<SocketAddr>)>,
+    addresses: Vec<(Exchange, Deferred<Address>)>,
     post: Post,
 }
 

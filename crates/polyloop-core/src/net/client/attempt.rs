@@ -9,12 +9,13 @@ use std::net::SocketAddr;
 use thiserror::Error;
 
 use crate::net::{Loop, Stream, TcpOptions};
+use crate::protocol::address::Address;
 
 /// What an attempt has led to. The handshake was complete in either case.
 pub(super) enum Reached<S> {
     Stream {
         stream: S,
-        local: Option<SocketAddr>,
+        local: Option<Address>,
     },
     /// The peer has reset the connection before this side had a look at it. Whether a
     /// reset comes now or a moment later is chance, so it is told as it would be then: the
@@ -52,7 +53,7 @@ pub(super) async fn attempt<L: Loop>(
             Err(error) => return Err(error),
         };
         let local = stream.local_addr().ok();
-        if !leads_to_itself(&stream, local, address) {
+        if !leads_to_itself(&stream, local.as_ref(), address) {
             return Ok(Reached::Stream { stream, local });
         }
         // Fails only where there is no connection left to reset.
@@ -65,8 +66,8 @@ pub(super) async fn attempt<L: Loop>(
 }
 
 /// The ports tell, nearly always; what was asked for may be another name of this host.
-fn leads_to_itself<S: Stream>(stream: &S, local: Option<SocketAddr>, asked: SocketAddr) -> bool {
+fn leads_to_itself<S: Stream>(stream: &S, local: Option<&Address>, asked: SocketAddr) -> bool {
     local.is_some_and(|local| {
-        local.port() == asked.port() && stream.peer_addr().is_ok_and(|peer| peer == local)
+        local.port() == Some(asked.port()) && stream.peer_addr().is_ok_and(|peer| peer == *local)
     })
 }

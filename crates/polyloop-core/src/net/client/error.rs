@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -11,6 +10,7 @@ use crate::event_loop::lifecycle::LoopClosed;
 use crate::net::endpoint::{Endpoint, EndpointError};
 use crate::net::socket::LocalBindError;
 use crate::promise::failure::Failure;
+use crate::protocol::address::Address;
 
 /// Why there is no connection.
 #[derive(Debug, Error)]
@@ -68,14 +68,14 @@ pub enum ConnectError {
     #[error("connected to {peer}, but the factory has no protocol for it")]
     Declined {
         /// The other end.
-        peer: SocketAddr,
+        peer: Address,
     },
     /// The factory panicked, or the protocol's `connection_made` failed (FACT-04,
     /// PROTO-07). The connection was closed.
     #[error("connected to {peer}, but the protocol failed: {source}")]
     Protocol {
         /// The other end.
-        peer: SocketAddr,
+        peer: Address,
         /// What failed.
         source: Failure,
     },
@@ -108,7 +108,7 @@ impl From<ConnectError> for Failure {
 
 impl ConnectError {
     /// What became of each address that was tried (CLI-10).
-    pub fn attempts(&self) -> &[(SocketAddr, io::Error)] {
+    pub fn attempts(&self) -> &[(Address, io::Error)] {
         match self {
             Self::Refused { attempts, .. }
             | Self::Unreachable { attempts, .. }
@@ -137,7 +137,7 @@ impl ConnectError {
 
 /// The addresses that were tried and why each failed.
 #[derive(Debug, Default)]
-pub struct Attempts(pub(super) Vec<(SocketAddr, io::Error)>);
+pub struct Attempts(pub(super) Vec<(Address, io::Error)>);
 
 impl fmt::Display for Attempts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use super::attempt::{Reached, attempt};
 use crate::event_loop::calls::after;
 use crate::net::{ConnectOptions, Loop, Tcp};
+use crate::protocol::address::Address;
 
 /// Alternates the families, beginning with the resolver's first choice (CLI-08).
 fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
@@ -39,7 +40,7 @@ pub(super) struct Race<'a, L: Loop> {
     options: &'a ConnectOptions,
     waiting: VecDeque<SocketAddr>,
     running: Vec<(SocketAddr, Attempt<'a, L>)>,
-    failed: Vec<(SocketAddr, io::Error)>,
+    failed: Vec<(Address, io::Error)>,
     stagger: Option<Pin<Box<L::Timer>>>,
 }
 
@@ -62,11 +63,11 @@ impl<'a, L: Loop> Race<'a, L> {
 
     /// An attempt has failed.
     pub(super) fn lost(&mut self, address: SocketAddr, error: io::Error) {
-        self.failed.push((address, error));
+        self.failed.push((address.into(), error));
     }
 
     /// The attempts that have failed, and why.
-    pub(super) fn into_failed(self) -> Vec<(SocketAddr, io::Error)> {
+    pub(super) fn into_failed(self) -> Vec<(Address, io::Error)> {
         self.failed
     }
 
@@ -74,7 +75,7 @@ impl<'a, L: Loop> Race<'a, L> {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<(Reached<L::TcpStream>, SocketAddr)>> {
+    ) -> Poll<Option<(Reached<L::TcpStream>, Address)>> {
         loop {
             let mut start_next = self.running.is_empty();
             let mut index = 0;
@@ -82,12 +83,12 @@ impl<'a, L: Loop> Race<'a, L> {
                 let (address, attempt) = &mut self.running[index];
                 match attempt.as_mut().poll(cx) {
                     Poll::Ready(Ok(reached)) => {
-                        let address = *address;
+                        let address = (*address).into();
                         self.running.clear();
                         return Poll::Ready(Some((reached, address)));
                     }
                     Poll::Ready(Err(error)) => {
-                        self.failed.push((*address, error));
+                        self.failed.push(((*address).into(), error));
                         drop(self.running.remove(index));
                         start_next = true;
                     }

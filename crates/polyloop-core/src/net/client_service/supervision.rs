@@ -3,7 +3,6 @@
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use crate::promise::discard::Guarded;
 use crate::promise::failure::{Failure, FailureKind, catch};
 use crate::protocol::connection::{Connection, ConnectionLost};
 use crate::protocol::factory::{ProtocolFactory, Started};
+use crate::protocol::peer::Peer;
 use crate::protocol::shared_factory::SharedFactory;
 use crate::protocol::transport::WriteError;
 use crate::protocol::{CloseReason, Protocol};
@@ -270,7 +270,7 @@ struct AttemptFactory<F: ProtocolFactory> {
 impl<F: ProtocolFactory> ProtocolFactory for AttemptFactory<F> {
     type Protocol = F::Protocol;
 
-    fn build_protocol(&mut self, peer: SocketAddr) -> Option<F::Protocol> {
+    fn build_protocol(&mut self, peer: &Peer) -> Option<F::Protocol> {
         self.factory.build_protocol(peer)
     }
 

@@ -7,10 +7,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use socket2::SockRef;
 
 use crate::event_loop::models::model_loop::ModelLoop;
+use crate::net::socket::BorrowedSocket;
 use crate::net::{ListenOptions, Listener, Stream, Tcp, TcpOptions};
+use crate::protocol::address::Address;
 use crate::sync::primitive::{Arc, Mutex, lock};
 
 /// How many bytes are under way in one direction at most.
@@ -95,18 +96,18 @@ pub(crate) struct ModelListener {
 impl Listener for ModelListener {
     type Stream = ModelStream;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(ModelStream, SocketAddr)>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(ModelStream, Address)>> {
         let mut queue = lock(&self.port.0);
         if let Some(stream) = queue.streams.pop_front() {
-            let peer = stream.peer;
+            let peer = stream.peer.into();
             return Poll::Ready(Ok((stream, peer)));
         }
         queue.waker = Some(cx.waker().clone());
         Poll::Pending
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
+    fn local_addr(&self) -> io::Result<Address> {
+        Ok(self.address.into())
     }
 }
 
@@ -221,16 +222,16 @@ impl AsyncWrite for ModelStream {
 }
 
 impl Stream for ModelStream {
-    fn socket(&self) -> Option<SockRef<'_>> {
+    fn socket(&self) -> Option<BorrowedSocket<'_>> {
         None
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.local)
+    fn local_addr(&self) -> io::Result<Address> {
+        Ok(self.local.into())
     }
 
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.peer)
+    fn peer_addr(&self) -> io::Result<Address> {
+        Ok(self.peer.into())
     }
 
     fn set_nodelay(&self, _: bool) -> io::Result<()> {

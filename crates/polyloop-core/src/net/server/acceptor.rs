@@ -3,7 +3,6 @@
 use std::any::type_name;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,8 +16,10 @@ use crate::net::socket::{ACCEPTED_INHERIT, configure_accepted};
 use crate::net::{ListenOptions, Listener};
 use crate::promise::Promise as _;
 use crate::promise::failure::Failure;
+use crate::protocol::address::Address;
 use crate::protocol::connection::driver::Driver;
 use crate::protocol::factory::{ProtocolFactory, Started};
+use crate::protocol::peer::Peer;
 use crate::sync::primitive::Arc;
 
 /// The options of a server, and how its connections come by theirs.
@@ -97,15 +98,16 @@ impl<L: Loop, F: ProtocolFactory> Acceptor<L, F> {
         }
     }
 
-    fn accept(&mut self, stream: L::TcpStream, peer: SocketAddr) {
+    fn accept(&mut self, stream: L::TcpStream, address: Address) {
         self.failures = 0;
+        let peer = Peer::new(address);
         if !self.options.inherited {
             configure_accepted(&stream, &self.options.listen.tcp);
         }
         let Some(factory) = &mut self.factory else {
             return;
         };
-        let protocol = match factory.build(peer) {
+        let protocol = match factory.build(&peer) {
             Ok(Some(protocol)) => protocol,
             Ok(None) => return,
             Err(failure) => {

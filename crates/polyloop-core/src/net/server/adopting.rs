@@ -11,9 +11,10 @@ use socket2::{SockRef, Type};
 use thiserror::Error;
 
 use super::ListenError;
+use crate::protocol::address::Address;
 
 /// What a socket is that no TCP connections can be accepted from.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnfitSocket {
     /// A datagram socket, such as one of UDP.
@@ -27,7 +28,7 @@ pub enum UnfitSocket {
     NoIpAddress,
     /// A TCP connection.
     #[error("it is connected to {0}")]
-    Connected(SocketAddr),
+    Connected(Address),
     /// A TCP socket that was bound at most.
     #[error("it does not listen")]
     NotListening,
@@ -48,7 +49,7 @@ pub(super) fn listening_on(socket: &TcpListener) -> Result<SocketAddr, ListenErr
         return Err(ListenError::Unfit(UnfitSocket::NoIpAddress));
     };
     if let Ok(Some(peer)) = socket.peer_addr().map(|peer| peer.as_socket()) {
-        return Err(ListenError::Unfit(UnfitSocket::Connected(peer)));
+        return Err(ListenError::Unfit(UnfitSocket::Connected(peer.into())));
     }
     if !listens(&socket).map_err(ListenError::Adopt)? {
         return Err(ListenError::Unfit(UnfitSocket::NotListening));

@@ -80,11 +80,11 @@ fn bind_once<L: Loop>(
         }
         let bound = lp.bind_tcp(address, options).and_then(|listener| {
             let local = listener.local_addr()?;
-            Ok((listener, local))
+            Ok((listener, local.port()))
         });
         match bound {
             Ok((listener, local)) => {
-                port = Some(local.port());
+                port = local;
                 listeners.push(listener);
             }
             // A machine without IPv6 has no such interface to listen on.
@@ -96,6 +96,7 @@ fn bind_once<L: Loop>(
 }
 
 pub(super) fn bind_error(address: SocketAddr, source: io::Error) -> ListenError {
+    let address = address.into();
     match source.kind() {
         io::ErrorKind::AddrInUse => ListenError::InUse { address, source },
         _ => ListenError::Bind { address, source },

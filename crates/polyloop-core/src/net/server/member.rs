@@ -7,8 +7,10 @@ use super::registry::Registry;
 use crate::event_loop::backend::Backend;
 use crate::promise::deferred::Resolver;
 use crate::protocol::CloseReason;
+use crate::protocol::address::Address;
 use crate::protocol::connection::Mailbox;
 use crate::protocol::connection::driver::Origin;
+use crate::protocol::peer::Peer;
 use crate::protocol::transport::WriteLimits;
 use crate::sync::primitive::Arc;
 
@@ -18,7 +20,7 @@ pub(super) enum Member {
     Unasked {
         /// `None` until the connection's task runs.
         driver: Option<Waker>,
-        /// An IPv6 peer, whose address is longer, is in a mailbox from the start.
+        /// Any other peer, which takes more room, is in a mailbox from the start.
         peer: SocketAddrV4,
         closing: bool,
     },
@@ -28,14 +30,14 @@ pub(super) enum Member {
 }
 
 impl Member {
-    pub(super) fn new(peer: SocketAddr, make: impl FnOnce(SocketAddr) -> Mailbox) -> Self {
-        match peer {
-            SocketAddr::V4(peer) => Self::Unasked {
+    pub(super) fn new(peer: Peer, make: impl FnOnce(Peer) -> Mailbox) -> Self {
+        match peer.address() {
+            Address::Ip(SocketAddr::V4(address)) if peer.is_plain() => Self::Unasked {
                 driver: None,
-                peer,
+                peer: *address,
                 closing: false,
             },
-            SocketAddr::V6(_) => Self::Asked(Arc::new(make(peer))),
+            _ => Self::Asked(Arc::new(make(peer))),
         }
     }
 
@@ -48,10 +50,7 @@ impl Member {
     }
 
     /// Its mailbox, made if it isn't there. `None` once the connection is lost.
-    pub(super) fn mailbox(
-        &mut self,
-        make: impl FnOnce(SocketAddr) -> Mailbox,
-    ) -> Option<Arc<Mailbox>> {
+    pub(super) fn mailbox(&mut self, make: impl FnOnce(Peer) -> Mailbox) -> Option<Arc<Mailbox>> {
         let mailbox = match self {
             Self::Lost => return None,
             Self::Asked(mailbox) => return Some(mailbox.clone()),
@@ -60,7 +59,7 @@ impl Member {
                 peer,
                 closing,
             } => {
-                let mailbox = make((*peer).into());
+                let mailbox = make(of_v4(*peer));
                 if *closing {
                     mailbox.set_closing();
                 }
@@ -92,13 +91,17 @@ impl Member {
         }
     }
 
-    fn peer(&self) -> Option<SocketAddr> {
+    fn peer(&self) -> Option<Peer> {
         match self {
-            Self::Unasked { peer, .. } => Some((*peer).into()),
+            Self::Unasked { peer, .. } => Some(of_v4(*peer)),
             Self::Asked(mailbox) => Some(mailbox.peer()),
             Self::Lost => None,
         }
     }
+}
+
+fn of_v4(address: SocketAddrV4) -> Peer {
+    Peer::new(SocketAddr::V4(address))
 }
 
 /// What the connections of a server have in common.
@@ -115,7 +118,7 @@ pub(super) struct Membership<B> {
 }
 
 impl<B> Membership<B> {
-    pub(super) fn new(common: &Arc<Common<B>>, peer: SocketAddr) -> Self {
+    pub(super) fn new(common: &Arc<Common<B>>, peer: Peer) -> Self {
         Self {
             key: common.registry.enter(peer),
             common: common.clone(),
@@ -143,7 +146,7 @@ impl<B: Backend> Origin for Membership<B> {
         self.common.registry.limits()
     }
 
-    fn peer(&self) -> SocketAddr {
+    fn peer(&self) -> Peer {
         let peer = self.common.registry.with(self.key, |member| member.peer());
         peer.expect(LIVES)
     }

@@ -1,6 +1,5 @@
 //! What a server, its acceptor and its connections share.
 
-use std::net::SocketAddr;
 use std::task::Waker;
 
 use slab::Slab;
@@ -9,7 +8,9 @@ use super::member::Member;
 use crate::promise::crowd::{Crowd, tell};
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::protocol::CloseReason;
+use crate::protocol::address::Address;
 use crate::protocol::connection::Mailbox;
+use crate::protocol::peer::Peer;
 use crate::protocol::transport::WriteLimits;
 use crate::sync::primitive::atomic::{AtomicBool, Ordering};
 use crate::sync::primitive::{Arc, Mutex, lock};
@@ -17,7 +18,7 @@ use crate::sync::primitive::{Arc, Mutex, lock};
 pub(crate) struct Registry {
     limits: WriteLimits,
     /// Where its connections are accepted, if that is one address.
-    local: Option<SocketAddr>,
+    local: Option<Address>,
     /// The list was asked for once. From then on every connection in it has a mailbox,
     /// and looks for it here.
     asked: AtomicBool,
@@ -46,9 +47,9 @@ enum Phase {
 }
 
 impl Registry {
-    pub(super) fn new(waiting: bool, limits: WriteLimits, listening: &[SocketAddr]) -> Arc<Self> {
+    pub(super) fn new(waiting: bool, limits: WriteLimits, listening: &[Address]) -> Arc<Self> {
         let local = match listening {
-            [one] if !one.ip().is_unspecified() => Some(*one),
+            [one] if !one.ip().is_some_and(|ip| ip.is_unspecified()) => Some(one.clone()),
             _ => None,
         };
         Arc::new(Self {
@@ -161,16 +162,16 @@ impl Registry {
     }
 
     /// A mailbox for a connection with `peer`.
-    pub(super) fn new_mailbox(&self, peer: SocketAddr) -> Mailbox {
+    pub(super) fn new_mailbox(&self, peer: Peer) -> Mailbox {
         let mailbox = Mailbox::new(peer, self.limits);
-        if let Some(local) = self.local {
-            mailbox.set_local(local);
+        if let Some(local) = &self.local {
+            mailbox.set_local(local.clone());
         }
         mailbox
     }
 
     /// Takes a new connection into the list.
-    pub(super) fn enter(&self, peer: SocketAddr) -> usize {
+    pub(super) fn enter(&self, peer: Peer) -> usize {
         let make = |peer| self.new_mailbox(peer);
         let mut member = Member::new(peer, make);
         let mut inner = lock(&self.inner);

@@ -15,7 +15,6 @@ use std::any::type_name;
 use std::cell::OnceCell;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::num::NonZero;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
@@ -30,6 +29,7 @@ use crate::event_loop::backend::Backend;
 use crate::event_loop::task::take_cancel;
 use crate::promise::deferred::Resolver;
 use crate::promise::failure::{Failure, catch};
+use crate::protocol::peer::Peer;
 use crate::protocol::stream::Stream;
 use crate::protocol::transport::WriteLimits;
 use crate::protocol::{CloseReason, Protocol};
@@ -44,8 +44,8 @@ pub(crate) trait Origin: Send + 'static {
     fn backend(&self) -> &Self::Backend;
     /// The watermarks that the connection begins with.
     fn limits(&self) -> WriteLimits;
-    /// The other end's address.
-    fn peer(&self) -> SocketAddr;
+    /// The other end.
+    fn peer(&self) -> Peer;
     /// Notes whom a post wakes, for good.
     fn attend(&self, waker: &Waker);
     /// The mailbox, if somebody outside may have it. Cheap if not: asked at every poll.

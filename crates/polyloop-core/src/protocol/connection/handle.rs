@@ -1,6 +1,5 @@
 //! [`TransportHandle`]: a connection from the outside, whatever its protocol.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +10,8 @@ use crate::promise::deferred::Deferred;
 use crate::promise::discard::Guarded;
 use crate::promise::failure::Failure;
 use crate::protocol::CloseReason;
+use crate::protocol::address::Address;
+use crate::protocol::peer::Peer;
 use crate::protocol::transport::{Flow, Transport, WriteError};
 use crate::sync::primitive::Arc;
 
@@ -125,12 +126,17 @@ impl TransportHandle {
     }
 
     /// This end's address.
-    pub fn local_addr(&self) -> Option<SocketAddr> {
+    pub fn local_addr(&self) -> Option<Address> {
         self.mailbox.known_local()
     }
 
     /// The other end's address.
-    pub fn peer_addr(&self) -> SocketAddr {
+    pub fn peer_addr(&self) -> Address {
+        self.mailbox.peer_addr()
+    }
+
+    /// The other end. See [`Transport::peer`].
+    pub fn peer(&self) -> Peer {
         self.mailbox.peer()
     }
 }

@@ -275,9 +275,9 @@ mod tests {
     use std::task::Waker;
 
     use futures_io::{AsyncRead, AsyncWrite};
-    use socket2::SockRef;
 
     use super::*;
+    use crate::protocol::stream::borrowed::BorrowedSocket;
 
     /// Takes whatever it is given, as a system does whose reader is quick.
     #[derive(Default)]
@@ -317,7 +317,7 @@ mod tests {
     }
 
     impl Stream for Greedy {
-        fn socket(&self) -> Option<SockRef<'_>> {
+        fn socket(&self) -> Option<BorrowedSocket<'_>> {
             None
         }
     }

@@ -1,7 +1,6 @@
 //! The mailbox of a connection: what the world outside asks of it, and what it
 //! lets the world know.
 
-use std::net::SocketAddr;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -13,6 +12,8 @@ use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::discard::{DESTRUCTOR, Guarded, try_drop};
 use crate::promise::failure::{Failure, catch};
 use crate::promise::report::report_here;
+use crate::protocol::address::Address;
+use crate::protocol::peer::Peer;
 use crate::protocol::transport::{Flow, Transport, WriteError, WriteLimits};
 use crate::protocol::{CloseReason, Protocol};
 use crate::sync::primitive::atomic::{AtomicU8, Ordering};
@@ -57,10 +58,10 @@ pub(crate) struct Mailbox {
     /// What waits: the bits above. The driver looks at this instead of taking the lock.
     pending: AtomicU8,
     inner: Mutex<Inner>,
-    peer: SocketAddr,
+    peer: Peer,
     /// Asked of the system when somebody first wants it, and at the latest before
     /// the socket goes.
-    local: OnceLock<SocketAddr>,
+    local: OnceLock<Address>,
 }
 
 struct Inner {
@@ -97,7 +98,7 @@ impl Inner {
 }
 
 impl Mailbox {
-    pub(crate) fn new(peer: SocketAddr, limits: WriteLimits) -> Self {
+    pub(crate) fn new(peer: Peer, limits: WriteLimits) -> Self {
         Self {
             pending: AtomicU8::new(0),
             inner: Mutex::new(Inner {
@@ -211,8 +212,12 @@ impl Mailbox {
         tell(ready);
     }
 
-    pub(crate) fn peer(&self) -> SocketAddr {
-        self.peer
+    pub(crate) fn peer(&self) -> Peer {
+        self.peer.clone()
+    }
+
+    pub(super) fn peer_addr(&self) -> Address {
+        self.peer.address().clone()
     }
 
     pub(super) fn set_high(&self, high: usize) {
@@ -223,12 +228,12 @@ impl Mailbox {
         lock(&self.inner).closing = true;
     }
 
-    pub(crate) fn set_local(&self, address: SocketAddr) {
+    pub(crate) fn set_local(&self, address: Address) {
         let _ = self.local.set(address);
     }
 
-    pub(super) fn known_local(&self) -> Option<SocketAddr> {
-        self.local.get().copied()
+    pub(super) fn known_local(&self) -> Option<Address> {
+        self.local.get().cloned()
     }
 
     /// The connection is lost: everybody who waits is told.

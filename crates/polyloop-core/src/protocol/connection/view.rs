@@ -2,7 +2,6 @@
 
 use std::cell::OnceCell;
 use std::io;
-use std::net::SocketAddr;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,8 @@ use super::{Mailbox, TransportHandle};
 use crate::event_loop::backend::Backend as _;
 use crate::event_loop::calls::after;
 use crate::promise::failure::Failure;
+use crate::protocol::address::Address;
+use crate::protocol::peer::Peer;
 use crate::protocol::stream::Stream;
 use crate::protocol::timer_key::TimerKey;
 use crate::protocol::transport::{Flow, Transport, WriteError, WriteLimits};
@@ -187,17 +188,24 @@ impl<O: Origin, S: Stream> Transport for View<'_, '_, O, S> {
         }
     }
 
-    fn local_addr(&self) -> Option<SocketAddr> {
+    fn local_addr(&self) -> Option<Address> {
         let mailbox = self.mailbox();
         if let Some(known) = mailbox.known_local() {
             return Some(known);
         }
         let address = self.io.stream.as_ref()?.local_addr().ok()?;
-        mailbox.set_local(address);
+        mailbox.set_local(address.clone());
         Some(address)
     }
 
-    fn peer_addr(&self) -> SocketAddr {
+    fn peer_addr(&self) -> Address {
+        match self.mailbox.get() {
+            Some(mailbox) => mailbox.peer_addr(),
+            None => self.origin.peer().into_address(),
+        }
+    }
+
+    fn peer(&self) -> Peer {
         match self.mailbox.get() {
             Some(mailbox) => mailbox.peer(),
             None => self.origin.peer(),

@@ -18,10 +18,9 @@ use async_executor::{Executor, FallibleTask};
 use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
-use polyloop_core::net::socket;
+use polyloop_core::net::socket::{self, BorrowedSocket};
 use polyloop_core::os::{Interest, Source, Watch, Watcher};
-use polyloop_core::{Listener, LoopState, Stream, Tcp, TcpOptions};
-use socket2::SockRef;
+use polyloop_core::{Address, Listener, LoopState, Stream, Tcp, TcpOptions};
 
 /// Step 1: The loop: a cheap handle that holds the [`LoopState`] and the runtime.
 #[derive(Clone, Debug)]
@@ -181,7 +180,7 @@ impl Tcp for GuideLoop {
     ) -> io::Result<GuideStream> {
         let stream = Async::new_nonblocking(socket::start_connect(address, options)?)?;
         stream.writable().await?;
-        socket::finish_connect(SockRef::from(stream.get_ref()))?;
+        socket::finish_connect(stream.get_ref())?;
         Ok(GuideStream(stream))
     }
 
@@ -195,8 +194,8 @@ impl Tcp for GuideLoop {
 pub struct GuideStream(Async<TcpStream>);
 
 impl Stream for GuideStream {
-    fn socket(&self) -> Option<SockRef<'_>> {
-        Some(SockRef::from(self.0.get_ref()))
+    fn socket(&self) -> Option<BorrowedSocket<'_>> {
+        Some(socket::borrow(self.0.get_ref()))
     }
 }
 
@@ -224,7 +223,7 @@ impl AsyncWrite for GuideStream {
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(socket::end_output(SockRef::from(self.0.get_ref())))
+        Poll::Ready(socket::end_output(self.0.get_ref()))
     }
 }
 
@@ -235,11 +234,11 @@ pub struct GuideListener(Async<TcpListener>);
 impl Listener for GuideListener {
     type Stream = GuideStream;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(GuideStream, SocketAddr)>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(GuideStream, Address)>> {
         loop {
             match self.0.get_ref().accept() {
                 Ok((stream, peer)) => {
-                    return Poll::Ready(Ok((GuideStream(Async::new(stream)?), peer)));
+                    return Poll::Ready(Ok((GuideStream(Async::new(stream)?), peer.into())));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.0.poll_readable(cx))?;
@@ -249,8 +248,8 @@ impl Listener for GuideListener {
         }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get_ref().local_addr()
+    fn local_addr(&self) -> io::Result<Address> {
+        Ok(self.0.get_ref().local_addr()?.into())
     }
 }
 
