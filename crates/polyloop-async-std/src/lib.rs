@@ -23,6 +23,8 @@ mod spawn;
 
 use std::future::Future;
 use std::io;
+#[cfg(unix)]
+use std::net::UdpSocket;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,6 +36,8 @@ use polyloop_core::backend::{Backend, MainBackend};
 #[cfg(unix)]
 use polyloop_core::os::{Source, Watch};
 use polyloop_core::{LoopState, Tcp, TcpOptions};
+#[cfg(unix)]
+use polyloop_core::{Udp, UdpError, WatchedUdp};
 
 pub use spawn::Spawned;
 
@@ -138,5 +142,14 @@ impl Watch for AsyncStdLoop {
 
     fn watcher<T: Source>(&self, source: T) -> io::Result<ReactorWatcher<T>> {
         polyloop_async_io::watcher(source)
+    }
+}
+
+#[cfg(unix)]
+impl Udp for AsyncStdLoop {
+    type UdpSocket = WatchedUdp<Self>;
+
+    fn adopt_udp(&self, socket: UdpSocket) -> Result<WatchedUdp<Self>, UdpError> {
+        WatchedUdp::adopt(self, socket)
     }
 }

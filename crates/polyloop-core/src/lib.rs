@@ -35,7 +35,6 @@
 
 mod event_loop;
 pub mod net;
-#[cfg(unix)]
 pub mod os;
 mod promise;
 mod protocol;
@@ -67,12 +66,19 @@ pub use event_loop::{RunError, backend, context};
 pub use net::client::{Attempts, ConnectError, Connected};
 pub use net::endpoint::{Endpoint, EndpointError, IntoEndpoint};
 pub use net::server::{ListenError, Server, UnfitSocket};
+#[cfg(unix)]
+pub use net::udp::WatchedUdp;
+pub use net::udp::{
+    DatagramSocket, MulticastError, MulticastInterface, SendError, Udp, UdpError, UdpOptions,
+    UdpSettings,
+};
 pub use net::{
     Backoff, ClientService, ClientServiceBuilder, ConnectOptions, GiveUpOn, ListenOptions,
     Listener, Loop, MainLoop, Resolve, RetryPolicy, Tcp, TcpOptions,
 };
+pub use os::Interest;
 #[cfg(unix)]
-pub use os::{Interest, ReadinessCallback, Watch, WatchError, Watched};
+pub use os::{ReadinessCallback, Watch, WatchError, Watched};
 pub use promise::combine::{
     AllFailed, AsCompleted, FirstFailure, Gather, NothingToWaitFor, Race, Select, Selected, Shield,
     TryGather, Wait, WaitFor, Waited, as_completed, gather, race, select, shield, try_gather, wait,

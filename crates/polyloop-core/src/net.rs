@@ -13,6 +13,7 @@ mod options;
 mod retry;
 pub mod server;
 pub mod socket;
+pub mod udp;
 mod whole_loop;
 
 use std::future::Future;

@@ -6,17 +6,29 @@
 //! | [`watch`](Watch) | the ability of a loop, and a backend's part of it |
 //! | [`watched`](Watched) | a descriptor that is watched: polls and futures |
 //! | [`callback`](ReadinessCallback) | the same for code that is called back |
+//! | [`Interest`] | the direction that is waited for |
 //! | `descriptor` | what is asked of the system about a descriptor, whatever the loop |
 //!
 //! This room knows loops, and neither protocols nor the network.
 
+#[cfg(unix)]
 mod callback;
+#[cfg(unix)]
 mod descriptor;
+#[cfg(unix)]
 mod error;
+mod interest;
+#[cfg(unix)]
 mod watch;
+#[cfg(unix)]
 mod watched;
 
+#[cfg(unix)]
 pub use callback::ReadinessCallback;
+#[cfg(unix)]
 pub use error::WatchError;
-pub use watch::{Interest, Source, Watch, Watcher};
+pub use interest::Interest;
+#[cfg(unix)]
+pub use watch::{Source, Watch, Watcher};
+#[cfg(unix)]
 pub use watched::Watched;

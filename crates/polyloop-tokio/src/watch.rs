@@ -1,10 +1,12 @@
-//! Readiness of any descriptor on tokio.
+//! Readiness of any descriptor on tokio, and what core makes of it.
 
 use std::io;
+use std::net::UdpSocket;
 use std::os::fd::{AsRawFd, RawFd};
 use std::task::{Context, Poll, ready};
 
 use polyloop_core::os::{Interest, Source, Watch, Watcher};
+use polyloop_core::{Udp, UdpError, WatchedUdp};
 use tokio::io::unix::AsyncFd;
 
 use crate::TokioLoop;
@@ -19,6 +21,14 @@ impl Watch for TokioLoop {
     fn watcher<T: Source>(&self, source: T) -> io::Result<TokioWatcher<T>> {
         let number = source.as_fd().as_raw_fd();
         self.socket(|| AsyncFd::new(Numbered { source, number }).map(TokioWatcher))
+    }
+}
+
+impl Udp for TokioLoop {
+    type UdpSocket = WatchedUdp<Self>;
+
+    fn adopt_udp(&self, socket: UdpSocket) -> Result<WatchedUdp<Self>, UdpError> {
+        WatchedUdp::adopt(self, socket)
     }
 }
 

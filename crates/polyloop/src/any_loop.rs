@@ -3,7 +3,7 @@
 //! It maps and nothing else: each method matches on the loop inside and passes
 //! the call on, so what is added to a read or a write is one predictable branch,
 //! and no allocation. `choosing` is about names and the environment; `tasks`,
-//! `timers`, `tcp` and `watch` wrap what the loops hand out; `absent` is for when there is
+//! `timers`, `tcp`, `udp` and `watch` wrap what the loops hand out; `absent` is for when there is
 //! none.
 
 mod absent;
@@ -11,6 +11,8 @@ mod choosing;
 mod tasks;
 mod tcp;
 mod timers;
+#[cfg(unix)]
+mod udp;
 #[cfg(unix)]
 mod watch;
 
@@ -26,6 +28,8 @@ pub use choosing::ChooseError;
 pub use tasks::AnyStarted;
 pub use tcp::{AnyTcpListener, AnyTcpStream};
 pub use timers::AnyTimer;
+#[cfg(unix)]
+pub use udp::AnyUdpSocket;
 #[cfg(unix)]
 pub use watch::AnyWatcher;
 

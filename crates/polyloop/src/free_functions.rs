@@ -120,3 +120,27 @@ pub fn watch<T: crate::os::Source>(
 ) -> Result<Result<crate::Watched<AnyLoop, T>, crate::WatchError>, NoCurrentLoop> {
     Ok(crate::Watch::watch(&find("watch")?, source))
 }
+
+/// [`Udp::bind_udp`](crate::Udp::bind_udp) on the current loop. The outer error is the lack of
+/// a loop, the inner one that of the socket.
+#[cfg(unix)]
+pub fn bind_udp(
+    address: std::net::SocketAddr,
+    options: &crate::UdpOptions,
+) -> Result<Result<crate::AnyUdpSocket, crate::UdpError>, NoCurrentLoop> {
+    Ok(crate::Udp::bind_udp(&find("bind_udp")?, address, options))
+}
+
+/// [`Udp::connect_udp`](crate::Udp::connect_udp) on the current loop. The outer error is the
+/// lack of a loop, the inner one that of the socket.
+#[cfg(unix)]
+pub fn connect_udp(
+    peer: std::net::SocketAddr,
+    options: &crate::UdpOptions,
+) -> Result<Result<crate::AnyUdpSocket, crate::UdpError>, NoCurrentLoop> {
+    Ok(crate::Udp::connect_udp(
+        &find("connect_udp")?,
+        peer,
+        options,
+    ))
+}

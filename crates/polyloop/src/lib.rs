@@ -163,13 +163,13 @@ pub use polyloop_smol::SmolLoop;
 #[cfg(feature = "tokio")]
 pub use polyloop_tokio::TokioLoop;
 
-#[cfg(unix)]
-pub use any_loop::AnyWatcher;
 pub use any_loop::{AnyLoop, AnyStarted, AnyTcpListener, AnyTcpStream, AnyTimer, ChooseError};
+#[cfg(unix)]
+pub use any_loop::{AnyUdpSocket, AnyWatcher};
 pub use current::{Found, NoCurrentLoop, current};
 pub use default_loop::{DefaultLoop, default_loop};
 #[cfg(unix)]
-pub use free_functions::watch;
+pub use free_functions::{bind_udp, connect_udp, watch};
 pub use free_functions::{call_later, call_soon, connect, now, run_in_thread, serve, sleep, spawn};
 pub use polyloop_macros::{main, test};
 pub use run::{StartError, run};

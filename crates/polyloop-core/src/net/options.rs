@@ -119,6 +119,8 @@ macro_rules! setters {
     };
 }
 
+pub(super) use setters;
+
 setters! { TcpOptions:
     /// Sets [`nodelay`](Self#structfield.nodelay).
     nodelay: bool,

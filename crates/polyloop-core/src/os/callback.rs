@@ -10,7 +10,8 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Poll, Waker};
 
-use super::watch::{Interest, Source, Watch};
+use super::interest::Interest;
+use super::watch::{Source, Watch};
 use super::watched::Watched;
 use crate::event_loop::lifecycle::Rejected;
 use crate::event_loop::task;

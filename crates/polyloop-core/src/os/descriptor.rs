@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::watch::Interest;
+use super::interest::Interest;
 
 /// Whether reads and writes block.
 pub(super) fn blocks(descriptor: BorrowedFd<'_>) -> io::Result<bool> {

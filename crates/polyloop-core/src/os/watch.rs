@@ -8,19 +8,10 @@ use std::task::{Context, Poll};
 
 use super::callback::{self, ReadinessCallback};
 use super::error::WatchError;
+use super::interest::Interest;
 use super::watched::Watched;
 use crate::event_loop::backend::Backend;
 use crate::event_loop::lifecycle::Rejected;
-
-/// What is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Interest {
-    /// There is something to read, or nothing more will come: end of stream, a hang-up or an
-    /// error counts as well.
-    Readable,
-    /// There is room to write, or writing fails at once.
-    Writable,
-}
 
 /// Anything that has a descriptor and may be shared between threads: std's sockets and
 /// pipes, an [`OwnedFd`](std::os::fd::OwnedFd), wrappers of one, an

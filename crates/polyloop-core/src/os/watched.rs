@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 
 use super::descriptor;
 use super::error::WatchError;
-use super::watch::{Interest, Source, Watch, Watcher};
+use super::interest::Interest;
+use super::watch::{Source, Watch, Watcher};
 use crate::sync::primitive::Arc;
 
 /// A source whose descriptor a loop waits for: what [`Watch::watch`] gives.

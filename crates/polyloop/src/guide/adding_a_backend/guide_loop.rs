@@ -3,12 +3,12 @@
 //! It runs tasks on an `async-executor` in one thread of its own, waits with
 //! `async-io`, and blocks on threads of the standard library. Two traits say how
 //! work is started ([`Backend`], [`MainBackend`]), one how the network is reached
-//! ([`Tcp`]), one how descriptors are waited for ([`Watch`]); everything else a user sees
-//! follows.
+//! ([`Tcp`]), one how descriptors are waited for ([`Watch`]), from which [`Udp`] comes in one
+//! line; everything else a user sees follows.
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -20,7 +20,9 @@ use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
 use polyloop_core::net::socket::{self, BorrowedSocket};
 use polyloop_core::os::{Interest, Source, Watch, Watcher};
-use polyloop_core::{Address, Listener, LoopState, Stream, Tcp, TcpOptions};
+use polyloop_core::{
+    Address, Listener, LoopState, Stream, Tcp, TcpOptions, Udp, UdpError, WatchedUdp,
+};
 
 /// Step 1: The loop: a cheap handle that holds the [`LoopState`] and the runtime.
 #[derive(Clone, Debug)]
@@ -304,5 +306,14 @@ impl<T: Source> Watcher<T> for GuideWatcher<T> {
 
     fn into_source(self) -> io::Result<T> {
         self.0.into_inner()
+    }
+}
+
+/// Step 12: Datagrams, which core has on anything that watches.
+impl Udp for GuideLoop {
+    type UdpSocket = WatchedUdp<Self>;
+
+    fn adopt_udp(&self, socket: UdpSocket) -> Result<WatchedUdp<Self>, UdpError> {
+        WatchedUdp::adopt(self, socket)
     }
 }
