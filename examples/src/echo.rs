@@ -97,7 +97,7 @@ impl EchoClient {
             }
         }
         // Tells the server that this was all, and goes on reading.
-        transport.write_eof();
+        transport.write_eof()?;
         Ok(())
     }
 }

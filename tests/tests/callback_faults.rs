@@ -162,6 +162,7 @@ async fn a_fault_ends_its_own_connection_alone<L: Loop>(lp: L) {
                 victim
                     .call(|_, transport| transport.write_eof())
                     .await
+                    .unwrap()
                     .unwrap();
             }
             if at == At::Timer {

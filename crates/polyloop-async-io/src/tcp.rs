@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
-use polyloop_core::net::socket::{self, BorrowedSocket};
+use polyloop_core::net::socket::{self, BorrowedSocket, OwnedSocket};
 use polyloop_core::{Address, Listener, Stream, TcpOptions};
 
 use crate::wait::wait;
@@ -36,6 +36,14 @@ pub struct ReactorTcpStream(Async<TcpStream>);
 impl Stream for ReactorTcpStream {
     fn socket(&self) -> Option<BorrowedSocket<'_>> {
         Some(socket::borrow(self.0.get_ref()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn into_socket(self) -> io::Result<OwnedSocket> {
+        self.0.into_inner().map(OwnedSocket::from)
     }
 }
 

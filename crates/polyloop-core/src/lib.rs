@@ -102,7 +102,7 @@ pub use protocol::producer::{
     self, Consumer, Produced, PullProducer, PushProducer, RegisterError, Registration,
 };
 pub use protocol::shared_factory::SharedFactory;
-pub use protocol::stream::Stream;
+pub use protocol::stream::{BoxedStream, Stream};
 pub use protocol::switchable::{SwitchHandle, Switchable};
 pub use protocol::timer_key::TimerKey;
 pub use protocol::transport::{Flow, InvalidLimits, Transport, WriteError, WriteLimits};

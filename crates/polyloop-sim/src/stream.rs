@@ -126,6 +126,10 @@ impl Stream for SimTcpStream {
         None
     }
 
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
     fn local_addr(&self) -> io::Result<Address> {
         Ok(self.local.into())
     }
@@ -160,7 +164,7 @@ impl Stream for SimTcpStream {
             .map(Some)
     }
 
-    fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+    fn poll_broken(&self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let id = self.socket.id;
         self.socket
             .sim

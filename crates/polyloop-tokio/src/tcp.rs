@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use polyloop_core::net::socket::{self, BorrowedSocket};
+use polyloop_core::net::socket::{self, BorrowedSocket, OwnedSocket};
 use polyloop_core::{Address, Listener, Stream, Tcp, TcpOptions};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -43,6 +43,14 @@ pub struct TokioTcpStream(TcpStream);
 impl Stream for TokioTcpStream {
     fn socket(&self) -> Option<BorrowedSocket<'_>> {
         Some(socket::borrow(&self.0))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn into_socket(self) -> io::Result<OwnedSocket> {
+        self.0.into_std().map(OwnedSocket::from)
     }
 }
 

@@ -102,7 +102,11 @@ impl<L: Loop> Protocol for Side<L> {
         // Behind all data: messages to a connection keep their order.
         if let Some(other) = self.link.handle(self.which.other()) {
             other.post(|transport| {
-                transport.write_eof();
+                if transport.can_write_eof() {
+                    transport.write_eof()?;
+                } else {
+                    transport.close();
+                }
                 Ok(())
             });
         }

@@ -66,7 +66,7 @@ impl Wild {
             1 => return Err(no()),
             2 => transport.close(),
             3 => transport.abort(),
-            4 => transport.write_eof(),
+            4 => transport.write_eof()?,
             5 => transport.pause_reading(),
             6 => transport.resume_reading(),
             7 => {

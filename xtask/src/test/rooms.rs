@@ -59,7 +59,14 @@ const ROOMS: [Room; 7] = [
     },
     Room {
         name: "net",
-        knows: &["promise", "sync", "event_loop", "schedule", "protocol", "os"],
+        knows: &[
+            "promise",
+            "sync",
+            "event_loop",
+            "schedule",
+            "protocol",
+            "os",
+        ],
         reason: "it is the topmost room",
     },
 ];

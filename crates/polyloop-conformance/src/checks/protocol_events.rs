@@ -143,7 +143,13 @@ pub fn proto_05<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
 /// Closed, aborted or half closed first.
 pub fn proto_06<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
-        let first: [fn(&mut dyn Transport); 3] = [|t| t.close(), |t| t.abort(), |t| t.write_eof()];
+        let first: [fn(&mut dyn Transport); 3] = [
+            |t| t.close(),
+            |t| t.abort(),
+            |t| {
+                let _ = t.write_eof();
+            },
+        ];
         for ended in first {
             let probe = Probe::new(&Journal::new()).data(move |t, _| {
                 ended(t);

@@ -119,7 +119,9 @@ pub fn tran_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         match what {
             0 => t.close(),
             1 => t.abort(),
-            _ => t.write_eof(),
+            _ => {
+                let _ = t.write_eof();
+            }
         }
     }
     run(make, async |lp| {
@@ -162,7 +164,7 @@ pub fn tran_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             });
             let (connection, _peer) = raw_peer(&lp, probe).await?;
             if half_closed {
-                connection.call(|_, t| t.write_eof()).await?;
+                connection.call(|_, t| t.write_eof()).await??;
                 quiet(&lp).await;
             }
             let notes = journal.clone();
@@ -195,7 +197,7 @@ pub fn tran_14<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
                 let sent = sent.clone();
                 move |_, t| {
                     let written = t.write(&sent).map(drop);
-                    t.write_eof();
+                    t.write_eof()?;
                     written
                 }
             })
@@ -230,8 +232,8 @@ pub fn tran_15<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let (connection, mut peer) = raw_peer(&lp, Probe::new(&Journal::new())).await?;
         let refused = connection.call(|_, t| {
             let _ = t.write(b"kept");
-            t.write_eof();
-            t.write_eof();
+            t.write_eof()?;
+            t.write_eof()?;
             t.write(b"never")
         });
         ensure_eq!(
@@ -249,9 +251,9 @@ pub fn tran_15<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         connection
             .call(|_, t| {
                 t.close();
-                t.write_eof();
+                t.write_eof()
             })
-            .await?;
+            .await??;
         let (data, end) = read_all(&mut peer).await;
         ensure_eq!(
             (data, end),
@@ -324,7 +326,7 @@ pub fn tran_18<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             t.close();
             let after = t.is_closing();
             t.resume_reading();
-            t.write_eof();
+            let _ = t.write_eof();
             (before, after, t.is_closing())
         });
         ensure_eq!(seen.await?, (false, true, true), "around a close");

@@ -134,7 +134,7 @@ impl<S: Stream> Stream for FaultyStream<S> {
         self.inner.unconfirmed()
     }
 
-    fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+    fn poll_broken(&self, cx: &mut Context<'_>) -> Poll<io::Error> {
         if self.fault == Some(Fault::HidesBreaks) {
             return Poll::Pending;
         }

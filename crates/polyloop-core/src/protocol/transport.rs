@@ -85,7 +85,15 @@ pub trait Transport {
     /// Sends what is buffered, then tells the peer that no more comes, while reading
     /// goes on: Twisted's `loseWriteConnection`, asyncio's `write_eof`. A second one,
     /// or one after close, does nothing (TRAN-14, TRAN-15).
-    fn write_eof(&mut self);
+    ///
+    /// Not every stream can: over a secure one it is refused with
+    /// [`WriteError::NoHalfClose`], and nothing is changed (TLS-14).
+    /// [`can_write_eof`](Self::can_write_eof) tells beforehand; who has nothing more to
+    /// say there closes.
+    fn write_eof(&mut self) -> Result<(), WriteError>;
+
+    /// Whether this side can end while it goes on reading (TLS-14).
+    fn can_write_eof(&self) -> bool;
 
     /// What the next write would answer, as far as it is known now.
     fn flow(&self) -> Flow;
@@ -248,6 +256,9 @@ pub enum WriteError {
     /// `write_eof` was called before (TRAN-15).
     #[error("the sending side was ended with `write_eof` and takes no more data")]
     AfterEof,
+    /// The stream can't end one side alone (TLS-14).
+    #[error("the stream can't end its sending side and go on reading; close it instead")]
+    NoHalfClose,
     /// The connection is lost (TRAN-08).
     #[error("the connection is lost and takes no more data")]
     Closed,

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use polyloop_core::net::socket::BorrowedSocket;
-use polyloop_core::{Address, ListenOptions, Listener, Stream, Tcp, TcpOptions};
+use polyloop_core::net::socket::{BorrowedSocket, OwnedSocket};
+use polyloop_core::{Address, ListenOptions, Listener, Peer, Stream, Tcp, TcpOptions};
 
 use super::{Absent, AnyLoop, dispatch};
 
@@ -98,6 +98,30 @@ impl Stream for AnyTcpStream {
         dispatch!(Streams, &self.0, stream => stream.socket())
     }
 
+    fn below(&self) -> Option<&dyn Stream> {
+        dispatch!(Streams, &self.0, stream => stream.below())
+    }
+
+    fn is_layered(&self) -> bool {
+        dispatch!(Streams, &self.0, stream => stream.is_layered())
+    }
+
+    fn can_write_eof(&self) -> bool {
+        dispatch!(Streams, &self.0, stream => stream.can_write_eof())
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        dispatch!(Streams, &self.0, stream => stream.is_write_vectored())
+    }
+
+    fn peer_at(&self, address: Address) -> Peer {
+        dispatch!(Streams, &self.0, stream => stream.peer_at(address))
+    }
+
+    fn into_socket(self) -> io::Result<OwnedSocket> {
+        dispatch!(Streams, self.0, stream => stream.into_socket())
+    }
+
     fn local_addr(&self) -> io::Result<Address> {
         dispatch!(Streams, &self.0, stream => Stream::local_addr(stream))
     }
@@ -130,8 +154,8 @@ impl Stream for AnyTcpStream {
         dispatch!(Streams, &self.0, stream => stream.unconfirmed())
     }
 
-    fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        dispatch!(Streams, &mut self.0, stream => stream.poll_broken(cx))
+    fn poll_broken(&self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        dispatch!(Streams, &self.0, stream => stream.poll_broken(cx))
     }
 
     fn wakes_when_broken(&self) -> bool {

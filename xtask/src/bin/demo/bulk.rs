@@ -41,7 +41,7 @@ impl Protocol for Bulk {
                 return Ok(());
             }
         }
-        transport.write_eof();
+        transport.write_eof()?;
         Ok(())
     }
 

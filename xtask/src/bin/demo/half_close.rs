@@ -86,7 +86,7 @@ impl Protocol for Sender {
                 return Ok(());
             }
         }
-        transport.write_eof();
+        transport.write_eof()?;
         Ok(())
     }
 

@@ -257,7 +257,7 @@ impl Stream for ModelStream {
         Ok(Some(0))
     }
 
-    fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+    fn poll_broken(&self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let mut way = lock(&self.incoming.0);
         if way.reset {
             return Poll::Ready(ErrorKind::ConnectionReset.into());

@@ -39,6 +39,8 @@ pub(super) struct Io<S> {
     pub(super) eof_asked: bool,
     /// The system has been told so.
     pub(super) eof_sent: bool,
+    /// A layered stream has something that it was not asked to send on.
+    unflushed: bool,
     pub(super) closing: bool,
     pub(super) aborted: bool,
 }
@@ -76,6 +78,15 @@ pub(super) fn network_failure(error: io::Error) -> Failure {
     })
 }
 
+/// Whether the peer is not there any more.
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(
+        error.kind(),
+        BrokenPipe | ConnectionAborted | ConnectionReset
+    )
+}
+
 /// What a protocol is to be told of its write buffer.
 pub(super) enum FlowNews {
     Pause,
@@ -105,6 +116,7 @@ impl<S: Stream> Io<S> {
             eof_received: false,
             eof_asked: false,
             eof_sent: false,
+            unflushed: false,
             closing: false,
             aborted: false,
         }
@@ -115,7 +127,17 @@ impl<S: Stream> Io<S> {
     }
 
     pub(super) fn has_output(&self) -> bool {
-        self.out.is_some() || (self.eof_asked && !self.eof_sent)
+        self.out.is_some() || (self.eof_asked && !self.eof_sent) || self.is_unflushed()
+    }
+
+    /// Whether what is written may wait inside the stream, and its end is its own.
+    pub(super) fn is_layered(&self) -> bool {
+        self.stream.as_ref().is_some_and(S::is_layered)
+    }
+
+    fn is_unflushed(&self) -> bool {
+        // Of a plain stream this is known when it is compiled.
+        self.is_layered() && self.unflushed
     }
 
     pub(super) fn buffered(&self) -> usize {
@@ -137,6 +159,7 @@ impl<S: Stream> Io<S> {
             let piece = &unsent[..unsent.len().min(SEND_AT_MOST)];
             let polled = Pin::new(&mut *stream).poll_write(cx, piece);
             if let Poll::Ready(Ok(n @ 1..)) = polled {
+                self.unflushed |= stream.is_layered();
                 sent += n;
                 if out.advance(n) {
                     out.keep();
@@ -155,7 +178,21 @@ impl<S: Stream> Io<S> {
                 }
             }
         }
+        if stream.is_layered() && self.unflushed {
+            match Pin::new(&mut *stream).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
+                    return Ok(Sent::Enough);
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => {
+                    self.much_sent = true;
+                    return Ok(Sent::Blocked);
+                }
+            }
+        }
         if self.eof_asked && !self.eof_sent {
+            let unheard = self.eof_received && stream.is_layered();
             match Pin::new(stream).poll_close(cx) {
                 Poll::Ready(Ok(())) => self.eof_sent = true,
                 // A peer that has reset the connection meanwhile will be seen by
@@ -163,6 +200,8 @@ impl<S: Stream> Io<S> {
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::NotConnected => {
                     self.eof_sent = true;
                 }
+                // It had everything, and did not wait for the goodbye.
+                Poll::Ready(Err(error)) if unheard && is_gone(&error) => self.eof_sent = true,
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => return Ok(Sent::Blocked),
             }
@@ -224,7 +263,10 @@ impl<S: Stream> Io<S> {
             let piece = &data[..data.len() - rest];
             match Pin::new(&mut *stream).poll_write(cx, piece) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(n)) => data = &data[n..],
+                Poll::Ready(Ok(n)) => {
+                    self.unflushed |= stream.is_layered();
+                    data = &data[n..];
+                }
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => break,
@@ -346,6 +388,87 @@ mod tests {
         assert_eq!((taken(&io), io.buffered()), (data.len(), 0));
         assert!(io.eof_sent);
         assert_eq!(turns, 2 * DIRECT_AT_MOST / SEND_AT_MOST - 1);
+    }
+
+    /// Holds back what it is given until it is flushed, and is flushed only when it may be.
+    #[derive(Default)]
+    struct Holding {
+        below: Greedy,
+        held: usize,
+        stuck: bool,
+    }
+
+    impl AsyncRead for Holding {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Holding {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            data: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.held += data.len();
+            Poll::Ready(Ok(data.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if self.stuck {
+                return Poll::Pending;
+            }
+            self.below.taken += std::mem::take(&mut self.held);
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            assert_eq!(self.held, 0, "closed before it was flushed");
+            self.below.ended = true;
+            Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+        }
+    }
+
+    impl Stream for Holding {
+        fn socket(&self) -> Option<BorrowedSocket<'_>> {
+            None
+        }
+
+        fn below(&self) -> Option<&dyn Stream> {
+            Some(&self.below)
+        }
+    }
+
+    #[test]
+    fn a_layered_stream_has_output_until_it_is_flushed() {
+        let mut io = Io::new(Holding {
+            stuck: true,
+            ..Holding::default()
+        });
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(!io.has_output());
+        io.append(&[7; 100]);
+        assert!(io.send(cx).unwrap() == Sent::Blocked);
+        assert!(io.out.is_none() && io.has_output(), "it was not flushed");
+        io.stream.as_mut().unwrap().stuck = false;
+        assert!(io.send(cx).unwrap() == Sent::All && !io.has_output());
+        assert_eq!(io.stream.as_ref().unwrap().below.taken, 100);
+        let rest = io.write_direct(cx, &[7; 50]).unwrap().len();
+        assert!(rest == 0 && io.has_output(), "a direct write was not seen");
+
+        // The peer has ended, and is not there for the goodbye any more.
+        io.eof_received = true;
+        io.end_output();
+        assert!(io.send(cx).unwrap() == Sent::All && io.eof_sent);
+        assert!(io.stream.as_ref().unwrap().below.ended);
+        // One that has not ended has broken the connection.
+        io.eof_received = false;
+        io.eof_sent = false;
+        assert!(io.send(cx).is_err());
     }
 
     #[test]

@@ -126,10 +126,19 @@ impl<O: Origin, S: Stream> Transport for View<'_, '_, O, S> {
         }
     }
 
-    fn write_eof(&mut self) {
-        if !self.io.closing {
-            self.io.end_output();
+    fn write_eof(&mut self) -> Result<(), WriteError> {
+        if self.io.closing || self.io.eof_asked {
+            return Ok(());
         }
+        if !self.can_write_eof() {
+            return Err(WriteError::NoHalfClose);
+        }
+        self.io.end_output();
+        Ok(())
+    }
+
+    fn can_write_eof(&self) -> bool {
+        self.io.stream.as_ref().is_none_or(S::can_write_eof)
     }
 
     fn close(&mut self) {

@@ -18,7 +18,7 @@ use async_executor::{Executor, FallibleTask};
 use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
-use polyloop_core::net::socket::{self, BorrowedSocket};
+use polyloop_core::net::socket::{self, BorrowedSocket, OwnedSocket};
 use polyloop_core::os::{Interest, Source, Watch, Watcher};
 use polyloop_core::{
     Address, Listener, LoopState, Stream, Tcp, TcpOptions, Udp, UdpError, WatchedUdp,
@@ -198,6 +198,10 @@ pub struct GuideStream(Async<TcpStream>);
 impl Stream for GuideStream {
     fn socket(&self) -> Option<BorrowedSocket<'_>> {
         Some(socket::borrow(self.0.get_ref()))
+    }
+
+    fn into_socket(self) -> io::Result<OwnedSocket> {
+        self.0.into_inner().map(OwnedSocket::from)
     }
 }
 

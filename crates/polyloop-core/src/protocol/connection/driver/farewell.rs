@@ -48,10 +48,12 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         scratch: &mut [u8],
     ) -> Result<Turn, CloseReason> {
         self.throw_input_away(cx, scratch)?;
-        if !self.io.has_output() && !self.io.eof_sent && !self.io.eof_received {
+        // A layered stream has the last word in any case.
+        let ends_here = !self.io.eof_received || self.io.is_layered();
+        if !self.io.has_output() && !self.io.eof_sent && ends_here {
             self.io.end_output();
             self.flush(cx)?;
-            if !self.io.has_output() {
+            if !self.io.has_output() && !self.io.eof_received {
                 // The peer may well be quicker to end its side than this side to ask.
                 return self.look_at_rest(false, None);
             }
@@ -141,6 +143,13 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
                 Poll::Ready(Ok(0)) => self.io.eof_received = true,
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Below a layer the stream ended without its goodbye: nothing of what came
+                // before it was wanted any more.
+                Poll::Ready(Err(error))
+                    if error.kind() == io::ErrorKind::UnexpectedEof && self.io.is_layered() =>
+                {
+                    self.io.eof_received = true;
+                }
                 Poll::Ready(Err(error)) => return Err(self.broken(error)),
             }
         }
