@@ -35,6 +35,7 @@ pub mod listening;
 pub mod locks;
 pub mod looping;
 pub mod moving;
+pub mod names;
 pub mod producing;
 pub mod promise_cancel;
 pub mod promise_links;

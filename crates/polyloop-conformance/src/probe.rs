@@ -5,6 +5,7 @@ mod inside;
 mod journal;
 mod peer;
 mod protocol;
+mod reads;
 mod reports;
 mod scripted;
 mod spans;
@@ -18,6 +19,7 @@ pub use peer::{
     read_all,
 };
 pub use protocol::{Once, Probe};
+pub use reads::counting_reads;
 pub use reports::Reports;
 pub use scripted::{Fate, Scripted};
 pub use spans::Spans;

@@ -47,6 +47,12 @@ macro_rules! for_each_behaviour {
                 resolving: SystemSockets {
                     loop_46
                 }
+                names: Resolve {
+                    dns_01
+                }
+                names: Tcp {
+                    dns_02 dns_03 dns_04 dns_05
+                }
                 shutdown_hooks: Core {
                     loop_07 loop_08 loop_48 loop_50
                 }

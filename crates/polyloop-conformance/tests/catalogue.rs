@@ -7,7 +7,7 @@ use polyloop_conformance::{Standing, behaviours};
 use polyloop_smol::SmolLoop;
 
 /// How many lines each section of the catalogue has.
-const SECTIONS: [(&str, usize); 16] = [
+const SECTIONS: &[(&str, usize)] = &[
     ("LOOP", 50),
     ("PROM", 45),
     ("COMB", 18),
@@ -21,6 +21,7 @@ const SECTIONS: [(&str, usize); 16] = [
     ("FACT", 10),
     ("SERV", 18),
     ("CLI", 28),
+    ("DNS", 5),
     ("ERR", 10),
     ("BACK", 16),
     ("WATCH", 14),

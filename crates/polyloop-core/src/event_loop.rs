@@ -7,6 +7,7 @@
 //! | `run` | running a loop, and winding it up |
 //! | [`task`], [`task_group`] | what becomes of a spawned future, and of several |
 //! | [`state`] | what every handle and task of one loop shares |
+//! | [`names`] | from a host name to addresses, and who is asked for them |
 //! | [`context`], [`error_hook`] | which loop is current on a thread, and where its errors go |
 //!
 //! This room knows promises, and neither protocols nor the network. The sum of the
@@ -19,6 +20,7 @@ pub(crate) mod error_hook;
 pub(crate) mod lifecycle;
 #[cfg(all(test, shuttle))]
 pub(crate) mod models;
+pub(crate) mod names;
 mod report_limits;
 mod run;
 pub(crate) mod spawner;

@@ -22,7 +22,7 @@
 //! | room | what |
 //! | --- | --- |
 //! | `promise` | promises, what they fail with, and waiting for several at once; it knows no loop |
-//! | `event_loop` | the abilities of a loop, running it, its tasks, calls and timers; in [`backend`] what a runtime has to map: read this to add one; in [`context`] which loop is current on a thread |
+//! | `event_loop` | the abilities of a loop, running it, its tasks, calls, timers and names; in [`backend`] what a runtime has to map: read this to add one; in [`context`] which loop is current on a thread |
 //! | `protocol` | protocols, transports, factories, and what drives a connection; [`producer`] |
 //! | [`os`] | readiness of whatever has a descriptor (on Unix) |
 //! | [`net`] | endpoints, sockets, options, clients, servers, a client that reconnects, and the sum of it all, [`Loop`] |
@@ -54,6 +54,9 @@ pub use event_loop::lifecycle::{
     Lifecycle, LoopClosed, NobodyRuns, NotRunning, Rejected, ShutdownHook, ShutdownPhase,
     StillRunning,
 };
+pub use event_loop::names::{
+    Families, Lookup, LookupError, LookupOptions, NameResolver, Query, Resolve, SocketType,
+};
 pub use event_loop::spawner::Spawner;
 pub use event_loop::state::LoopState;
 pub use event_loop::task::{CatchCancel, Outcome, Task, catch_cancel};
@@ -74,7 +77,7 @@ pub use net::udp::{
 };
 pub use net::{
     Backoff, ClientService, ClientServiceBuilder, ConnectOptions, GiveUpOn, ListenOptions,
-    Listener, Loop, MainLoop, Resolve, RetryPolicy, Tcp, TcpOptions,
+    Listener, Loop, MainLoop, RetryPolicy, Tcp, TcpOptions,
 };
 pub use os::Interest;
 #[cfg(unix)]

@@ -1,5 +1,5 @@
-//! The network as a loop sees it: [`Tcp`] and [`Resolve`], the streams and
-//! listeners below the protocols, and the options of both.
+//! The network as a loop sees it: [`Tcp`], the streams and listeners below the
+//! protocols, and the options of both.
 //!
 //! [`client`] and [`server`] put protocols on top: what [`Loop::connect`] and
 //! [`Loop::serve`] do. This is the topmost room: it knows all others, and none knows it.
@@ -29,7 +29,6 @@ pub use whole_loop::{Loop, MainLoop};
 
 pub use crate::protocol::stream::Stream;
 
-use crate::event_loop::backend::Backend;
 use crate::protocol::address::Address;
 
 /// TCP streams and listeners.
@@ -89,29 +88,4 @@ pub trait Listener: Send + 'static {
 
     /// The address listened on, with the port that was really given (SERV-01).
     fn local_addr(&self) -> io::Result<Address>;
-}
-
-/// Name resolution.
-pub trait Resolve: Send + Sync {
-    /// Looks `host` up without blocking the loop (DNS-01), in the resolver's order,
-    /// with `port` filled in. An empty answer is an error of kind `NotFound`
-    /// (DNS-02).
-    fn resolve(
-        &self,
-        host: &str,
-        port: u16,
-    ) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
-}
-
-impl<B: Backend> Resolve for B {
-    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        let found = self.lookup(host, port).await?;
-        if found.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the name has no address",
-            ));
-        }
-        Ok(found)
-    }
 }

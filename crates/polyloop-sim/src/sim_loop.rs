@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use async_task::{Builder as TaskBuilder, Runnable};
 use polyloop_core::LoopState;
 use polyloop_core::backend::{Backend, MainBackend};
-use polyloop_core::{Promise as _, Spawner as _, yield_now};
+use polyloop_core::{Promise as _, Query, Spawner as _, yield_now};
 
 use crate::HostId;
 use crate::clock::END;
@@ -221,15 +221,15 @@ impl Backend for SimLoop {
         time.checked_add(now.saturating_sub(set_at)).unwrap_or(time)
     }
 
-    async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    async fn lookup(&self, query: Query) -> io::Result<Vec<SocketAddr>> {
         // Nobody gets an answer without asking.
         yield_now().await;
         let found = lock(&self.shared().world)
             .network
-            .resolve(self.host, host)?;
+            .resolve(self.host, query.host());
         Ok(found
             .into_iter()
-            .map(|address| SocketAddr::new(address, port))
+            .map(|address| SocketAddr::new(address, 0))
             .collect())
     }
 }

@@ -35,8 +35,8 @@ pub use watch::AnyWatcher;
 
 pub(crate) use choosing::{SIMULATED, VARIABLE, compiled_in};
 
-use polyloop_core::LoopState;
 use polyloop_core::backend::{Backend, MainBackend};
+use polyloop_core::{LoopState, Query};
 
 /// One of the loops that were compiled in; itself a [`Loop`](crate::Loop) and a
 /// [`MainLoop`](crate::MainLoop).
@@ -180,8 +180,8 @@ impl Backend for AnyLoop {
         dispatch!(Self, self, lp => lp.random_seed())
     }
 
-    async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        dispatch!(Self, self, lp => lp.lookup(host, port).await)
+    async fn lookup(&self, query: Query) -> io::Result<Vec<SocketAddr>> {
+        dispatch!(Self, self, lp => lp.lookup(query).await)
     }
 }
 

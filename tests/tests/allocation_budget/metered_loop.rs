@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use polyloop_core::backend::{Backend, MainBackend};
-use polyloop_core::{ListenOptions, LoopState, MainLoop, Tcp, TcpOptions};
+use polyloop_core::{ListenOptions, LoopState, MainLoop, Query, Tcp, TcpOptions};
 
 use crate::meter::Metered;
 
@@ -53,8 +53,8 @@ impl<L: MainLoop> Backend for MeteredLoop<L> {
         self.0.system_time()
     }
 
-    async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        self.0.lookup(host, port).await
+    async fn lookup(&self, query: Query) -> io::Result<Vec<SocketAddr>> {
+        self.0.lookup(query).await
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use polyloop_core::backend::Backend;
-use polyloop_core::{ListenOptions, Loop, LoopState, Tcp, TcpOptions};
+use polyloop_core::{ListenOptions, Loop, LoopState, Query, Tcp, TcpOptions};
 
 use super::Flag;
 
@@ -99,7 +99,7 @@ impl<L: Loop> Backend for Scripted<L> {
         self.inner.timer(deadline)
     }
 
-    async fn lookup(&self, _host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
+    async fn lookup(&self, _: Query) -> io::Result<Vec<SocketAddr>> {
         self.lookups.set();
         Ok(self.addresses.iter().map(|(address, _)| *address).collect())
     }

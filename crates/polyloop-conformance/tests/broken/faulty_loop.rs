@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 
 use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
-use polyloop_core::{ListenOptions, Listener as _, LoopState, Tcp, TcpOptions, context};
+use polyloop_core::{ListenOptions, Listener as _, LoopState, Query, Tcp, TcpOptions, context};
 use polyloop_smol::SmolLoop;
 
 use crate::faulty_stream::{FaultyListener, FaultyStream};
@@ -62,7 +62,6 @@ pub(crate) enum Fault {
     ForgetsWhoWaits,
     OneBlockingThread,
     LooksUpAtOnce,
-    LosesThePort,
     BlockingSockets,
     SpinningReads,
     HastyConnects,
@@ -246,12 +245,11 @@ impl Backend for FaultyLoop {
         }
     }
 
-    async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    async fn lookup(&self, query: Query) -> io::Result<Vec<SocketAddr>> {
         match self.fault {
-            Some(Fault::LooksUpAtOnce) => Ok((host, port).to_socket_addrs()?.collect()),
-            Some(Fault::LooksUpOnFewThreads) => few_threads::look_up(host, port).await,
-            Some(Fault::LosesThePort) => self.inner.lookup(host, 0).await,
-            _ => self.inner.lookup(host, port).await,
+            Some(Fault::LooksUpAtOnce) => Ok((query.host(), 0).to_socket_addrs()?.collect()),
+            Some(Fault::LooksUpOnFewThreads) => few_threads::look_up(query).await,
+            _ => self.inner.lookup(query).await,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 
-use polyloop_core::Deferred;
+use polyloop_core::{Deferred, Query};
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -28,11 +28,10 @@ pub(crate) fn run(work: Work) {
     queue.send(work).expect("the threads go on");
 }
 
-pub(crate) async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+pub(crate) async fn look_up(query: Query) -> io::Result<Vec<SocketAddr>> {
     let (resolver, answer) = Deferred::new();
-    let host = host.to_owned();
     run(Box::new(move || {
-        let found = (host.as_str(), port).to_socket_addrs();
+        let found = (query.host(), 0).to_socket_addrs();
         let _ = resolver.resolve(found.map(Iterator::collect));
     }));
     answer

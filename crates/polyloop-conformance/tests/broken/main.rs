@@ -93,8 +93,7 @@ broken! {
     a_timer_that_cannot_be_moved: UnmovableTimers => "BACK-04", "BACK-05";
     a_timer_that_forgets_who_waits: ForgetsWhoWaits => "BACK-05";
     one_thread_for_all_blocking_work: OneBlockingThread => "BACK-06";
-    a_lookup_that_blocks: LooksUpAtOnce => "BACK-07";
-    a_lookup_that_loses_the_port: LosesThePort => "BACK-07";
+    a_lookup_that_blocks: LooksUpAtOnce => "BACK-07", "DNS-01";
     sockets_that_block: BlockingSockets => "BACK-08";
     a_read_that_spins: SpinningReads => "BACK-09";
     a_connect_that_does_not_wait: HastyConnects => "BACK-10";

@@ -18,6 +18,7 @@ use std::task::Waker;
 use std::time::{Instant, SystemTime};
 
 pub use crate::event_loop::JoinedRun;
+use crate::event_loop::names::Query;
 use crate::event_loop::state::LoopState;
 pub use crate::promise::discard::{discard, wake};
 use crate::promise::failure::Failure;
@@ -76,15 +77,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
         SystemTime::now()
     }
 
-    /// Looks a host name up, in the order of the resolver. The default asks the
-    /// operating system, on threads of its own: those of
+    /// Looks a host name up, in the order of the resolver: what is asked unless a user has
+    /// [replaced](crate::Resolve::set_resolver) it. An empty answer says that there is no such
+    /// name or address, an error that the question could not be answered. The default asks
+    /// the operating system, on threads of its own: those of
     /// [`start_blocking`](Self::start_blocking) may all be taken (LOOP-46).
-    fn lookup(
-        &self,
-        host: &str,
-        port: u16,
-    ) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {
-        let answer = lookup::ask(host, port);
+    fn lookup(&self, query: Query) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {
+        let answer = lookup::ask(query);
         async move {
             answer
                 .await

@@ -15,6 +15,7 @@ use crate::event_loop::calls::CallQueue;
 use crate::event_loop::context::Entered;
 use crate::event_loop::error_hook::{ErrorHook, lay_route, report_to};
 use crate::event_loop::lifecycle::{LoopClosed, ShutdownHooks, ShutdownPhase};
+use crate::event_loop::names::{Installed, NameResolver};
 use crate::event_loop::report_limits::{Admitted, ReportLimits};
 use crate::event_loop::stop::StopRequest;
 use crate::event_loop::task::table::TaskTable;
@@ -49,6 +50,7 @@ pub struct LoopState {
     pub(crate) calls: Arc<CallQueue>,
     pub(crate) work: Arc<WorkList>,
     hook: Mutex<Option<Guarded<ErrorHook>>>,
+    resolver: Mutex<Option<Installed>>,
     report_limits: ReportLimits,
     pub(crate) shutdown_hooks: Arc<ShutdownHooks>,
     /// Calls that wait for a run to begin; `None` while one is under way.
@@ -99,6 +101,7 @@ impl LoopState {
             calls,
             work: Arc::default(),
             hook: Mutex::new(None),
+            resolver: Mutex::new(None),
             report_limits: ReportLimits::default(),
             shutdown_hooks: Arc::default(),
             when_running: Mutex::new(Some(Vec::new())),
@@ -180,6 +183,22 @@ impl LoopState {
         let old = std::mem::replace(&mut *lock(&self.hook), hook);
         // Only now is the lock gone: dropping a closure may run code of a user.
         self.discard(old.map(Guarded::into_inner));
+    }
+
+    pub(crate) fn set_resolver(self: &Arc<Self>, resolver: Option<Arc<dyn NameResolver>>) {
+        let resolver = resolver.map(Guarded::new);
+        let old = std::mem::replace(&mut *lock(&self.resolver), resolver);
+        // Only now is the lock gone: a resolver is a user's, and may hold this very loop.
+        self.discard_here(old);
+    }
+
+    /// Who is asked for names, if it is not the backend.
+    pub(crate) fn resolver(&self) -> Option<Installed> {
+        // The last to hold it, if it is replaced meanwhile, lets it go like any other.
+        let installed = lock(&self.resolver);
+        installed
+            .as_ref()
+            .map(|resolver| Guarded::new(Arc::clone(resolver)))
     }
 
     /// Drops what is a user's. A destructor that panics is reported to this loop.
@@ -338,6 +357,7 @@ impl LoopState {
         self.tasks.end_all();
         self.drop_calls();
         self.drop_waiting_calls();
+        self.set_resolver(None);
     }
 }
 

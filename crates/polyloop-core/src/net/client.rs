@@ -14,8 +14,9 @@ use error::judge;
 pub use error::{Attempts, ConnectError};
 use race::Race;
 
-use super::{ConnectOptions, Resolve};
+use super::ConnectOptions;
 use crate::event_loop::calls::after;
+use crate::event_loop::names::LookupError;
 use crate::event_loop::task;
 use crate::net::Loop;
 use crate::net::endpoint::{Endpoint, EndpointError};
@@ -181,9 +182,20 @@ async fn reach<L: Loop>(
         // Whether the system would be done at once differs from loop to loop.
         None
     } else {
+        let unknown = |source| ConnectError::Dns {
+            endpoint: endpoint.clone(),
+            source,
+        };
+        let families = options.lookup.families;
+        // The limit counts for the lookup, too.
+        let lookup = options.lookup.within(options.timeout);
         let mut work = pin!(async {
             // One address alone runs no race.
             if let Some(address) = endpoint.address() {
+                if !families.include(&address) {
+                    let address = address.ip();
+                    return Err(unknown(LookupError::WrongFamily { address, families }));
+                }
                 return match attempt(lp, address, &options.tcp).await {
                     Ok(reached) => Ok(Some((reached, address.into()))),
                     Err(error) => {
@@ -192,12 +204,10 @@ async fn reach<L: Loop>(
                     }
                 };
             }
-            let addresses = Resolve::resolve(lp, endpoint.host(), endpoint.port())
+            let addresses = lp
+                .resolve_with(endpoint.host(), endpoint.port(), &lookup)
                 .await
-                .map_err(|source| ConnectError::Dns {
-                    endpoint: endpoint.clone(),
-                    source,
-                })?;
+                .map_err(unknown)?;
             race.enter(addresses);
             Ok(poll_fn(|cx| race.poll(cx)).await)
         });

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use thiserror::Error;
 
+use crate::event_loop::names::written_out;
 use crate::promise::failure::Failure;
 use crate::protocol::address::Address;
 
@@ -64,11 +65,7 @@ impl Endpoint {
 
     /// The address, if the host is one: then nothing has to be resolved (CLI-12).
     pub fn address(&self) -> Option<SocketAddr> {
-        if let Ok(ip) = self.host.parse::<IpAddr>() {
-            return Some(SocketAddr::new(ip, self.port));
-        }
-        // An IPv6 address with a scope, fe80::1%2, is one only together with a port.
-        format!("[{}]:{}", self.host, self.port).parse().ok()
+        written_out(&self.host, self.port)
     }
 }
 

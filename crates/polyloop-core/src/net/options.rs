@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::event_loop::names::LookupOptions;
 use crate::protocol::transport::WriteLimits;
 
 /// Options of one TCP socket.
@@ -46,6 +47,9 @@ pub struct ConnectOptions {
     /// How long an attempt may take before the next address is tried beside it:
     /// 250 ms unless set (RFC 8305; CLI-06).
     pub attempt_delay: Duration,
+    /// How a name is looked up: which families, in which order, and within which limit of
+    /// its own (DNS-04). An address of a family that is not wanted is refused.
+    pub lookup: LookupOptions,
     /// The watermarks of the write buffer.
     pub write_limits: WriteLimits,
 }
@@ -56,6 +60,7 @@ impl Default for ConnectOptions {
             tcp: TcpOptions::default(),
             timeout: Some(Duration::from_secs(30)),
             attempt_delay: Duration::from_millis(250),
+            lookup: LookupOptions::default(),
             write_limits: WriteLimits::default(),
         }
     }
@@ -83,6 +88,9 @@ pub struct ListenOptions {
     /// Connections are accepted from the start: on unless set. Otherwise
     /// [`Server::start`](crate::Server::start) begins (SERV-12).
     pub start_serving: bool,
+    /// How a name to listen on is looked up. An address of a family that is not wanted is
+    /// refused; of every interface, those of the families that are wanted are listened on.
+    pub lookup: LookupOptions,
     /// The watermarks of each connection's write buffer.
     pub write_limits: WriteLimits,
 }
@@ -96,6 +104,7 @@ impl Default for ListenOptions {
             reuse_port: false,
             v6_only: true,
             start_serving: true,
+            lookup: LookupOptions::default(),
             write_limits: WriteLimits::default(),
         }
     }
@@ -141,6 +150,8 @@ setters! { ConnectOptions:
     timeout: Option<Duration>,
     /// Sets [`attempt_delay`](Self#structfield.attempt_delay).
     attempt_delay: Duration,
+    /// Sets [`lookup`](Self#structfield.lookup).
+    lookup: LookupOptions,
     /// Sets [`write_limits`](Self#structfield.write_limits).
     write_limits: WriteLimits,
 }
@@ -158,6 +169,8 @@ setters! { ListenOptions:
     v6_only: bool,
     /// Sets [`start_serving`](Self#structfield.start_serving).
     start_serving: bool,
+    /// Sets [`lookup`](Self#structfield.lookup).
+    lookup: LookupOptions,
     /// Sets [`write_limits`](Self#structfield.write_limits).
     write_limits: WriteLimits,
 }

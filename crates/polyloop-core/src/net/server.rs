@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use super::{ListenOptions, Listener};
 use crate::event_loop::lifecycle::LoopClosed;
+use crate::event_loop::names::LookupError;
 use crate::event_loop::task;
 use crate::net::Loop;
 use crate::net::endpoint::{Endpoint, EndpointError};
@@ -41,8 +42,8 @@ pub enum ListenError {
     Dns {
         /// What was asked for.
         endpoint: Endpoint,
-        /// What the resolver said.
-        source: io::Error,
+        /// Why not.
+        source: LookupError,
     },
     /// Another socket has the address.
     #[error("can't listen on {address}: the address is in use: {source}")]
@@ -219,7 +220,7 @@ pub(crate) async fn serve<L: Loop, F: ProtocolFactory>(
 ) -> Result<Server<F::Protocol>, ListenError> {
     let endpoint = endpoint?;
     lp.state().check_open()?;
-    let addresses = listening::addresses(&lp, &endpoint).await?;
+    let addresses = listening::addresses(&lp, &endpoint, &options.lookup).await?;
     let every_interface = endpoint.is_every_interface();
     let listeners = listening::bind_all(&lp, &addresses, &options, every_interface)?;
     begin(

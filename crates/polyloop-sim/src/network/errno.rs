@@ -82,13 +82,3 @@ impl From<Errno> for io::Error {
         Self::from_raw_os_error(errno.code())
     }
 }
-
-/// What a resolver says that does not know a name. The standard library has no stable
-/// name for the kind of that error, but others have the same.
-pub(super) fn unknown_name() -> io::Error {
-    let kind = io::Error::from(Errno::TooManyFiles).kind();
-    io::Error::new(
-        kind,
-        "failed to lookup address information: Name or service not known",
-    )
-}

@@ -1,10 +1,9 @@
 //! The machines: names, addresses, ports, descriptors, and whether they are up.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Network;
-use super::errno::{self, Errno};
+use super::errno::Errno;
 use super::packet::{EndKey, Packet};
 use super::ports::Ports;
 use crate::HostId;
@@ -126,20 +125,16 @@ impl Network {
         !machine.down && !machine.paused
     }
 
-    /// What a host knows of `name`: a host, `localhost`, or an address written out. In
-    /// the order of a resolver that follows RFC 6724. Every host knows all the others.
-    pub(crate) fn resolve(&self, _host: HostId, name: &str) -> io::Result<Vec<IpAddr>> {
-        if let Ok(ip) = name.parse() {
-            return Ok(vec![ip]);
-        }
+    /// What a host knows of `name`, a host or `localhost`, in the order of a resolver that
+    /// follows RFC 6724. Every host knows all the others.
+    pub(crate) fn resolve(&self, _host: HostId, name: &str) -> Vec<IpAddr> {
         let name = name.strip_suffix('.').unwrap_or(name);
         if name.eq_ignore_ascii_case("localhost") {
-            return Ok(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]);
+            return vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
         }
-        match self.find_host(name) {
-            Some(known) => Ok(self.host_addresses(known).to_vec()),
-            None => Err(errno::unknown_name()),
-        }
+        self.find_host(name)
+            .map(|known| self.host_addresses(known).to_vec())
+            .unwrap_or_default()
     }
 
     pub(super) fn machine(&self, host: HostId) -> &Machine {

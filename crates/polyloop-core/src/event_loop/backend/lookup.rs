@@ -6,9 +6,13 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use dns_lookup::{AddrInfoHints, LookupErrorKind, getaddrinfo};
+use socket2::{Domain, Type};
+
+use crate::event_loop::names::{Families, Query, SocketType};
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::sync::primitive::PoisonError;
 use crate::sync::primitive::process::{Mutex, MutexGuard, thread};
@@ -20,8 +24,7 @@ const AT_ONCE: usize = 16;
 pub(super) type Answer = io::Result<Vec<SocketAddr>>;
 
 struct Question {
-    host: String,
-    port: u16,
+    query: Query,
     resolver: Resolver<Answer>,
 }
 
@@ -40,15 +43,11 @@ fn desk() -> MutexGuard<'static, Desk> {
     DESK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Promises the addresses of `host`, in the order of the system's resolver.
-pub(super) fn ask(host: &str, port: u16) -> Deferred<Answer> {
+/// Promises the addresses of a name, in the order of the system's resolver.
+pub(super) fn ask(query: Query) -> Deferred<Answer> {
     let (resolver, answer) = Deferred::new();
     let mut desk = desk();
-    desk.waiting.push_back(Question {
-        host: host.to_owned(),
-        port,
-        resolver,
-    });
+    desk.waiting.push_back(Question { query, resolver });
     let more = desk.threads < AT_ONCE;
     desk.threads += usize::from(more);
     drop(desk);
@@ -90,7 +89,7 @@ fn no_thread(error: &io::Error) {
     for question in lost {
         let error = io::Error::new(
             error.kind(),
-            format!("no thread to look up {}: {error}", question.host),
+            format!("no thread to look up {}: {error}", question.query.host()),
         );
         // Nobody may be waiting any more; then nobody wants the answer.
         let _ = question.resolver.resolve(Err(error));
@@ -102,8 +101,34 @@ impl Question {
         if self.resolver.is_abandoned() {
             return;
         }
-        let found = (self.host.as_str(), self.port).to_socket_addrs();
         // Nobody may be waiting any more; then nobody wants the answer.
-        let _ = self.resolver.resolve(found.map(Iterator::collect));
+        let _ = self.resolver.resolve(look_up(&self.query));
+    }
+}
+
+/// What the system says. That it knows no such name or address is an empty answer, whichever
+/// of its many numbers for that it gives.
+fn look_up(query: &Query) -> Answer {
+    let family = match query.families() {
+        Families::OnlyV4 => Domain::IPV4.into(),
+        Families::OnlyV6 => Domain::IPV6.into(),
+        _ => 0,
+    };
+    let hints = AddrInfoHints {
+        address: family,
+        socktype: match query.socket_type() {
+            SocketType::Stream => Type::STREAM.into(),
+            SocketType::Datagram => Type::DGRAM.into(),
+        },
+        ..AddrInfoHints::default()
+    };
+    match getaddrinfo(Some(query.host()), None, Some(hints)) {
+        Ok(found) => found.map(|info| Ok(info?.sockaddr)).collect(),
+        Err(error) => match error.kind() {
+            LookupErrorKind::NoName | LookupErrorKind::NoData => Ok(Vec::new()),
+            // There is the name, and it has addresses of another family.
+            LookupErrorKind::Family | LookupErrorKind::Unknown if family != 0 => Ok(Vec::new()),
+            _ => Err(error.into()),
+        },
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::event_loop::lifecycle::LoopClosed;
+use crate::event_loop::names::LookupError;
 use crate::net::endpoint::{Endpoint, EndpointError};
 use crate::net::socket::LocalBindError;
 use crate::promise::failure::Failure;
@@ -24,8 +25,8 @@ pub enum ConnectError {
     Dns {
         /// What was asked for.
         endpoint: Endpoint,
-        /// What the resolver said.
-        source: io::Error,
+        /// Why not.
+        source: LookupError,
     },
     /// Nobody listens there (CLI-03).
     #[error("can't connect to {endpoint}: refused: {attempts}")]
@@ -123,7 +124,8 @@ impl ConnectError {
     pub fn io_kind(&self) -> io::ErrorKind {
         match self {
             Self::Endpoint(_) => io::ErrorKind::InvalidInput,
-            Self::Dns { source, .. } | Self::Bind { source, .. } => source.kind(),
+            Self::Dns { source, .. } => source.io_kind(),
+            Self::Bind { source, .. } => source.kind(),
             Self::Refused { .. } => io::ErrorKind::ConnectionRefused,
             Self::TimedOut { .. } => io::ErrorKind::TimedOut,
             Self::Unreachable { attempts, .. } | Self::Other { attempts, .. } => attempts

@@ -4,9 +4,10 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::ListenError;
+use crate::event_loop::names::LookupOptions;
 use crate::net::Loop;
 use crate::net::endpoint::Endpoint;
-use crate::net::{ListenOptions, Listener, Resolve};
+use crate::net::{ListenOptions, Listener};
 
 /// How often a free port that turned out to be taken in the other family is given up
 /// for another.
@@ -16,30 +17,22 @@ const TRIES: usize = 16;
 pub(super) async fn addresses<L: Loop>(
     lp: &L,
     endpoint: &Endpoint,
+    options: &LookupOptions,
 ) -> Result<Vec<SocketAddr>, ListenError> {
     if endpoint.is_every_interface() {
-        return Ok(vec![
+        let mut every = vec![
             (Ipv6Addr::UNSPECIFIED, endpoint.port()).into(),
             (Ipv4Addr::UNSPECIFIED, endpoint.port()).into(),
-        ]);
+        ];
+        every.retain(|address| options.families.include(address));
+        return Ok(every);
     }
-    if let Some(address) = endpoint.address() {
-        return Ok(vec![address]);
-    }
-    let mut found = Resolve::resolve(lp, endpoint.host(), endpoint.port())
+    lp.resolve_with(endpoint.host(), endpoint.port(), options)
         .await
         .map_err(|source| ListenError::Dns {
             endpoint: endpoint.clone(),
             source,
-        })?;
-    // A resolver may list an address once per kind of socket.
-    let mut seen = Vec::new();
-    found.retain(|address| {
-        let new = !seen.contains(address);
-        seen.push(*address);
-        new
-    });
-    Ok(found)
+        })
 }
 
 /// Listens on all the addresses (SERV-07), on one port if the system chooses it

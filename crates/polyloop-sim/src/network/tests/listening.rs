@@ -260,24 +260,14 @@ fn names_lead_to_hosts() {
     let mut rig = Rig::new(10);
     let (client, server) = rig.pair();
     let resolve = |name: &str| {
-        rig.net.resolve(client, name).map(|found| {
-            let found: Vec<_> = found.iter().map(ToString::to_string).collect();
-            found.join(" ")
-        })
+        let found = rig.net.resolve(client, name);
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+        found.join(" ")
     };
-    assert_eq!(resolve("server").unwrap(), "10.0.0.2 fd00::2");
-    assert_eq!(resolve("SERVER.").unwrap(), "10.0.0.2 fd00::2");
-    assert_eq!(resolve("localhost").unwrap(), "::1 127.0.0.1");
-    assert_eq!(resolve("192.0.2.7").unwrap(), "192.0.2.7");
-    assert_eq!(resolve("2001:db8::7").unwrap(), "2001:db8::7");
-    let error = resolve("nobody").unwrap_err();
-    let real = io::Error::from(crate::network::errno::Errno::TooManyFiles);
-    assert_eq!(error.kind(), real.kind(), "the kind without a name");
-    assert!(
-        error
-            .to_string()
-            .starts_with("failed to lookup address information")
-    );
+    assert_eq!(resolve("server"), "10.0.0.2 fd00::2");
+    assert_eq!(resolve("SERVER."), "10.0.0.2 fd00::2");
+    assert_eq!(resolve("localhost"), "::1 127.0.0.1");
+    assert_eq!(resolve("nobody"), "");
     assert_eq!(rig.net.find_host("Server"), Some(server));
     assert_eq!(rig.net.add_host("server"), server);
     assert_eq!(rig.net.host_name(server), "server");
