@@ -1,0 +1,82 @@
+//! TLS for polyloop, on any of its loops: [rustls] with the streams, the time and the limits
+//! of a loop.
+//!
+//! * [`TlsConnector`] and [`TlsAcceptor`] are the two sides. Their builders begin with what is
+//!   right for most; of a configuration of rustls' own they are made with `from_config`.
+//! * [`TlsStream`] is a secure connection for code that speaks
+//!   `futures_io::{AsyncRead, AsyncWrite}`, over any stream that does.
+//! * [`Identity`] is a certificate with its key; [`Identities`] are those of a server with
+//!   several names, which can be [reloaded](TlsAcceptor::reload) while it serves.
+//! * What goes wrong is a [`TlsConfigError`] when something is made, and a [`TlsError`] when a
+//!   connection is: which name was asked for, whose certificate it was, what the alert said.
+//!
+//! ```no_run
+//! use futures_util::AsyncWriteExt;
+//! use polyloop_core::{Failure, Loop, TcpOptions};
+//! use polyloop_tls::TlsConnector;
+//!
+//! async fn greet<L: Loop>(lp: &L) -> Result<(), Failure> {
+//!     let plain = lp.connect_tcp("192.0.2.1:443".parse()?, &TcpOptions::default()).await?;
+//!     let connector = TlsConnector::builder().alpn(["http/1.1"]).build()?;
+//!     let mut secure = connector.connect(lp, "example.org", plain).await?;
+//!     secure.write_all(b"GET / HTTP/1.1\r\nhost: example.org\r\n\r\n").await?;
+//!     secure.close().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Cryptography
+//!
+//! rustls brings none; a program chooses its provider. Unless one is given to the builder, it
+//! is the one that the program has installed
+//! ([`CryptoProvider::install_default`](rustls::crypto::CryptoProvider::install_default)), then
+//! that of the feature `ring`, then that of the feature `aws-lc-rs`, as far as they are on.
+//!
+//! | feature | what it brings |
+//! | --- | --- |
+//! | `ring` (on by default) | ring's provider. Builds with a C compiler and nothing else |
+//! | `aws-lc-rs` | AWS-LC's, with key exchanges that withstand quantum computers; takes longer to build |
+//! | `platform-roots` (on by default) | trusts what the system trusts, unless roots are given |
+//! | `deterministic` | [cryptography for tests](deterministic), drawn from a seed |
+//!
+//! # Time
+//!
+//! A connection asks its loop what time it is. So in a simulation a certificate expires by
+//! virtual time, and a handshake takes too long by it.
+//!
+//! # Memory and copies
+//!
+//! A connection that is idle holds no buffer. Room to read into and to encrypt into is lent by
+//! the thread for as long as there is something in it; what has to wait, such as half a record,
+//! takes no more room than it needs. rustls itself allocates once for each record that it
+//! encrypts or decrypts; nothing is added to that here.
+
+mod acceptor;
+mod clock;
+mod config_error;
+mod connector;
+#[cfg(feature = "deterministic")]
+pub mod deterministic;
+mod error;
+mod handshake;
+mod identities;
+mod identity;
+mod protocols;
+mod provider;
+mod record_buffer;
+mod roots;
+mod session;
+mod stream;
+mod witness;
+
+/// The TLS below, re-exported so that its version never has to be guessed.
+pub use rustls;
+
+pub use acceptor::{ClientCertificates, TlsAcceptor, TlsAcceptorBuilder};
+pub use config_error::TlsConfigError;
+pub use connector::{TlsConnector, TlsConnectorBuilder};
+pub use error::{TlsError, TlsPeer};
+pub use identities::Identities;
+pub use identity::Identity;
+pub use roots::{roots_from_pem, roots_from_pem_file};
+pub use stream::TlsStream;

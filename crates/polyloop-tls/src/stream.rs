@@ -1,0 +1,480 @@
+//! [`TlsStream`]: a secure connection over any stream.
+
+mod layered;
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use futures_io::{AsyncRead, AsyncWrite};
+use polyloop_core::Secure;
+use rustls::pki_types::CertificateDer;
+use rustls::{HandshakeKind, ProtocolVersion, SupportedCipherSuite};
+
+use crate::error::{Circumstances, TlsError, TlsPeer};
+use crate::session::{Session, Side};
+use crate::witness::{self, Asked};
+
+/// How much is encrypted ahead of the network, unless set.
+const BUFFER_LIMIT: usize = 64 * 1024;
+
+/// Parts up to this size are copied into one record.
+const GATHER: usize = 4 * 1024;
+
+/// How much room is wanted for a read: the largest record, and what surrounds it.
+const READ_AT_LEAST: usize = 17 * 1024;
+
+/// A secure connection over `S`, for code that speaks
+/// `futures_io::{AsyncRead, AsyncWrite}`. It is a [`Stream`](polyloop_core::Stream) of
+/// polyloop where `S` is one.
+///
+/// [`TlsConnector::connect`](crate::TlsConnector::connect) and
+/// [`TlsAcceptor::accept`](crate::TlsAcceptor::accept) make it, so one that is at hand has
+/// done its handshake and verified its peer (TLS-01).
+///
+/// * **The end.** `close` sends what was written and a `close_notify`, and ends the stream
+///   below (TLS-06); both directions end with it, since TLS has no half that can be closed
+///   alone (TLS-14). The peer's `close_notify` reads as an end of stream; an end without it is
+///   an error of kind `UnexpectedEof`, [`TlsError::Truncated`] (TLS-05), unless this side has
+///   closed before.
+/// * **Writing** is taken in parts of [64 KiB](Self::set_buffer_limit) at most. What the
+///   stream below does not take at once waits here, so flush when the peer has to see it.
+/// * **Errors** are [`TlsError`]s inside of [`io::Error`]s ([`TlsError::of`]), and stay.
+///   The peer is told first, with an alert.
+/// * **Memory.** One that is idle holds no buffer.
+///
+/// Cancel safe: a read or a write that is dropped before it is done has taken nothing.
+pub struct TlsStream<S> {
+    below: S,
+    state: Box<State>,
+}
+
+struct State {
+    session: Session,
+    peer: TlsPeer,
+    /// The name that the client asks for.
+    server_name: Option<Box<str>>,
+    /// What the client offers to speak.
+    offered: Vec<Vec<u8>>,
+    /// What the server speaks; nothing on a client.
+    known: Vec<Vec<u8>>,
+    /// The first bytes that came.
+    began: Vec<u8>,
+    /// What it has failed with. It is told once the alert has gone.
+    failed: Option<TlsError>,
+    /// Who waits to write.
+    writer: Option<Waker>,
+    buffer_limit: usize,
+}
+
+/// How much of what a peer begins with is kept, for the error that says it is no TLS.
+const BEGINNING: usize = 32;
+
+impl<S> TlsStream<S> {
+    pub(crate) fn new(
+        below: S,
+        side: Side,
+        peer: TlsPeer,
+        offered: Vec<Vec<u8>>,
+        known: Vec<Vec<u8>>,
+    ) -> Self {
+        let server_name = match &peer {
+            TlsPeer::Server(name) => Some(name.as_str().into()),
+            TlsPeer::Client { .. } => None,
+        };
+        Self {
+            below,
+            state: Box::new(State {
+                session: Session::new(side),
+                peer,
+                server_name,
+                offered,
+                known,
+                began: Vec::new(),
+                failed: None,
+                writer: None,
+                buffer_limit: BUFFER_LIMIT,
+            }),
+        }
+    }
+
+    /// Why the handshake was not done in time: for a reason that could not be told to a peer
+    /// that does not read, or for none that is known.
+    pub(crate) fn late(&self, limit: Duration) -> TlsError {
+        let peer = self.state.peer.clone();
+        let known = self.state.failed.clone();
+        known.unwrap_or(TlsError::HandshakeTimedOut { peer, limit })
+    }
+
+    /// The stream below. What is read from it or written to it is missing here.
+    pub fn get_ref(&self) -> &S {
+        &self.below
+    }
+
+    /// The same, to be changed.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.below
+    }
+
+    /// The protocol that both sides have agreed upon (ALPN), if any (TLS-12).
+    pub fn alpn_protocol(&self) -> Option<&[u8]> {
+        self.state.session.side().common().alpn_protocol()
+    }
+
+    /// The certificates that the peer has proved to own, its own first. A client is asked for
+    /// them only if the server wants them.
+    pub fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        self.state.session.side().common().peer_certificates()
+    }
+
+    /// The version of TLS that is spoken.
+    pub fn protocol_version(&self) -> Option<ProtocolVersion> {
+        self.state.session.side().common().protocol_version()
+    }
+
+    /// How the connection is encrypted.
+    pub fn cipher_suite(&self) -> Option<SupportedCipherSuite> {
+        self.state.session.side().common().negotiated_cipher_suite()
+    }
+
+    /// All of this as a [`Peer`](polyloop_core::Peer) has it (TLS-12).
+    pub fn secure(&self) -> Secure {
+        let version = match self.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+            _ => "unknown",
+        };
+        let suite = self.cipher_suite().and_then(|suite| suite.suite().as_str());
+        let mut secure = Secure::new(version, suite.unwrap_or("unknown"));
+        if let Some(protocol) = self.alpn_protocol() {
+            secure = secure.with_protocol(protocol);
+        }
+        if let Some(name) = self.server_name() {
+            secure = secure.with_server_name(name);
+        }
+        let certificates = self.peer_certificates().unwrap_or_default();
+        secure.with_certificates(certificates.iter().map(|one| one.to_vec()).collect())
+    }
+
+    /// Whether the handshake was a whole one, or resumed an earlier session.
+    pub fn handshake_kind(&self) -> Option<HandshakeKind> {
+        self.state.session.side().common().handshake_kind()
+    }
+
+    /// The name that the client has asked for: on its own side as it was given, on the
+    /// server's in lower case and without an IP address, which no client sends (SNI).
+    pub fn server_name(&self) -> Option<&str> {
+        self.state.server_name.as_deref()
+    }
+
+    /// At most so many bytes are encrypted ahead of what the stream below has taken, and one
+    /// write takes no more: 64 KiB unless set, and never less than one.
+    pub fn set_buffer_limit(&mut self, bytes: usize) {
+        self.state.buffer_limit = bytes.max(1);
+    }
+}
+
+impl State {
+    /// What a client's hello says.
+    fn heard(&mut self, asked: Asked) {
+        self.server_name = asked.server_name.as_deref().map(Into::into);
+        self.peer = TlsPeer::Client {
+            asked_for: asked.server_name,
+        };
+        self.offered = asked.offered;
+    }
+
+    /// Forgets what only the errors of a handshake tell.
+    fn shaken(&mut self) {
+        self.offered = Vec::new();
+        self.known = Vec::new();
+    }
+
+    /// Notes an error, whose alert is waiting to be sent.
+    fn fail(&mut self, error: rustls::Error) {
+        let at = Circumstances {
+            peer: self.peer.clone(),
+            began: &self.began,
+            offered: &self.offered,
+            known: &self.known,
+        };
+        let error = TlsError::new(error, at);
+        self.failed.get_or_insert(error);
+        if let Some(writer) = self.writer.take() {
+            writer.wake();
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
+    /// Goes on with the handshake. Ready when it is done and the peer can know it, or with the
+    /// error, which the peer has been told.
+    pub(crate) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TlsError>> {
+        loop {
+            if let Some(error) = ready!(self.poll_failure(cx)) {
+                return Poll::Ready(Err(error));
+            }
+            let (shaken, asked) = witness::during(|| self.state.session.shake_hands());
+            if let Some(asked) = asked {
+                self.state.heard(asked);
+            }
+            if let Err(error) = shaken {
+                self.state.fail(error);
+                continue;
+            }
+            let sent = self.poll_send(cx);
+            if let Poll::Ready(Err(error)) = sent {
+                return Poll::Ready(Err(ready!(self.poll_explained(cx, error))));
+            }
+            if !self.state.session.is_handshaking() && (sent.is_ready() || self.sends_tickets()) {
+                self.state.shaken();
+                return Poll::Ready(Ok(()));
+            }
+            // A peer that has something to complain about may not read before it is heard.
+            match ready!(self.poll_fill(cx)) {
+                Ok(0) => {
+                    let peer = self.state.peer.clone();
+                    self.state.failed = Some(TlsError::HandshakeCut { peer });
+                }
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Err(TlsError::io(error))),
+            }
+        }
+    }
+
+    /// What is left to be sent after the handshake are tickets, which a client that waits
+    /// for something else need not read before it.
+    fn sends_tickets(&self) -> bool {
+        let side = self.state.session.side();
+        matches!(side, Side::Server(_))
+            && side.common().protocol_version() == Some(ProtocolVersion::TLSv1_3)
+    }
+
+    /// What it has failed with, once the alert has gone.
+    fn poll_failure(&mut self, cx: &mut Context<'_>) -> Poll<Option<TlsError>> {
+        if self.state.failed.is_some() {
+            // One that can't be told is gone.
+            let _ = ready!(self.poll_send(cx));
+        }
+        Poll::Ready(self.state.failed.clone())
+    }
+
+    /// A write below has failed, maybe since the peer has sent an alert and gone: that would
+    /// be the better reason.
+    fn poll_explained(&mut self, cx: &mut Context<'_>, error: io::Error) -> Poll<TlsError> {
+        while let Poll::Ready(Ok(1..)) = self.poll_fill(cx) {
+            if let Err(error) = self.state.session.shake_hands() {
+                self.state.fail(error);
+                break;
+            }
+        }
+        let outgoing = &mut self.state.session.outgoing;
+        outgoing.consume(outgoing.len());
+        let failed = &mut self.state.failed;
+        Poll::Ready(failed.get_or_insert_with(|| TlsError::io(error)).clone())
+    }
+
+    /// Sends what is encrypted.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outgoing = &mut self.state.session.outgoing;
+        while !outgoing.is_empty() {
+            match Pin::new(&mut self.below).poll_write(cx, outgoing.filled()) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => outgoing.consume(count),
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    outgoing.settle();
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads more of what is to be decrypted.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let state = &mut *self.state;
+        let incoming = &mut state.session.incoming;
+        loop {
+            let room = incoming.free(READ_AT_LEAST);
+            match Pin::new(&mut self.below).poll_read(cx, room) {
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Ok(count)) => {
+                    let lacking = BEGINNING - state.began.len();
+                    state.began.extend_from_slice(&room[..count.min(lacking)]);
+                    incoming.fill(count);
+                    return Poll::Ready(Ok(count));
+                }
+                done => {
+                    incoming.settle();
+                    return done;
+                }
+            }
+        }
+    }
+
+    /// What every write begins with: nothing is taken while earlier writes wait below.
+    fn poll_ready_to_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.state.writer = None;
+        if let Some(error) = ready!(self.poll_failure(cx)) {
+            return Poll::Ready(Err(error.into()));
+        }
+        match self.poll_send(cx) {
+            Poll::Pending => {
+                self.state.writer = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => {
+                let error = ready!(self.poll_explained(cx, error));
+                Poll::Ready(Err(error.into()))
+            }
+        }
+    }
+
+    /// Encrypts `data`, all of it, and sends what the stream below takes at once.
+    fn send_on(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<()>> {
+        if let Err(error) = self.state.session.write(data) {
+            self.state.fail(error);
+            let error = ready!(self.poll_failure(cx));
+            return Poll::Ready(Err(error.unwrap_or(TlsError::Closed).into()));
+        }
+        // It is taken; how far it has come is the next write's or the flush's affair.
+        if let Poll::Ready(Err(error)) = self.poll_send(cx) {
+            let error = ready!(self.poll_explained(cx, error));
+            return Poll::Ready(Err(error.into()));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        room: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if room.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            match this.state.session.read(room) {
+                Ok(Some(count)) => {
+                    this.answer(cx);
+                    return Poll::Ready(Ok(count));
+                }
+                Ok(None) if this.state.session.peer_closed => return Poll::Ready(Ok(0)),
+                Ok(None) => {}
+                Err(error) => {
+                    if this.state.failed.is_none() {
+                        this.state.fail(error);
+                    }
+                }
+            }
+            if let Some(error) = ready!(this.poll_failure(cx)) {
+                return Poll::Ready(Err(error.into()));
+            }
+            this.answer(cx);
+            if ready!(this.poll_fill(cx))? == 0 {
+                if this.state.session.closed {
+                    return Poll::Ready(Ok(0));
+                }
+                let peer = this.state.peer.clone();
+                this.state.failed = Some(TlsError::Truncated { peer });
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
+    /// Sends what reading has to say, if nobody else is about to: whoever waits to write
+    /// sends it, too, and is the one to be woken.
+    fn answer(&mut self, cx: &mut Context<'_>) {
+        if self.state.writer.is_none() && !self.state.session.outgoing.is_empty() {
+            // An error is found by the next write, or by the read of what is not there.
+            let _ = self.poll_send(cx);
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_ready_to_write(cx))?;
+        if this.state.session.closed {
+            return Poll::Ready(Err(TlsError::Closed.into()));
+        }
+        let part = &data[..data.len().min(this.state.buffer_limit)];
+        if !part.is_empty() {
+            ready!(this.send_on(cx, part))?;
+        }
+        Poll::Ready(Ok(part.len()))
+    }
+
+    /// Small parts are gathered into one record.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut filled = parts.iter().filter(|part| !part.is_empty());
+        let first = filled.next();
+        if filled.next().is_none() || first.is_some_and(|first| first.len() >= GATHER) {
+            return self.poll_write(cx, first.map_or(&[], |first| first));
+        }
+        let this = self.get_mut();
+        ready!(this.poll_ready_to_write(cx))?;
+        if this.state.session.closed {
+            return Poll::Ready(Err(TlsError::Closed.into()));
+        }
+        let mut record = [0; GATHER];
+        let mut gathered = 0;
+        for part in parts {
+            let free = &mut record[gathered..this.state.buffer_limit.min(GATHER)];
+            let count = free.len().min(part.len());
+            free[..count].copy_from_slice(&part[..count]);
+            gathered += count;
+        }
+        ready!(this.send_on(cx, &record[..gathered]))?;
+        Poll::Ready(Ok(gathered))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_ready_to_write(cx))?;
+        Pin::new(&mut this.below).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.state.failed.is_some() {
+            // The alert was the last word.
+            let _ = ready!(this.poll_failure(cx));
+        } else {
+            if !this.state.session.is_handshaking()
+                && let Err(error) = this.state.session.close()
+            {
+                this.state.fail(error);
+            }
+            ready!(this.poll_ready_to_write(cx))?;
+        }
+        Pin::new(&mut this.below).poll_close(cx)
+    }
+}
+
+impl<S> fmt::Debug for TlsStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsStream")
+            .field("peer", &self.state.peer)
+            .field("version", &self.protocol_version())
+            .finish_non_exhaustive()
+    }
+}

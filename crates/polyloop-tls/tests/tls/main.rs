@@ -1,0 +1,9 @@
+//! Secure streams on every loop: how they are made, how they end, and what is refused.
+
+mod authority;
+#[cfg(feature = "deterministic")]
+mod determinism;
+mod ends;
+mod making;
+mod refusals;
+mod wire;
