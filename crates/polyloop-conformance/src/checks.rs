@@ -23,6 +23,7 @@ pub mod cooperating;
 pub mod coroutines;
 pub mod delaying;
 pub mod destructors;
+pub mod driving;
 pub mod ending;
 pub mod errors;
 pub mod factories;

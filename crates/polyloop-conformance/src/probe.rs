@@ -3,6 +3,7 @@
 
 mod inside;
 mod journal;
+mod layered;
 mod peer;
 mod protocol;
 mod reads;
@@ -14,6 +15,7 @@ mod waiting;
 
 pub use inside::{inside, is_inside};
 pub use journal::{Event, Journal};
+pub use layered::{GOODBYE, Layered, as_seen, record};
 pub use peer::{
     End, MUCH, Pair, RawListener, dial, ip_of, listen, narrow_peer, pair, pattern, raw_peer,
     read_all,

@@ -159,6 +159,12 @@ macro_rules! for_each_behaviour {
                 retrying: Core {
                     cli_13 cli_15
                 }
+                driving: Tcp {
+                    cli_29 tran_41 tran_42 tran_43 tran_44 tran_45
+                }
+                driving: SystemSockets {
+                    tran_46
+                }
                 attempts: Tcp {
                     cli_20 cli_21 cli_22 cli_23
                 }

@@ -76,8 +76,8 @@ pub use net::udp::{
     UdpSettings,
 };
 pub use net::{
-    Backoff, ClientService, ClientServiceBuilder, ConnectOptions, GiveUpOn, ListenOptions,
-    Listener, Loop, MainLoop, RetryPolicy, Tcp, TcpOptions,
+    Backoff, ClientService, ClientServiceBuilder, ConnectOptions, DriveError, DriveOptions,
+    GiveUpOn, ListenOptions, Listener, Loop, MainLoop, RetryPolicy, Tcp, TcpOptions,
 };
 pub use os::Interest;
 #[cfg(unix)]

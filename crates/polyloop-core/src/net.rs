@@ -6,6 +6,7 @@
 
 pub mod client;
 mod client_service;
+mod drive;
 pub(crate) mod endpoint;
 #[cfg(all(test, shuttle))]
 mod models;
@@ -23,6 +24,7 @@ use std::task::{Context, Poll};
 
 pub use client::Connected;
 pub use client_service::{ClientService, ClientServiceBuilder};
+pub use drive::{DriveError, DriveOptions};
 pub use options::{ConnectOptions, ListenOptions, TcpOptions};
 pub use retry::{Backoff, GiveUpOn, RetryPolicy};
 pub use whole_loop::{Loop, MainLoop};

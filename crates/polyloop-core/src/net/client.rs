@@ -1,5 +1,5 @@
-//! Clients: name resolution, the race between addresses (RFC 8305), the time
-//! limit, and the protocol on top.
+//! Clients: name resolution, the race between addresses (RFC 8305) and the time limit.
+//! The protocol on top is for [`drive`] to see to.
 
 mod attempt;
 mod error;
@@ -7,30 +7,23 @@ mod race;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
-use attempt::{Reached, attempt};
+use attempt::attempt;
 use error::judge;
 pub use error::{Attempts, ConnectError};
 use race::Race;
 
 use super::ConnectOptions;
+use super::drive::{self, Reached};
 use crate::event_loop::calls::after;
 use crate::event_loop::names::LookupError;
-use crate::event_loop::task;
 use crate::net::Loop;
 use crate::net::endpoint::{Endpoint, EndpointError};
-use crate::promise::Promise as _;
-use crate::promise::deferred::{Deferred, Resolver};
-use crate::promise::failure::Failure;
 use crate::protocol::address::Address;
-use crate::protocol::connection::driver::{Driver, Origin};
-use crate::protocol::connection::{Connection, Mailbox};
+use crate::protocol::connection::Connection;
 use crate::protocol::factory::{ProtocolFactory, Started};
 use crate::protocol::peer::Peer;
-use crate::protocol::transport::WriteLimits;
-use crate::protocol::{CloseReason, Protocol};
-use crate::sync::primitive::Arc;
 
 /// What connecting with a factory gives.
 pub type Connected<F> = Connection<<F as ProtocolFactory>::Protocol>;
@@ -44,131 +37,10 @@ pub(crate) async fn connect<L: Loop, F: ProtocolFactory>(
     let endpoint = endpoint?;
     lp.state().check_open()?;
     // Stopped on every way out, and otherwise when the connection is lost (FACT-06).
-    let mut factory = Started::new(factory).map_err(ConnectError::Factory)?;
+    let factory = Started::new(factory).map_err(ConnectError::Factory)?;
     let (reached, address) = reach(&lp, &endpoint, &options).await?;
     let peer = Peer::new(address);
-    let protocol = match factory.build(&peer) {
-        Ok(Some(protocol)) => protocol,
-        Ok(None) => return Err(declined(peer)),
-        Err(source) => return Err(failed(peer, source)),
-    };
-    let mailbox = Arc::new(Mailbox::new(peer.clone(), options.write_limits));
-    let (resolver, made) = Deferred::new();
-    let dialled = Dialled {
-        lp: lp.clone(),
-        limits: options.write_limits,
-        made: Some(resolver),
-        factory: Some(factory),
-        mailbox: mailbox.clone(),
-    };
-    let driver = match reached {
-        Reached::Stream { stream, local } => {
-            if let Some(local) = local {
-                mailbox.set_local(local);
-            }
-            Driver::new(dialled, stream, protocol)
-        }
-        Reached::Reset(error) => Driver::already_broken(dialled, error, protocol),
-    };
-    task::spawn(&lp, driver).detach();
-    let mut unclaimed = Unclaimed::new(mailbox);
-    match made.await {
-        Ok(()) => Ok(unclaimed.claim()),
-        Err(source) => Err(failed(peer, source)),
-    }
-}
-
-fn declined(peer: Peer) -> ConnectError {
-    ConnectError::Declined {
-        peer: peer.into_address(),
-    }
-}
-
-fn failed(peer: Peer, source: Failure) -> ConnectError {
-    ConnectError::Protocol {
-        peer: peer.into_address(),
-        source,
-    }
-}
-
-/// Where a client's connection comes from.
-struct Dialled<L, F: ProtocolFactory> {
-    lp: L,
-    limits: WriteLimits,
-    made: Option<Resolver<()>>,
-    factory: Option<Started<F>>,
-    mailbox: Arc<Mailbox>,
-}
-
-impl<L: Loop, F: ProtocolFactory> Origin for Dialled<L, F> {
-    type Backend = L;
-
-    fn backend(&self) -> &L {
-        &self.lp
-    }
-
-    fn limits(&self) -> WriteLimits {
-        self.limits
-    }
-
-    fn take_made(&mut self) -> Option<Resolver<()>> {
-        self.made.take()
-    }
-
-    fn peer(&self) -> Peer {
-        self.mailbox.peer()
-    }
-
-    fn attend(&self, waker: &Waker) {
-        drop(self.mailbox.set_driver(waker));
-    }
-
-    fn known_mailbox(&self) -> Option<Arc<Mailbox>> {
-        Some(self.mailbox.clone())
-    }
-
-    fn mailbox(&self) -> Arc<Mailbox> {
-        self.mailbox.clone()
-    }
-
-    fn set_closing(&self) {
-        self.mailbox.set_closing();
-    }
-
-    fn lose(&mut self, reason: &CloseReason) {
-        self.made = None;
-        self.mailbox.lose(reason);
-        self.factory = None;
-    }
-}
-
-/// A new connection that nobody has been given yet. A connect that is dropped ends
-/// it, also where `connection_made` has already run (CLI-05).
-struct Unclaimed<P: Protocol> {
-    connection: Connection<P>,
-    claimed: bool,
-}
-
-impl<P: Protocol> Unclaimed<P> {
-    fn new(mailbox: Arc<Mailbox>) -> Self {
-        Self {
-            connection: Connection::new(mailbox),
-            claimed: false,
-        }
-    }
-
-    fn claim(&mut self) -> Connection<P> {
-        self.claimed = true;
-        self.connection.clone()
-    }
-}
-
-impl<P: Protocol> Drop for Unclaimed<P> {
-    fn drop(&mut self) {
-        if !self.claimed {
-            self.connection.abort();
-        }
-    }
+    Ok(drive::begin(&lp, reached, peer, options.write_limits, factory).await?)
 }
 
 /// A connection and the address it leads to, within the limit.

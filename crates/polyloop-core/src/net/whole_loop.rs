@@ -7,9 +7,10 @@
 use std::future::Future;
 
 use super::client::{self, ConnectError};
+use super::drive::{self, DriveError, DriveOptions};
 use super::endpoint::IntoEndpoint;
 use super::server::{self, ListenError, Server};
-use super::{ConnectOptions, Connected, ListenOptions, Tcp};
+use super::{ConnectOptions, Connected, ListenOptions, Stream, Tcp};
 use crate::event_loop::backend::{Backend, MainBackend};
 use crate::event_loop::calls::Calls;
 use crate::event_loop::lifecycle::Lifecycle;
@@ -19,6 +20,7 @@ use crate::event_loop::threads::Threads;
 use crate::event_loop::timers::Timers;
 use crate::event_loop::{self, RunError};
 use crate::protocol::factory::ProtocolFactory;
+use crate::protocol::peer::Peer;
 
 /// An event loop: everything that a network library needs of a runtime.
 ///
@@ -81,6 +83,57 @@ pub trait Loop: Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + L
         F: ProtocolFactory,
     {
         client::connect(self.clone(), endpoint.into_endpoint(), options, factory)
+    }
+
+    /// Puts a protocol that `factory` makes for `peer` on a stream that is there already:
+    /// one that somebody else has made, accepted or wrapped (CLI-29).
+    ///
+    /// It is what [`connect`](Self::connect) does last, and settles likewise. A stream that
+    /// no protocol is put on is closed.
+    ///
+    /// Cancel safe: dropping the future closes the stream.
+    ///
+    /// ```
+    /// # use polyloop_core::{Connected, Failure, Loop, ProtocolFactory, Stream, TcpOptions};
+    /// # use std::net::SocketAddr;
+    /// async fn by_hand<L: Loop, F: ProtocolFactory>(
+    ///     lp: &L,
+    ///     address: SocketAddr,
+    ///     factory: F,
+    /// ) -> Result<Connected<F>, Failure> {
+    ///     let stream = lp.connect_tcp(address, &TcpOptions::new()).await?;
+    ///     let peer = stream.peer()?;
+    ///     Ok(lp.drive(stream, peer, factory).await?)
+    /// }
+    /// ```
+    #[track_caller]
+    fn drive<S, F>(
+        &self,
+        stream: S,
+        peer: impl Into<Peer>,
+        factory: F,
+    ) -> impl Future<Output = Result<Connected<F>, DriveError>> + Send
+    where
+        S: Stream,
+        F: ProtocolFactory,
+    {
+        self.drive_with(stream, peer, DriveOptions::default(), factory)
+    }
+
+    /// [`drive`](Self::drive) with options of your own.
+    #[track_caller]
+    fn drive_with<S, F>(
+        &self,
+        stream: S,
+        peer: impl Into<Peer>,
+        options: DriveOptions,
+        factory: F,
+    ) -> impl Future<Output = Result<Connected<F>, DriveError>> + Send
+    where
+        S: Stream,
+        F: ProtocolFactory,
+    {
+        drive::drive(self.clone(), stream, peer.into(), options, factory)
     }
 
     /// Listens on `endpoint` and gives each connection to a protocol that `factory`

@@ -6,6 +6,7 @@
 //! streams (a loop, a TLS layer, a test) makes it.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use crate::protocol::address::Address;
 use crate::sync::primitive::Arc;
@@ -97,6 +98,12 @@ impl Peer {
 
     fn details_mut(&mut self) -> &mut Details {
         Arc::make_mut(self.details.get_or_insert_default())
+    }
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self::new(address)
     }
 }
 
@@ -247,8 +254,6 @@ impl Credentials {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
 
     #[test]

@@ -8,20 +8,9 @@ use std::net::SocketAddr;
 
 use thiserror::Error;
 
+use crate::net::drive::Reached;
 use crate::net::{Loop, Stream, TcpOptions};
 use crate::protocol::address::Address;
-
-/// What an attempt has led to. The handshake was complete in either case.
-pub(super) enum Reached<S> {
-    Stream {
-        stream: S,
-        local: Option<Address>,
-    },
-    /// The peer has reset the connection before this side had a look at it. Whether a
-    /// reset comes now or a moment later is chance, so it is told as it would be then: the
-    /// connection is made, and lost (CLI-20).
-    Reset(io::Error),
-}
 
 /// How often a connection that leads to itself is given up for another.
 const TRIES: usize = 3;

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::event_loop::lifecycle::LoopClosed;
 use crate::event_loop::names::LookupError;
+use crate::net::drive::DriveError;
 use crate::net::endpoint::{Endpoint, EndpointError};
 use crate::net::socket::LocalBindError;
 use crate::promise::failure::Failure;
@@ -91,6 +92,17 @@ pub enum ConnectError {
     /// The loop was closed.
     #[error(transparent)]
     Closed(#[from] LoopClosed),
+}
+
+impl From<DriveError> for ConnectError {
+    fn from(error: DriveError) -> Self {
+        match error {
+            DriveError::Factory(failure) => Self::Factory(failure),
+            DriveError::Declined { peer } => Self::Declined { peer },
+            DriveError::Protocol { peer, source } => Self::Protocol { peer, source },
+            DriveError::Closed(closed) => Self::Closed(closed),
+        }
+    }
 }
 
 fn limit_text(limit: Option<Duration>) -> String {

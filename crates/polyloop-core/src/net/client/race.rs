@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::attempt::{Reached, attempt};
+use super::attempt::attempt;
 use crate::event_loop::calls::after;
+use crate::net::drive::Reached;
 use crate::net::{ConnectOptions, Loop, Tcp};
 use crate::protocol::address::Address;
 
