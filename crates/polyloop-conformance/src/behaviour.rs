@@ -92,6 +92,8 @@ pub enum Capability {
     /// Readiness of anything with a descriptor: a trait of its own, which a loop may be
     /// without.
     Watch,
+    /// Signals: the loop is told of them, and can raise them.
+    Signals,
 }
 
 impl Capability {
@@ -107,6 +109,7 @@ impl Capability {
             }
             Self::Resolve => "the loop knows no host names",
             Self::Watch => "the loop watches no descriptors",
+            Self::Signals => "the loop catches no signals",
         }
     }
 }

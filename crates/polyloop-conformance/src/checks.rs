@@ -15,6 +15,7 @@ pub mod backend_threads;
 pub mod backend_timers;
 pub mod batching;
 pub mod calls;
+pub mod catching_signals;
 pub mod client_service;
 pub mod combine_all;
 pub mod combine_some;

@@ -63,6 +63,7 @@ pub use runner::{Outcome, Runner, Status, run_all};
 #[doc(hidden)]
 pub mod reexport {
     pub use polyloop_core::MainLoop;
+    pub use polyloop_core::Signals;
     #[cfg(unix)]
     pub use polyloop_core::Watch;
 }

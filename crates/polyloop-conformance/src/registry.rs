@@ -244,6 +244,11 @@ macro_rules! for_each_behaviour {
                         watch_11 watch_12 watch_13 watch_14
                     }
                 }
+                Signals signals {
+                    catching_signals: Signals {
+                        sig_01 sig_02 sig_03 sig_04 sig_05 sig_06 sig_07
+                    }
+                }
             }
             reasons {
                 loop_26

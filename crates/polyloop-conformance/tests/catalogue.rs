@@ -25,6 +25,7 @@ const SECTIONS: &[(&str, usize)] = &[
     ("ERR", 10),
     ("BACK", 16),
     ("WATCH", 14),
+    ("SIG", 7),
 ];
 
 #[test]

@@ -24,7 +24,7 @@
 //! | `promise` | promises, what they fail with, and waiting for several at once; it knows no loop |
 //! | `event_loop` | the abilities of a loop, running it, its tasks, calls, timers and names; in [`backend`] what a runtime has to map: read this to add one; in [`context`] which loop is current on a thread |
 //! | `protocol` | protocols, transports, factories, and what drives a connection; [`producer`] |
-//! | [`os`] | readiness of whatever has a descriptor (on Unix) |
+//! | [`os`] | readiness of whatever has a descriptor (on Unix), signals |
 //! | [`net`] | endpoints, sockets, options, clients, servers, a client that reconnects, and the sum of it all, [`Loop`] |
 //! | [`sync`] | locks, semaphores, events, conditions and queues, for any loop |
 //! | [`schedule`] | looping calls, cooperative tasks, batched timers |
@@ -79,7 +79,7 @@ pub use net::{
     Backoff, ClientService, ClientServiceBuilder, ConnectOptions, DriveError, DriveOptions,
     GiveUpOn, ListenOptions, Listener, Loop, MainLoop, RetryPolicy, Tcp, TcpOptions,
 };
-pub use os::Interest;
+pub use os::{Interest, Signal, SignalError, SignalStream, Signals, StopOnSignals};
 #[cfg(unix)]
 pub use os::{ReadinessCallback, Watch, WatchError, Watched};
 pub use promise::combine::{

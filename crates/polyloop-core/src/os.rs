@@ -1,5 +1,5 @@
-//! What the operating system tells about descriptors, beside TCP: [`Watch`], on which
-//! everything else with a descriptor is built.
+//! What the operating system tells beside TCP: [`Watch`], on which everything else with a
+//! descriptor is built, and [`Signals`].
 //!
 //! | here | what |
 //! | --- | --- |
@@ -8,6 +8,8 @@
 //! | [`callback`](ReadinessCallback) | the same for code that is called back |
 //! | [`Interest`] | the direction that is waited for |
 //! | `descriptor` | what is asked of the system about a descriptor, whatever the loop |
+//! | [`signal`](Signal) | a signal by its number |
+//! | [`signals`](Signals) | the ability of a loop to catch them |
 //!
 //! This room knows loops, and neither protocols nor the network.
 
@@ -18,6 +20,8 @@ mod descriptor;
 #[cfg(unix)]
 mod error;
 mod interest;
+mod signal;
+mod signals;
 #[cfg(unix)]
 mod watch;
 #[cfg(unix)]
@@ -28,6 +32,10 @@ pub use callback::ReadinessCallback;
 #[cfg(unix)]
 pub use error::WatchError;
 pub use interest::Interest;
+pub use signal::Signal;
+pub use signals::{
+    Caught, SignalDesk, SignalError, SignalSource, SignalStream, Signals, StopOnSignals,
+};
 #[cfg(unix)]
 pub use watch::{Source, Watch, Watcher};
 #[cfg(unix)]

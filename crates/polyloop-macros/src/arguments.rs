@@ -18,6 +18,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) struct MainArguments {
     /// The loop, and the word that named it.
     pub(crate) pinned: Option<(Ident, &'static KnownLoop)>,
+    /// Whether the loop stops at the signals that ask a process to end.
+    pub(crate) signals: bool,
     /// Where `polyloop` is, if that is said.
     pub(crate) polyloop: Option<Path>,
 }
@@ -26,12 +28,22 @@ impl Parse for MainArguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let mut arguments = Self {
             pinned: None,
+            signals: false,
             polyloop: None,
         };
-        let expected = || format!("expected one loop ({}) or `crate = path`", loops::words());
+        let expected = || {
+            format!(
+                "expected one loop ({}), `signals` or `crate = path`",
+                loops::words()
+            )
+        };
         each_argument(input, &expected(), |word, input| {
             if word == "crate" {
                 arguments.polyloop = Some(path(word, input)?);
+                return Ok(());
+            }
+            if word == "signals" {
+                arguments.signals = true;
                 return Ok(());
             }
             let Some(known) = loops::find(word) else {

@@ -51,6 +51,12 @@ use syn::parse_macro_input;
 /// | `#[polyloop::main(async-std)]` | `AsyncStdLoop`, always |
 /// | `#[polyloop::main(sim)]` | `SimLoop`, always: the program in a simulation |
 ///
+/// `#[polyloop::main(signals)]`, also beside the name of a loop, stops the loop in good order
+/// at the first `SIGINT` or `SIGTERM`: connections and shutdown hooks end as at the end of
+/// `main`, and then the process ends as the signal would have ended it, so that a shell or a
+/// supervisor sees which it was. A second signal ends it at once
+/// (`Signals::stop_on_signals`, SIG-01).
+///
 /// A pinned loop is not overridden by `POLYLOOP_LOOP`, and the function may take it
 /// by its own type. Its feature has to be on; the compiler says so if it is not.
 ///

@@ -25,6 +25,11 @@ pub(crate) fn expand(arguments: &MainArguments, mut function: ItemFn) -> Result<
     let caller = Caller::new(arguments.polyloop.clone(), false);
     let polyloop = &caller.polyloop;
     let call = signature::caller(&function, polyloop);
+    let run = if arguments.signals {
+        quote!(run_main_until_signal)
+    } else {
+        quote!(run_main)
+    };
     let entry = |make: TokenStream, included: TokenStream| {
         quote! {
             #(#conditions)*
@@ -34,7 +39,7 @@ pub(crate) fn expand(arguments: &MainArguments, mut function: ItemFn) -> Result<
                 #included
                 #(#others)*
                 #function
-                #polyloop::__private::run_main(#make, #call)
+                #polyloop::__private::#run(#make, #call)
             }
         }
     };

@@ -21,7 +21,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | `sim`, `builder`, `host`, `faults` | a simulation, as a test sees it |
-//! | `sim_loop`, `hosts_run`, `spawned`, `timer`, `tcp`, `stream`, `listener` | the loop of one host |
+//! | `sim_loop`, `hosts_run`, `spawned`, `timer`, `signals`, `tcp`, `stream`, `listener` | the loop of one host |
 //! | `drive`, `world`, `agenda`, `clock`, `ready`, `scheduler`, `pace`, `stalls`, `threads` | what happens, and in what order |
 //! | `network` | hosts, links and TCP, as a state machine |
 //! | [`trace`], `report` | what happened, and why it can't go on |
@@ -43,6 +43,7 @@ mod report;
 mod scheduler;
 mod seed;
 mod seeds;
+mod signals;
 mod sim;
 mod sim_loop;
 mod spawned;

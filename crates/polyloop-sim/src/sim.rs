@@ -21,6 +21,7 @@ use crate::network::is_share;
 use crate::ready::Ready;
 use crate::report::Wait;
 use crate::seed::seed_from_env;
+use crate::signals::SharedTable;
 use crate::sim_loop::{Home, SimLoop};
 use crate::stalls::Stalls;
 use crate::threads::Workshop;
@@ -159,6 +160,7 @@ impl Sim {
                 wall: (Duration::ZERO, self.shared.wall_time),
                 boot: Vec::new(),
                 ending: None,
+                signals: SharedTable::default(),
             });
             made = true;
         }

@@ -15,6 +15,7 @@ use slab::Slab;
 use crate::agenda::{Agenda, TimerKey};
 use crate::network::{Effects, Network};
 use crate::report::Wait;
+use crate::signals::SharedTable;
 use crate::sim::Sim;
 use crate::spawned::{Spawned, TaskInfo};
 use crate::trace::{Event, Recorder, TaskId, Trace};
@@ -39,6 +40,8 @@ pub(crate) struct Host {
     pub(crate) boot: Vec<Boot>,
     /// Winds the loop up, since it was asked to stop.
     pub(crate) ending: Option<Spawned<()>>,
+    /// Which signals its programs have asked for.
+    pub(crate) signals: SharedTable,
 }
 
 pub(crate) type Boot = Arc<dyn Fn() + Send + Sync>;

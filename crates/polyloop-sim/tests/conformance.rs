@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use polyloop_conformance::{Capability, Runner, Status};
+use polyloop_conformance::{Capability, Runner, Status, abilities};
 use polyloop_sim::{Pace, Scheduler, Sim, SimLoop};
 
 fn simulation(seed: u64, scheduler: Scheduler, pace: Pace) -> SimLoop {
@@ -69,6 +69,7 @@ fn failures_of(seed: u64) -> Vec<String> {
     let name = format!("seed {seed}, {scheduler}, {pace}");
     let outcomes = Runner::new(&name, move || simulation(seed, scheduler, pace))
         .lacking(&[Capability::SystemSockets])
+        .with(abilities::signals())
         .run_all();
     assert!(
         outcomes

@@ -10,7 +10,7 @@ mod program;
 mod seeds;
 mod testing;
 
-pub use program::run_main;
+pub use program::{run_main, run_main_until_signal};
 #[cfg(feature = "sim")]
 pub use seeds::{SeedsTest, run_seeds};
 pub use testing::{TestOutcome, no_loop, run_test};

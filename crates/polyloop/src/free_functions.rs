@@ -144,3 +144,12 @@ pub fn connect_udp(
         options,
     ))
 }
+
+/// [`Signals::signals`](crate::Signals::signals) on the current loop. The outer error is the
+/// lack of a loop, the inner one says which signal can't be caught.
+#[cfg(unix)]
+pub fn signals(
+    signals: impl IntoIterator<Item = crate::Signal>,
+) -> Result<Result<crate::SignalStream, crate::SignalError>, NoCurrentLoop> {
+    Ok(crate::Signals::signals(&find("signals")?, signals))
+}

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use polyloop_core::{MainLoop, RunError};
+use polyloop_core::{MainLoop, RunError, SignalError};
 use thiserror::Error;
 
 use crate::preference::{self, Why};
@@ -37,4 +37,7 @@ pub enum StartError {
     /// The loop could not be run to the end.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The signals that were to stop it can't be caught.
+    #[error(transparent)]
+    Signals(#[from] SignalError),
 }

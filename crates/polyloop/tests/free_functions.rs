@@ -87,6 +87,13 @@ fn errors() -> Vec<(&'static str, NoCurrentLoop)> {
                 .map(drop)
                 .unwrap_err(),
         ),
+        #[cfg(unix)]
+        (
+            "signals",
+            polyloop::signals([polyloop::Signal::HUP])
+                .map(drop)
+                .unwrap_err(),
+        ),
         ("current", polyloop::current().unwrap_err()),
         ("AnyLoop::current", AnyLoop::current().unwrap_err()),
     ]

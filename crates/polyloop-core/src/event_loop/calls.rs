@@ -134,6 +134,21 @@ where
     })
 }
 
+/// Makes a call in the next pass of a loop that has been asked for one before, so that
+/// somebody drives its calls: for what knows the loop and not its runtime. A closed loop
+/// drops it.
+pub(crate) fn call_started(
+    state: &Arc<LoopState>,
+    location: &'static Location<'static>,
+    call: impl FnOnce() + Send + 'static,
+) {
+    if state.check_open().is_ok() {
+        let work = Work::Call(Guarded::new(Box::new(call)));
+        let (_, first) = state.calls.push(state, None, work, location);
+        debug_assert!(!first, "nobody drives the calls of this loop");
+    }
+}
+
 /// Wakes a task at a moment, by the same queue. It costs no allocation. It belongs to
 /// whoever waits in the task: the end of `main` leaves it as it is, since tasks and
 /// connections go on while shutdown hooks run.

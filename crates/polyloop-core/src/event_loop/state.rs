@@ -3,6 +3,7 @@
 //! Every handle of a loop, and every task on it, shares one. The loop lives as
 //! long as somebody holds it or work is left on it.
 
+mod attachments;
 mod registry;
 mod run_end;
 
@@ -25,6 +26,7 @@ use crate::promise::failure::Failure;
 use crate::promise::report::ErrorReport;
 use crate::sync::primitive::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::sync::primitive::{Arc, Mutex, lock};
+use attachments::Attachments;
 pub(crate) use registry::LoopId;
 use run_end::RunEnd;
 
@@ -64,6 +66,7 @@ pub struct LoopState {
     pub(crate) run_end: RunEnd,
     shutdown_limit: Mutex<Duration>,
     pub(crate) stop: StopRequest,
+    attachments: Attachments,
 }
 
 pub(crate) type WaitingCall = Guarded<Box<dyn FnOnce() + Send>>;
@@ -110,6 +113,7 @@ impl LoopState {
             needs_run: AtomicBool::new(false),
             run_end: RunEnd::default(),
             shutdown_limit: Mutex::new(SHUTDOWN_LIMIT),
+            attachments: Attachments::default(),
         });
         registry::enter(&state);
         lay_route();
@@ -121,6 +125,11 @@ impl LoopState {
         self.clock
             .as_ref()
             .map_or_else(Instant::now, |clock| clock())
+    }
+
+    /// What a room above keeps for this loop: its `T`, made when it is first asked for.
+    pub(crate) fn attached<T: Any + Default + Send + Sync>(&self) -> Arc<T> {
+        self.attachments.get()
     }
 
     /// What [finds](LoopId::find) this again.
@@ -318,6 +327,7 @@ impl LoopState {
             self.stop.withdraw();
             self.drop_calls();
             self.drop_waiting_calls();
+            discard(self.attachments.take());
             for phase in ShutdownPhase::ALL {
                 discard(self.shutdown_hooks.take(phase));
             }
@@ -358,6 +368,7 @@ impl LoopState {
         self.drop_calls();
         self.drop_waiting_calls();
         self.set_resolver(None);
+        self.discard_here(self.attachments.take());
     }
 }
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use super::callback::{self, ReadinessCallback};
 use super::error::WatchError;
 use super::interest::Interest;
+use super::signals::SignalSource;
 use super::watched::Watched;
 use crate::event_loop::backend::Backend;
 use crate::event_loop::lifecycle::Rejected;
@@ -54,6 +55,12 @@ pub trait Watch: Backend {
     ///
     /// For backends: users call [`watch`](Self::watch).
     fn watcher<T: Source>(&self, source: T) -> io::Result<Self::Watcher<T>>;
+
+    /// Where the loop's [signals](crate::Signals) come from, if not from the system. For a
+    /// backend that stands for one of several, some of which have no descriptors.
+    fn own_signals(&self) -> Option<Box<dyn SignalSource>> {
+        None
+    }
 
     /// Watches `source`, on whatever thread this is called, until the last clone of what it
     /// gives is dropped.

@@ -27,7 +27,7 @@ pub(crate) use swapped::{Mutex, MutexGuard, OnceLock, atomic, thread, thread_loc
 
 /// For statics: a model checker forgets what it made when a run ends.
 pub(crate) mod process {
-    pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock};
     pub(crate) use std::{thread, thread_local};
 }

@@ -7,6 +7,7 @@ mod inputs;
 mod paces;
 mod payload;
 mod reports;
+mod signals;
 mod threads;
 mod time;
 

@@ -3,6 +3,10 @@
 use std::io;
 use std::task::{Context, Poll};
 
+#[cfg(feature = "sim")]
+use polyloop_core::Signals as _;
+#[cfg(feature = "sim")]
+use polyloop_core::os::SignalSource;
 use polyloop_core::os::{Interest, Source, Watch, Watcher};
 
 use super::{Absent, AnyLoop, dispatch};
@@ -50,6 +54,15 @@ impl Watch for AnyLoop {
             Self::Absent(lp) => Watchers::Absent(lp.watcher(source)?),
         };
         Ok(AnyWatcher(watcher))
+    }
+
+    #[cfg(feature = "sim")]
+    fn own_signals(&self) -> Option<Box<dyn SignalSource>> {
+        match self {
+            // A simulated host has signals of its own.
+            Self::Sim(lp) => Some(lp.signal_source()),
+            _ => None,
+        }
     }
 }
 

@@ -60,7 +60,9 @@ impl LoopKind {
             L: MainLoop + Watch,
             M: Fn() -> L + Send + Sync + 'static,
         {
-            Runner::new(name, make).with(abilities::watch())
+            Runner::new(name, make)
+                .with(abilities::watch())
+                .with(abilities::signals())
         }
         match self {
             Self::Tokio => {
@@ -74,7 +76,7 @@ impl LoopKind {
             Self::Smol => on(&real(self.name(), SmolLoop::new), ids),
             Self::AsyncStd => on(&real(self.name(), AsyncStdLoop::new), ids),
             Self::Sim => {
-                let runner = Runner::new(self.name(), simulated);
+                let runner = Runner::new(self.name(), simulated).with(abilities::signals());
                 on(&runner.lacking(&[Capability::SystemSockets]), ids)
             }
         }
