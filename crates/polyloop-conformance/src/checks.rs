@@ -6,7 +6,9 @@
 //! a loop are functions of their own, so that a test can give them those alone.
 
 pub mod adopting;
+pub mod asking;
 pub mod attempts;
+pub mod backend_ending;
 pub mod backend_leftovers;
 pub mod backend_nesting;
 pub mod backend_sockets;
@@ -68,3 +70,4 @@ pub mod watching;
 pub mod watching_borders;
 #[cfg(unix)]
 pub mod watching_callbacks;
+pub mod wrapped;

@@ -8,6 +8,7 @@ mod peer;
 mod protocol;
 mod reads;
 mod reports;
+mod rough;
 mod scripted;
 mod spans;
 mod starving;
@@ -23,6 +24,7 @@ pub use peer::{
 pub use protocol::{Once, Probe};
 pub use reads::counting_reads;
 pub use reports::Reports;
+pub use rough::Rough;
 pub use scripted::{Fate, Scripted};
 pub use spans::Spans;
 pub use starving::{Starving, StarvingListener};

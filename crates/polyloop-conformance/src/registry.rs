@@ -77,6 +77,9 @@ macro_rules! for_each_behaviour {
                 promise_races: Core {
                     prom_41 prom_42 prom_43
                 }
+                asking: Core {
+                    prom_46 comb_19
+                }
                 combine_all: Core {
                     comb_01 comb_02 comb_03 comb_04 comb_05 comb_06 comb_07 comb_08
                     comb_09 comb_18
@@ -120,6 +123,9 @@ macro_rules! for_each_behaviour {
                 switching: Tcp {
                     tran_32 buf_01 buf_02 buf_03
                 }
+                wrapped: Tcp {
+                    buf_04
+                }
                 protocol_events: Tcp {
                     proto_01 proto_02 proto_03 proto_04 proto_05 proto_06 proto_07
                     proto_08 proto_09 proto_10 proto_11 proto_12 proto_13
@@ -151,7 +157,7 @@ macro_rules! for_each_behaviour {
                 }
                 connecting: Tcp {
                     cli_01 cli_02 cli_03 cli_05 cli_06 cli_07 cli_08 cli_09 cli_10
-                    cli_11 cli_12
+                    cli_11 cli_12 cli_30
                 }
                 connecting: Resolve {
                     cli_04
@@ -198,7 +204,7 @@ macro_rules! for_each_behaviour {
                     back_01 back_02 back_03
                 }
                 backend_timers: Core {
-                    back_04 back_05
+                    back_04 back_05 back_20
                 }
                 backend_threads: Threads {
                     back_06
@@ -214,6 +220,9 @@ macro_rules! for_each_behaviour {
                 }
                 backend_sockets: SystemSockets {
                     back_13
+                }
+                backend_ending: Core {
+                    back_17 back_18 back_19
                 }
                 backend_nesting: Threads {
                     back_14

@@ -4,13 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use polyloop_core::MainLoop;
-use polyloop_core::backend::Timer as _;
+use polyloop_core::backend::{ThreadTimer, Timer as _};
 
-use crate::fault::{Verdict, ensure};
-use crate::probe::{Flag, run, until};
+use crate::fault::{Verdict, ensure, ensure_eq};
+use crate::probe::{Flag, block_on, poll_once, run, until};
 
 const LONG: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(5);
@@ -74,4 +74,48 @@ pub fn back_05<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
 
 fn poll<F: Future>(future: &mut Pin<Box<F>>, waker: &Waker) -> std::task::Poll<F::Output> {
     future.as_mut().poll(&mut Context::from_waker(waker))
+}
+
+/// Several at once, in any order, some at one moment; moved, and given up.
+pub fn back_20<L: MainLoop>(_make: &dyn Fn() -> L) -> Verdict {
+    let begun = Instant::now();
+    let over = Flag::new();
+    let given_up = Flag::new();
+    let waker = Waker::from(Arc::new(Called(given_up.clone())));
+    let mut first = Box::pin(ThreadTimer::at(begun + SHORT));
+    ensure!(poll(&mut first, &waker).is_pending(), "ready at once");
+    drop(first);
+    let waits = |after: Duration| {
+        let (at, over) = (begun + after, over.clone());
+        std::thread::spawn(move || {
+            block_on(ThreadTimer::at(at));
+            over.set();
+            Instant::now() >= at
+        })
+    };
+    let waiting: Vec<_> = [8, 2, 4, 4, 4, 1].map(|n| waits(n * SHORT)).into();
+    let count = waiting.len();
+    let deadline = begun + Duration::from_secs(20);
+    while over.count() < count && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    ensure_eq!(over.count(), count, "timers that were ready");
+    for thread in waiting {
+        ensure!(thread.join().unwrap_or(false), "a timer was early");
+    }
+    ensure!(!given_up.is_set(), "a timer that was dropped woke somebody");
+
+    let woken = Flag::new();
+    let waker = Waker::from(Arc::new(Called(woken.clone())));
+    let mut moved = Box::pin(ThreadTimer::at(Instant::now() + LONG));
+    ensure!(poll(&mut moved, &waker).is_pending(), "ready an hour early");
+    moved.as_mut().reset(Instant::now() + SHORT);
+    while !woken.is_set() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    ensure!(woken.is_set(), "a timer that was moved woke nobody");
+    block_on(moved.as_mut());
+    moved.as_mut().reset(Instant::now() + LONG);
+    ensure!(poll_once(&mut moved).is_pending(), "moved on, and ready");
+    Ok(())
 }

@@ -155,6 +155,29 @@ pub fn sched_21<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let combined = combined.ok_or_else(|| Fault::new("not a combined failure"))?;
         let texts: Vec<_> = combined.failures.iter().map(Failure::text).collect();
         ensure_eq!(texts, ["the first", "the last"], "what failed");
+        let text = combined.to_string();
+        ensure!(
+            text.starts_with("2 batched calls failed: ") && text.ends_with("the last"),
+            "what is told of two: {text:?}"
+        );
+        for (count, end) in [(5, "number 4"), (7, "; and 2 more")] {
+            let reports = Reports::of(&lp);
+            let timer = BatchedTimer::new(&lp, HOUR)?;
+            // All of them before the first is made.
+            lp.call_soon(move || {
+                for number in 0..count {
+                    let failure = Failure::message(format!("number {number}"));
+                    let _ = timer.call_later(Duration::ZERO, move || Err(failure));
+                }
+            })?;
+            until(&lp, "a report", || !reports.all().is_empty()).await?;
+            let text = reports.all()[0].failure.text().into_owned();
+            let begin = format!("{count} batched calls failed: ");
+            ensure!(
+                text.starts_with(&begin) && text.ends_with(end),
+                "what is told of {count}: {text:?}"
+            );
+        }
         Ok(())
     })
 }

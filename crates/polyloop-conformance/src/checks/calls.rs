@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use polyloop_core::{Calls, DelayedCall, MainLoop, Spawner, Timers};
+use polyloop_core::{Calls, DelayedCall, Failure, MainLoop, Spawner, Timers};
 
 use crate::fault::{Verdict, ensure, ensure_eq};
 use crate::probe::{Flag, Journal, Reports, inside, is_inside, quiet, run, until};
@@ -80,10 +80,25 @@ pub fn loop_31<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let journal = journal.clone();
         lp.call_soon(move || journal.note(number.to_string()))?;
     }
+    let (at_start, on_running) = (Flag::new(), Flag::new());
+    let noted = at_start.clone();
+    lp.call_when_running(move || noted.set())?;
+    ensure!(!at_start.is_set(), "a call for the run was made before it");
     let inner = lp.clone();
     let (notes, flag) = (journal.clone(), nested.clone());
     lp.run(async move {
         until(&inner, "the calls from before", || notes.names().len() >= 5).await?;
+        until(&inner, "the call for the run", || at_start.is_set()).await?;
+        let (noted, early) = (on_running.clone(), flag.clone());
+        inside(|| {
+            inner.call_when_running(move || {
+                if is_inside() {
+                    early.set();
+                }
+                noted.set();
+            })
+        })?;
+        until(&inner, "a call on a running loop", || on_running.is_set()).await?;
         let (lp, called) = (inner.clone(), Flag::new());
         let noted = called.clone();
         inner.call_soon(move || {
@@ -123,6 +138,11 @@ pub fn loop_32<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             1,
             "reports of the panic"
         );
+        lp.report("told to the hook", &Failure::message("the hook's"));
+        ensure_eq!(reports.mentioning("the hook's"), 1, "reports to the hook");
+        lp.reset_error_hook();
+        lp.report("told to nobody's hook", &Failure::message("nobody's"));
+        ensure_eq!(reports.mentioning("nobody's"), 0, "reports to an old hook");
         Ok(())
     })
 }

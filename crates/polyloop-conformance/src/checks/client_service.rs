@@ -57,6 +57,14 @@ impl ProtocolFactory for Declining {
         }
         Some(Probe::new(&self.journal))
     }
+
+    fn start_factory(&mut self) {
+        self.journal.note("start");
+    }
+
+    fn stop_factory(&mut self) {
+        self.journal.note("stop");
+    }
 }
 
 /// Each of its connections says `bye` and gets closed.
@@ -183,6 +191,8 @@ pub fn cli_16<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         service.stop().await?;
         ensure_eq!(journal.count("made"), 3, "connections");
         ensure_eq!(journal.count("lost"), 3, "losses");
+        ensure_eq!(journal.count("start"), 1, "starts of the factory");
+        ensure_eq!(journal.count("stop"), 1, "its stops");
         Ok(())
     })
 }

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use polyloop_core::{
-    Address, ConnectError, ConnectOptions, Connection, Loop, MainLoop, Promise, Protocol, yield_now,
+    Address, ConnectError, ConnectOptions, Connection, Endpoint, Loop, MainLoop, Promise, Protocol,
+    yield_now,
 };
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
@@ -69,6 +70,11 @@ pub fn cli_02<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             "the error is {error:?}"
         );
         ensure_eq!(error.io_kind(), ErrorKind::TimedOut, "the standard kind");
+        let text = error.to_string();
+        ensure!(
+            text.contains("not connected within 20ms"),
+            "it says {text:?}"
+        );
         ensure_eq!(silent.given_up.count(), 1, "attempts that were let go of");
         Ok(())
     })
@@ -331,6 +337,30 @@ pub fn cli_10<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         for (at, _) in reasons {
             ensure!(text.contains(&at.to_string()), "{at} is not in {text:?}");
         }
+
+        // The last to fail names the whole.
+        let at = address("127.0.0.1:1")?;
+        for kind in [
+            ErrorKind::TimedOut,
+            ErrorKind::HostUnreachable,
+            ErrorKind::NetworkUnreachable,
+            ErrorKind::PermissionDenied,
+        ] {
+            let scripted = Scripted::new(&lp, &[(at, Fate::Fails(kind))]);
+            let error = refusal(scripted.connect(NAME, observer()).await)?;
+            ensure_eq!(error.io_kind(), kind, "the standard kind");
+            let named = match kind {
+                ErrorKind::TimedOut => matches!(error, ConnectError::TimedOut { limit: None, .. }),
+                ErrorKind::PermissionDenied => matches!(error, ConnectError::Other { .. }),
+                _ => matches!(error, ConnectError::Unreachable { .. }),
+            };
+            ensure!(named, "{kind:?} is told as {error:?}");
+            ensure_eq!(error.attempts().len(), 1, "attempts in the error");
+            if kind == ErrorKind::TimedOut {
+                let text = error.to_string();
+                ensure!(text.contains("gave up waiting"), "it says {text:?}");
+            }
+        }
         Ok(())
     })
 }
@@ -405,6 +435,71 @@ pub fn cli_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         ensure_eq!(scripted.lookups.count(), 0, "look-ups of addresses");
         scripted.connect(NAME, observer()).await?;
         ensure_eq!(scripted.lookups.count(), 1, "look-ups of a name");
+        Ok(())
+    })
+}
+
+/// What is missing, doubled, and not allowed; and what is taken, in each of its forms.
+pub fn cli_30<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        for (text, problem) in [
+            ("", "no port"),
+            ("host", "no port"),
+            ("[::1]", "no port"),
+            ("[::1]80", "no port"),
+            ("[::1:80", "not closed"),
+            ("[host]:80", "no IPv6 address"),
+            ("::1:80", "in brackets"),
+            (":80", "no host"),
+            ("tcp::80", "no host"),
+            ("a b:80", "no spaces"),
+            ("a\u{7}:80", "no spaces"),
+            ("a/b:80", "no slashes"),
+            ("host:", "not a number"),
+            ("host:+80", "not a number"),
+            ("host:8x", "not a number"),
+            ("host:65536", "over 65535"),
+        ] {
+            let Err(error) = text.parse::<Endpoint>() else {
+                return Err(Fault::new(format!("{text:?} is taken for an endpoint")));
+            };
+            ensure_eq!(error.given, text, "the text in the error");
+            ensure!(
+                error.problem.contains(problem),
+                "{text:?} is refused since {}",
+                error.problem
+            );
+            let refused = refusal(lp.connect(text, observer()).await)?;
+            ensure_eq!(refused.io_kind(), ErrorKind::InvalidInput, "its kind");
+            ensure!(
+                matches!(refused, ConnectError::Endpoint(_)),
+                "it is told as {refused:?}"
+            );
+        }
+        for (text, shown) in [
+            ("host:80", "host:80"),
+            ("TCP:host:80", "host:80"),
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("tcp:[::1]:65535", "[::1]:65535"),
+            ("[fe80::1%2]:80", "[fe80::1%2]:80"),
+        ] {
+            let endpoint: Endpoint = text.parse()?;
+            ensure_eq!(endpoint.to_string(), shown, "how {text:?} is shown");
+            let parts = if endpoint.host().contains(':') {
+                format!("[{}]:{}", endpoint.host(), endpoint.port())
+            } else {
+                format!("{}:{}", endpoint.host(), endpoint.port())
+            };
+            ensure_eq!(parts, shown, "the parts of {text:?}");
+            if let Some(address) = endpoint.address() {
+                ensure_eq!(Endpoint::from(address), endpoint, "and back");
+            }
+        }
+        let scoped: Endpoint = "[fe80::1%2]:80".parse()?;
+        ensure!(
+            scoped.address().is_some(),
+            "a scope is no part of an address"
+        );
         Ok(())
     })
 }

@@ -1,6 +1,7 @@
 //! SCHED: cooperative tasks.
 
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use polyloop_core::schedule::{
@@ -9,7 +10,7 @@ use polyloop_core::schedule::{
 use polyloop_core::{Deferred, Failure, MainLoop};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
-use crate::probe::{Flag, Journal, busy_for, quiet, run, until};
+use crate::probe::{Flag, Journal, Reports, busy_for, poll_once, quiet, run, until};
 
 /// Steps without an end, counted.
 fn endless(steps: &Flag) -> impl Iterator<Item = ()> + Send + 'static {
@@ -21,14 +22,22 @@ fn endless(steps: &Flag) -> impl Iterator<Item = ()> + Send + 'static {
 pub fn sched_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
         let (journal, cooperator) = (Journal::new(), Cooperator::new(&lp));
-        let notes = journal.clone();
+        let (notes, counting) = (journal.clone(), cooperator.clone());
+        ensure_eq!(counting.task_count(), 0, "tasks of a new one");
+        let added = Flag::new();
+        let noted = added.clone();
         lp.call_soon(move || {
             for name in ["a", "b", "c"] {
                 let notes = notes.clone();
                 drop(cooperator.cooperate((0..4).map(move |_| notes.note(name))));
             }
+            if cooperator.task_count() == 3 {
+                noted.set();
+            }
         })?;
         until(&lp, "twelve steps", || journal.names().len() == 12).await?;
+        until(&lp, "all to be done", || counting.task_count() == 0).await?;
+        ensure!(added.is_set(), "three tasks were not counted");
         ensure_eq!(journal.names().concat(), "abcabcabcabc", "the order");
         Ok(())
     })
@@ -185,6 +194,12 @@ pub fn sched_16<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
 
         let failed = cooperator.cooperate([Err(Failure::from("on purpose"))]);
         ensure!(failed.when_done().await.is_err(), "the failure was lost");
+        let reports = Reports::of(&lp);
+        drop(cooperator.cooperate([Err(Failure::from("unasked"))]));
+        until(&lp, "the report of a failure that nobody asks for", || {
+            reports.mentioning("unasked") == 1
+        })
+        .await?;
         let acted = failed.pause();
         ensure!(
             matches!(&acted, Err(TaskFinished::Failed(f)) if f.text() == "on purpose"),
@@ -223,5 +238,40 @@ pub fn sched_17<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         ensure_eq!(steps.count(), count, "steps after the stop");
         drop(resolver);
         Ok(())
-    })
+    })?;
+    let lp = make();
+    let task = Cooperator::new(&lp).cooperate([()]);
+    let mut done = task.when_done();
+    lp.close()?;
+    let Poll::Ready(outcome) = poll_once(&mut done) else {
+        return Err(Fault::new("a task waits for a loop that was closed"));
+    };
+    ensure!(
+        outcome.is_err_and(|failure| failure.is_cancelled()),
+        "a task on a loop that was closed has ended otherwise"
+    );
+
+    // One that waits for a promise of its own when the run ends.
+    let lp = make();
+    let inner = lp.clone();
+    let task = lp.run(async move {
+        let waits = Flag::new();
+        let (noted, (resolver, promise)) = (waits.clone(), Deferred::<()>::new());
+        let mut step = Some(promise);
+        let task = Cooperator::new(&inner).cooperate(std::iter::from_fn(move || {
+            noted.set();
+            step.take().map(IntoStep::into_step)
+        }));
+        until(&inner, "the step", || waits.is_set()).await?;
+        quiet(&inner).await;
+        Ok::<_, Fault>((task, resolver))
+    })??;
+    let Poll::Ready(outcome) = poll_once(&mut task.0.when_done()) else {
+        return Err(Fault::new("a task outlived the run that it waited in"));
+    };
+    ensure!(
+        outcome.is_err_and(|failure| failure.is_cancelled()),
+        "a task that waited when its run ended has ended otherwise"
+    );
+    Ok(())
 }

@@ -111,6 +111,10 @@ pub fn err_04<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         );
         let boxed: Box<dyn Error + Send + Sync> = Box::new(first.clone());
         ensure!(Failure::from(boxed).ptr_eq(&first), "unboxing it nests it");
+        ensure!(
+            !Failure::new(io_error()).ptr_eq(&first),
+            "another of the same text is the same"
+        );
         let raised = Deferred::<u8>::failed(first.clone())
             .or_else(Err)
             .then(Ok)

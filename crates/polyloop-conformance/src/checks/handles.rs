@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::AsyncWriteExt;
 use polyloop_core::{
-    Connection, ConnectionLost, Failure, Flow, MainLoop, OnEof, Stream as _, WriteError,
-    WriteLimits,
+    CloseReason, Connection, ConnectionLost, Failure, Flow, MainLoop, OnEof, Stream as _,
+    WriteError, WriteLimits,
 };
 
 use crate::fault::{Verdict, ensure, ensure_eq};
@@ -103,6 +103,17 @@ pub fn tran_39<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             "the peer got {:?}",
             String::from_utf8_lossy(&data)
         );
+
+        let (connection, mut peer) = raw_peer(&lp, Probe::new(&Journal::new())).await?;
+        let handle = connection.handle();
+        handle.abort();
+        let reason = handle.closed().await;
+        ensure!(
+            matches!(reason, CloseReason::Aborted),
+            "an abort from outside ended it with {reason}"
+        );
+        let (_, end) = read_all(&mut peer).await;
+        ensure!(end != End::Eof, "the peer of an abort saw a clean end");
 
         // Through the server's list, nobody having asked before.
         let server = listen(&lp, Probe::new(&journal)).await?;

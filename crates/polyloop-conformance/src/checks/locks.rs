@@ -229,7 +229,9 @@ pub fn sync_10<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             .collect();
         quiet(&lp).await;
         ensure!(tasks.iter().all(|task| !task.is_done()), "woken by nothing");
+        ensure!(!event.is_set(), "a new event is set");
         event.set();
+        ensure!(event.is_set(), "an event that was set is not");
         event.clear();
         for task in tasks {
             task.await??;
@@ -272,6 +274,17 @@ pub fn sync_11<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         ensure!(!lock.is_locked(), "one who left holds the lock");
         drop(staying.await);
         ensure!(!lock.is_locked(), "the lock leaked");
+
+        let mut all = Vec::new();
+        for _ in 0..3 {
+            let mut waiting = Box::pin(condition.wait(free(&lock)?));
+            ensure!(poll_once(&mut waiting).is_pending(), "woken by nothing");
+            all.push(waiting);
+        }
+        condition.notify_all();
+        for waiting in all {
+            drop(waiting.await);
+        }
         Ok(())
     })
 }

@@ -4,13 +4,17 @@ use polyloop_core::sync::{Queue, TooManyWaiters};
 use polyloop_core::{MainLoop, Promise};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
-use crate::probe::{Flag, quiet, run};
+use crate::probe::{Flag, poll_once, quiet, run};
 
 /// `try_put` gives the item back; `put` waits, and puts in turn.
 pub fn sync_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
         let queue = Queue::bounded(1);
+        ensure_eq!(queue.len(), 0, "items in a new queue");
+        ensure!(queue.is_empty(), "a new queue is not empty");
         queue.try_put(1)?;
+        ensure_eq!(queue.len(), 1, "items behind the first put");
+        ensure!(!queue.is_empty(), "a queue with an item is empty");
         let Err(full) = queue.try_put(2) else {
             return Err(Fault::new("two items in room for one"));
         };
@@ -29,6 +33,20 @@ pub fn sync_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             ensure_eq!(queue.get().await?, expected, "the next item");
         }
         task.await?;
+
+        // An item that was granted and not picked up leaves no room yet.
+        queue.try_put(1)?;
+        let first = queue.get();
+        let mut put = Box::pin(queue.put(2));
+        ensure!(
+            poll_once(&mut put).is_pending(),
+            "`put` took room of another"
+        );
+        let second = queue.get();
+        ensure!(queue.try_put(3).is_err(), "a put overtook one that waits");
+        ensure_eq!(first.await?, 1, "what was put first");
+        put.await;
+        ensure_eq!(second.await?, 2, "what was put next");
         Ok(())
     })
 }

@@ -197,6 +197,26 @@ pub fn proto_17<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     fn number(n: u64) -> TimerKey {
         TimerKey::numbered("number", n)
     }
+    let texts = [
+        FIRST.to_string(),
+        number(1).to_string(),
+        number(2).to_string(),
+    ];
+    ensure_eq!(
+        texts,
+        ["first", "number 1", "number 2"],
+        "how keys are shown"
+    );
+    ensure_eq!(
+        (FIRST.name(), FIRST.number()),
+        ("first", 0),
+        "a key's parts"
+    );
+    ensure_eq!(
+        (number(2).name(), number(2).number()),
+        ("number", 2),
+        "and another's"
+    );
     run(make, async |lp| {
         let journal = Journal::new();
         let answers = Arc::new(Mutex::new(Vec::new()));

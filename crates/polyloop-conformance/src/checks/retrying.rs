@@ -73,6 +73,9 @@ pub fn cli_15<L: MainLoop>(_make: &dyn Fn() -> L) -> Verdict {
             "a thousand waits do not fill the range up to {bound:?}"
         );
     }
+    let other = Backoff::exponential().initial(SECOND * 3).factor(2.0);
+    ensure_eq!(other.bound(1), SECOND * 6, "the first bound, from three");
+    ensure_eq!(other.bound(2), SECOND * 12, "the second, twice as long");
     let draw = |seed| -> Vec<_> {
         let mut policy = Backoff::exponential().seed(seed);
         let refused = Failure::message("refused");

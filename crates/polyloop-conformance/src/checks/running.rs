@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use polyloop_core::{LoopClosed, MainLoop, RunError};
+use polyloop_core::{LoopClosed, MainLoop, Promise, RunError};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{Flag, block_on, let_others_run, quiet, run, until};
@@ -197,17 +197,35 @@ pub fn loop_37<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     let refused = lp.run(async move { inner.close().is_err() })?;
     ensure!(refused, "a running loop could be closed");
     ensure!(!lp.is_closed(), "a refused close closed it");
+    let dropped = Flag::new();
+    let guard = dropped.on_drop();
+    lp.call_when_running(move || drop(guard))?;
     ensure!(
         lp.close().is_ok() && lp.close().is_ok(),
         "closing or closing twice failed"
     );
     ensure!(lp.is_closed(), "a closed loop says that it is open");
+    ensure!(
+        dropped.is_set(),
+        "a call for a run that never comes is kept"
+    );
     let ran = lp.run(async {});
     ensure!(
         matches!(ran, Err(RunError::Closed(_))),
         "run after close: {ran:?}"
     );
     ensure!(lp.call_soon(|| ()).is_err(), "a call was taken");
+    ensure!(
+        lp.call_when_running(|| ()).is_err(),
+        "a call for a run was taken"
+    );
+    let reports = crate::probe::Reports::of(&lp);
+    let refused = lp.spawn(async {});
+    refused.ignore_failure();
+    drop(refused);
+    ensure!(reports.all().is_empty(), "reported: {:?}", reports.all());
+    drop(lp.spawn(async {}));
+    ensure_eq!(reports.all().len(), 1, "reports of a task that was refused");
     for refused in [
         block_on(lp.spawn(async {})),
         block_on(lp.run_in_thread(|| ())),
