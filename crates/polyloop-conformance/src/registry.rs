@@ -106,7 +106,7 @@ macro_rules! for_each_behaviour {
                     tran_34 tran_35 tran_36
                 }
                 handles: Tcp {
-                    tran_37 tran_38 tran_39 tran_40 proto_15
+                    tran_37 tran_38 tran_39 tran_40 tran_47 proto_15
                 }
                 reaching: Tcp {
                     proto_14 proto_16 proto_17 proto_18

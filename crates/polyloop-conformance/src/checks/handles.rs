@@ -13,8 +13,8 @@ use polyloop_core::{
 
 use crate::fault::{Verdict, ensure, ensure_eq};
 use crate::probe::{
-    End, Journal, MUCH, Probe, RawListener, dial, listen, pattern, quiet, raw_peer, read_all, run,
-    until,
+    End, Journal, MUCH, Probe, RawListener, busy_for, dial, listen, pattern, quiet, raw_peer,
+    read_all, run, until,
 };
 
 /// Written in one callback, by turns.
@@ -167,6 +167,79 @@ pub fn tran_40<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             "what arrived"
         );
         ensure!(data == expected, "the bytes differ");
+        Ok(())
+    })
+}
+
+/// Asked for in one callback, so that all of it waits together: posts, some of which take
+/// a millisecond, writes, and a wake in the middle. The loop's timer is armed by the first
+/// post.
+pub fn tran_47<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    const POSTS: usize = 50_000;
+    const WOKEN: usize = POSTS / 2;
+    run(make, async |lp| {
+        let (done, journal) = (Arc::new(Mutex::new(Vec::new())), Journal::new());
+        let fired_at: Arc<Mutex<Option<usize>>> = Arc::default();
+        let woken_at: Arc<Mutex<Option<usize>>> = Arc::default();
+        let (count, slot) = (done.clone(), Arc::clone(&woken_at));
+        let note = move |slot: &Mutex<Option<usize>>| {
+            *slot.lock().unwrap() = Some(count.lock().unwrap().len());
+        };
+        let noted = note.clone();
+        let probe = Probe::new(&journal).woken(move |_| {
+            noted(&slot);
+            Ok(())
+        });
+        let (connection, mut peer) = raw_peer(&lp, probe).await?;
+        let (timer, slot, made) = (lp.clone(), Arc::clone(&fired_at), done.clone());
+        let asking = connection.call(move |_, t| {
+            let handle = t.handle();
+            for number in 0..POSTS {
+                let (timer, slot) = (timer.clone(), Arc::clone(&slot));
+                let (note, made) = (note.clone(), made.clone());
+                handle.post(move |_| {
+                    made.lock().unwrap().push(number);
+                    if number == 0 {
+                        let delay = Duration::from_millis(1);
+                        timer.call_later(delay, move || note(&slot))?;
+                    } else if number % 500 == 0 {
+                        busy_for(&timer, Duration::from_millis(1));
+                    }
+                    Ok(())
+                });
+                if number % 1_000 == 0 {
+                    handle.write(format!("{number} "))?;
+                }
+                if number == WOKEN {
+                    handle.wake();
+                }
+            }
+            Ok::<_, Failure>(())
+        });
+        asking.await??;
+        until(&lp, "the wake", || woken_at.lock().unwrap().is_some()).await?;
+        connection.close();
+        let (data, end) = read_all(&mut peer).await;
+        let expected = (0..POSTS).step_by(1_000);
+        let expected = expected.fold(String::new(), |all, number| format!("{all}{number} "));
+        ensure_eq!(
+            (String::from_utf8_lossy(&data).as_ref(), end),
+            (expected.as_str(), End::Eof),
+            "what arrived"
+        );
+        let done = done.lock().unwrap().clone();
+        ensure_eq!(done.len(), POSTS, "posts that were done");
+        ensure!(done.is_sorted(), "the posts were done in another order");
+        let at = |slot: &Mutex<Option<usize>>| slot.lock().unwrap().unwrap_or(POSTS);
+        let (fired_at, woken_at) = (at(&fired_at), at(&woken_at));
+        ensure!(
+            fired_at < POSTS,
+            "no timer of the loop fired while {POSTS} posts were done"
+        );
+        ensure!(
+            woken_at > WOKEN,
+            "woken behind {woken_at} posts, having been asked for behind {WOKEN}"
+        );
         Ok(())
     })
 }

@@ -70,7 +70,11 @@ pub trait Transport {
     /// [`resume_writing`](crate::Protocol::resume_writing).
     ///
     /// So that one connection does not hold a thread, no more than a few MiB go to the
-    /// system inside of this call; the rest of a larger write is copied to the buffer.
+    /// system inside of this call. The rest of a larger write is copied, once and in one
+    /// go, since the slice is only lent: for hundreds of MiB the copy holds the thread as
+    /// long as it takes. Who has that much writes it in pieces, the next one when
+    /// [`Flow::Pause`] is over, or gives it to a [handle](Self::handle) as
+    /// [`Bytes`](bytes::Bytes), of which a large one is not copied.
     fn write(&mut self, data: &[u8]) -> Result<Flow, WriteError>;
 
     /// Sends the parts as if they were one (TRAN-04).

@@ -9,6 +9,7 @@
 //! ```
 
 mod farewell;
+mod mail;
 mod turn;
 
 use std::any::type_name;
@@ -19,6 +20,7 @@ use std::num::NonZero;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
+pub(super) use mail::Backlog;
 use turn::Turn;
 
 use super::io::Io;

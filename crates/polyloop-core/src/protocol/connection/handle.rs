@@ -31,7 +31,8 @@ impl TransportHandle {
     }
 
     /// Sends `data`, after everything sent before through handles and in callbacks that
-    /// have returned (TRAN-37).
+    /// have returned (TRAN-37). From some 64 KiB on it is not copied, and is let go of when
+    /// the system has taken all of it.
     ///
     /// [`Flow::Pause`] says that the connection has more waiting than its high mark, the
     /// mail on its way there included; then a considerate writer waits for

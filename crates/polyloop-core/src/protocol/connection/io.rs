@@ -240,11 +240,9 @@ impl<S: Stream> Io<S> {
         }
     }
 
-    pub(super) fn append(&mut self, data: &[u8]) {
-        match &mut self.out {
-            Some(out) => out.append(data),
-            None => self.out = Some(WriteBuffer::with(data)),
-        }
+    /// The buffer, for something to be put into.
+    pub(super) fn out(&mut self) -> &mut WriteBuffer {
+        self.out.get_or_insert_with(WriteBuffer::lend)
     }
 
     /// Writes a large piece past the buffer; what the system does not take is left.
@@ -377,7 +375,7 @@ mod tests {
         assert_eq!(taken(&io), DIRECT_AT_MOST);
         assert_eq!(rest, data.len() - DIRECT_AT_MOST);
 
-        io.append(&data[..rest]);
+        io.out().append(&data[..rest]);
         io.end_output();
         let mut turns = 0;
         while io.send(cx).unwrap() == Sent::Enough {

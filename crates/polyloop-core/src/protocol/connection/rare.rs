@@ -1,10 +1,11 @@
 //! What most connections never have: timers, watermarks of their own, an error that a
-//! write ran into, a close that takes its time.
+//! write ran into, a close that takes its time, more mail than one turn reads.
 
 use std::time::Instant;
 
 use super::alarm::Alarm;
 use super::closing::Closing;
+use super::driver::Backlog;
 use super::timers::Timers;
 use crate::promise::failure::Failure;
 use crate::protocol::transport::WriteLimits;
@@ -23,6 +24,7 @@ pub(super) struct Rare {
     /// When the socket of a connection that is lost goes at the latest.
     pub(super) linger: Option<Instant>,
     pub(super) alarm: Alarm,
+    pub(super) backlog: Option<Backlog>,
 }
 
 impl Rare {

@@ -5,8 +5,11 @@ use std::io;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::driver::Origin;
 use super::io::{Io, Pressure, network_failure};
+use super::write_buffer::WORTH_KEEPING;
 use super::{Mailbox, TransportHandle};
 use crate::event_loop::backend::Backend as _;
 use crate::event_loop::calls::after;
@@ -38,7 +41,46 @@ impl<O: Origin, S: Stream> View<'_, '_, O, S> {
     // Out of the way of the ordinary write.
     #[inline(never)]
     fn write_with_care(&mut self, data: &[u8]) -> Result<Flow, WriteError> {
-        let io = &mut *self.io;
+        self.check_writable()?;
+        let rest = self.write_past_the_buffer(data)?;
+        if !rest.is_empty() {
+            self.io.out().append(rest);
+        }
+        self.look_at_marks()
+    }
+
+    /// The same for bytes that need not be copied to be kept.
+    pub(super) fn write_bytes(&mut self, data: &Bytes) -> Result<Flow, WriteError> {
+        if data.len() < WORTH_KEEPING {
+            return self.write(data);
+        }
+        self.check_writable()?;
+        let rest = self.write_past_the_buffer(data)?;
+        if rest.len() >= WORTH_KEEPING {
+            self.io.out().append_piece(data.slice_ref(rest));
+        } else if !rest.is_empty() {
+            self.io.out().append(rest);
+        }
+        self.look_at_marks()
+    }
+
+    #[inline(never)]
+    fn write_parts_with_care(&mut self, parts: &[&[u8]]) -> Result<Flow, WriteError> {
+        self.check_writable()?;
+        if parts.iter().any(|part| part.len() >= DIRECT) {
+            for part in parts {
+                self.write(part)?;
+            }
+            return Ok(self.flow());
+        }
+        for part in parts.iter().filter(|part| !part.is_empty()) {
+            self.io.out().append(part);
+        }
+        self.look_at_marks()
+    }
+
+    fn check_writable(&self) -> Result<(), WriteError> {
+        let io = &*self.io;
         if io.stream.is_none() || io.is_broken() || io.aborted {
             return Err(WriteError::Closed);
         }
@@ -48,19 +90,21 @@ impl<O: Origin, S: Stream> View<'_, '_, O, S> {
         if io.eof_asked {
             return Err(WriteError::AfterEof);
         }
-        if data.is_empty() {
-            return Ok(self.flow());
+        Ok(())
+    }
+
+    /// Writes what is large enough for it straight to the system, if nothing waits before
+    /// it; the rest is left.
+    fn write_past_the_buffer<'d>(&mut self, data: &'d [u8]) -> Result<&'d [u8], WriteError> {
+        if self.io.out.is_some() || data.len() < DIRECT {
+            return Ok(data);
         }
-        let mut rest = data;
-        if io.out.is_none() && data.len() >= DIRECT {
-            match io.write_direct(self.cx, data) {
-                Ok(left) => rest = left,
-                Err(error) => return Err(self.broken(error)),
-            }
-        }
-        if !rest.is_empty() {
-            self.io.append(rest);
-        }
+        let left = self.io.write_direct(self.cx, data);
+        left.map_err(|error| self.broken(error))
+    }
+
+    /// Sees how the buffer stands to its marks, and whether small writes need no care.
+    fn look_at_marks(&mut self) -> Result<Flow, WriteError> {
         let high = self.write_limits().high();
         if !self.io.is_paused() && self.io.buffered() > high {
             // Before the writer is told to stop, the system gets a chance.
@@ -111,11 +155,7 @@ impl<O: Origin, S: Stream> Transport for View<'_, '_, O, S> {
         {
             return Ok(Flow::Continue);
         }
-        let mut flow = self.write_with_care(&[])?;
-        for part in parts {
-            flow = self.write(part)?;
-        }
-        Ok(flow)
+        self.write_parts_with_care(parts)
     }
 
     fn flow(&self) -> Flow {

@@ -1,12 +1,31 @@
 //! What waits to be sent, and the number that makes a small write cheap. It is lent per
 //! thread, so that an idle connection holds none.
+//!
+//! Small writes are collected in one piece of memory. A large one stands before it as a
+//! piece of its own, behind what was collected until then: so it is neither moved when the
+//! buffer grows nor, if it came as `Bytes`, copied at all.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 
+use bytes::{Buf, Bytes};
+
+use crate::promise::discard::Guarded;
 use crate::sync::primitive::thread_local;
 
 /// A larger one is freed instead of kept.
 const KEEP: usize = 128 * 1024;
+
+/// Pieces of an emptied buffer that it keeps room for.
+const KEEP_PIECES: usize = 16;
+
+/// `Bytes` of at least this size are kept as they are. For less, a copy costs no more than
+/// the system call which a piece of its own takes.
+pub(super) const WORTH_KEEPING: usize = 64 * 1024;
+
+/// What is copied makes a piece of its own from this size on, which is more than one system
+/// call may send anyway.
+const WORTH_A_PIECE: usize = 1024 * 1024;
 
 thread_local! {
     static SPARE: Cell<Option<Box<WriteBuffer>>> = const { Cell::new(None) };
@@ -15,6 +34,10 @@ thread_local! {
 /// Bytes on their way to the system. A connection has one only while there are some.
 #[derive(Default)]
 pub(super) struct WriteBuffer {
+    /// Large pieces, which go first. They may be of an owner with a destructor.
+    pieces: VecDeque<Guarded<Bytes>>,
+    /// Bytes in them.
+    in_pieces: usize,
     /// With room behind what waits, which a write only has to copy into.
     bytes: Vec<u8>,
     /// What waits is from here …
@@ -27,19 +50,14 @@ pub(super) struct WriteBuffer {
 }
 
 impl WriteBuffer {
-    /// The thread's spare one, with `data` in it.
+    /// The thread's spare one.
     #[expect(
         clippy::unnecessary_box_returns,
         reason = "the box is what is lent, and goes back"
     )]
-    pub(super) fn with(data: &[u8]) -> Box<Self> {
-        let mut buffer = SPARE
-            .try_with(Cell::take)
-            .ok()
-            .flatten()
-            .unwrap_or_default();
-        buffer.append(data);
-        buffer
+    pub(super) fn lend() -> Box<Self> {
+        let lent = SPARE.try_with(Cell::take).ok().flatten();
+        lent.unwrap_or_default()
     }
 
     /// Gives it back to the thread once everything is sent.
@@ -47,24 +65,59 @@ impl WriteBuffer {
         self.start = 0;
         self.end = 0;
         self.free_to = 0;
-        if self.bytes.capacity() <= KEEP {
+        if self.bytes.capacity() <= KEEP && self.pieces.capacity() <= KEEP_PIECES {
             // On a thread that is ending it is freed.
             let _ = SPARE.try_with(|slot| slot.set(Some(self)));
         }
     }
 
     pub(super) fn len(&self) -> usize {
+        self.in_pieces + self.collected()
+    }
+
+    fn collected(&self) -> usize {
         self.end - self.start
     }
 
+    /// What goes next, and in one piece.
     pub(super) fn unsent(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
+        match self.pieces.front() {
+            Some(piece) => piece,
+            None => &self.bytes[self.start..self.end],
+        }
     }
 
-    /// The system has taken `n` more bytes. True if those were all.
+    /// The system has taken `n` bytes of that. True if nothing is left.
     pub(super) fn advance(&mut self, n: usize) -> bool {
-        self.start += n;
-        self.start >= self.end
+        if let Some(piece) = self.pieces.front_mut() {
+            self.in_pieces -= n;
+            piece.advance(n);
+            if piece.is_empty() {
+                self.pieces.pop_front();
+            }
+        } else {
+            self.start += n;
+        }
+        self.start >= self.end && self.pieces.is_empty()
+    }
+
+    /// Appends a large piece as it is.
+    pub(super) fn append_piece(&mut self, piece: Bytes) {
+        self.shut();
+        let collected = self.start..self.end;
+        if collected.len() >= WORTH_KEEPING {
+            let before = Bytes::from(std::mem::take(&mut self.bytes)).slice(collected);
+            self.push(before);
+        } else if !collected.is_empty() {
+            self.push(Bytes::copy_from_slice(&self.bytes[collected]));
+        }
+        (self.start, self.end) = (0, 0);
+        self.push(piece);
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        self.in_pieces += piece.len();
+        self.pieces.push_back(Guarded::new(piece));
     }
 
     /// Appends `data` if that takes no care: the ordinary case of a small write after
@@ -85,25 +138,30 @@ impl WriteBuffer {
     /// The same for several parts: all of them or, if together they take care, none.
     #[inline]
     pub(super) fn append_all_at_once(&mut self, parts: &[&[u8]]) -> bool {
-        // One pass: what was copied behind the end counts for nothing until the end moves.
-        let mut end = self.end;
-        for part in parts {
-            let next = end + part.len();
-            match self.bytes.get_mut(end..next) {
-                Some(room) if next < self.free_to => room.copy_from_slice(part),
-                _ => return false,
+        let whole: usize = parts.iter().map(|part| part.len()).sum();
+        let end = self.end + whole;
+        if end < self.free_to
+            && let Some(mut room) = self.bytes.get_mut(self.end..end)
+        {
+            self.end = end;
+            for part in parts {
+                let (here, behind) = room.split_at_mut(part.len());
+                here.copy_from_slice(part);
+                room = behind;
             }
-            end = next;
+            return true;
         }
-        self.end = end;
-        true
+        false
     }
 
     /// Appends `data`; every write has to be looked at until the buffer is opened again.
     pub(super) fn append(&mut self, data: &[u8]) {
+        if data.len() >= WORTH_A_PIECE {
+            return self.append_piece(Bytes::copy_from_slice(data));
+        }
         self.shut();
         // Rather than grow, it takes back what was sent, if no more than that is moved.
-        if self.bytes.len() - self.end < data.len() && self.start >= self.len() {
+        if self.bytes.len() - self.end < data.len() && self.start >= self.collected() {
             self.bytes.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
@@ -120,8 +178,12 @@ impl WriteBuffer {
 
     /// Lets small writes in again until `high` bytes wait.
     pub(super) fn open_up_to(&mut self, high: usize) {
-        self.bytes.resize(self.bytes.capacity(), 0);
+        let high = high.saturating_sub(self.in_pieces);
         self.free_to = self.start.saturating_add(high);
+        let usable = self.bytes.capacity().min(self.free_to);
+        if self.bytes.len() < usable {
+            self.bytes.resize(usable, 0);
+        }
     }
 
     /// Every write has to be looked at.
@@ -132,7 +194,8 @@ impl WriteBuffer {
 
 #[cfg(test)]
 mod tests {
-    use super::WriteBuffer;
+    use super::{WORTH_A_PIECE, WORTH_KEEPING, WriteBuffer};
+    use bytes::Bytes;
 
     #[test]
     fn only_what_leads_to_no_mark_goes_in_at_once() {
@@ -189,13 +252,54 @@ mod tests {
     }
 
     #[test]
+    fn a_large_piece_stands_in_its_place_and_is_not_copied() {
+        let large = Bytes::from(vec![2; WORTH_KEEPING]);
+        let mut buffer = WriteBuffer::default();
+        buffer.append(b"before");
+        buffer.append_piece(large.clone());
+        buffer.append(b"after");
+        buffer.open_up_to(WORTH_KEEPING);
+        assert!(!buffer.append_at_once(b"!"), "the piece counts, too");
+        buffer.open_up_to(2 * WORTH_KEEPING);
+        assert!(buffer.append_at_once(b"!"));
+        assert_eq!(buffer.len(), WORTH_KEEPING + 12);
+
+        assert_eq!(buffer.unsent(), b"before");
+        assert!(!buffer.advance(6));
+        assert_eq!(buffer.unsent().as_ptr(), large.as_ptr());
+        assert!(!buffer.advance(10));
+        assert_eq!(buffer.unsent().as_ptr(), large[10..].as_ptr());
+        assert!(!buffer.advance(WORTH_KEEPING - 10));
+        assert!(large.is_unique(), "it was kept longer than needed");
+        assert_eq!(buffer.unsent(), b"after!");
+        assert!(buffer.advance(6));
+        assert_eq!(buffer.len(), 0);
+    }
+
+    #[test]
+    fn a_large_copy_moves_nothing_that_was_collected() {
+        let mut buffer = WriteBuffer::default();
+        buffer.append(&vec![1; WORTH_KEEPING]);
+        let begun = buffer.unsent().as_ptr();
+        buffer.append(&vec![2; WORTH_A_PIECE]);
+        buffer.append(&[3; 10]);
+        assert_eq!(buffer.unsent().as_ptr(), begun);
+        for expected in [(1, WORTH_KEEPING), (2, WORTH_A_PIECE), (3, 10)] {
+            let (byte, len) = expected;
+            assert_eq!(buffer.unsent(), vec![byte; len]);
+            assert_eq!(buffer.advance(len), byte == 3);
+        }
+    }
+
+    #[test]
     fn a_kept_buffer_comes_back_empty_and_shut() {
-        let mut buffer = WriteBuffer::with(&[1; 100]);
+        let mut buffer = WriteBuffer::lend();
+        buffer.append(&[1; 100]);
         buffer.open_up_to(1000);
         let capacity = buffer.bytes.capacity();
         buffer.advance(100);
         buffer.keep();
-        let mut again = WriteBuffer::with(b"");
+        let mut again = WriteBuffer::lend();
         assert_eq!((again.len(), again.bytes.capacity()), (0, capacity));
         assert!(!again.append_at_once(b""));
     }

@@ -217,7 +217,9 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
     /// for as long as the loop waits for its tasks; everything else is over.
     pub(super) fn hurry(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
         if self.phase != Phase::New {
-            self.read_mail(cx)?;
+            // There may be no other turn: what is left of a delivery, and what came since.
+            self.read_mail(cx, usize::MAX)?;
+            self.read_mail(cx, usize::MAX)?;
         }
         let state = self.origin.backend().state();
         if !self.io.closing || state.check_open().is_err() {

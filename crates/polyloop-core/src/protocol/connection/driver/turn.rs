@@ -5,12 +5,13 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
+
+use super::mail::MAIL_PER_POLL;
 use super::{Driver, Origin};
-use crate::promise::discard::discard;
 use crate::promise::failure::{Failure, catch};
 use crate::protocol::buffered::checked_buffer;
 use crate::protocol::connection::io::{FlowNews, Sent, network_failure};
-use crate::protocol::connection::mailbox::{Mail, Message, refuse};
 use crate::protocol::connection::view::View;
 use crate::protocol::stream::Stream;
 use crate::protocol::transport::{Transport, WriteError};
@@ -63,6 +64,18 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         self.settle()
     }
 
+    /// Writes what somebody outside sends, who is told by `closed` what has become of it.
+    pub(super) fn write(&mut self, cx: &mut Context<'_>, data: &Bytes) -> Result<(), CloseReason> {
+        let mut view = View {
+            io: &mut self.io,
+            cx,
+            mailbox: &self.mailbox,
+            origin: &self.origin,
+        };
+        let _ = view.write_bytes(data);
+        self.settle()
+    }
+
     /// What the callback asked for that ends the connection at once.
     fn settle(&mut self) -> Result<(), CloseReason> {
         if self.io.aborted {
@@ -81,7 +94,7 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
 
     /// Tells the protocol of a pause or a resume, strictly in pairs (TRAN-20). True if
     /// there was something to tell.
-    fn tell_flow(&mut self, cx: &mut Context<'_>) -> Result<bool, CloseReason> {
+    pub(super) fn tell_flow(&mut self, cx: &mut Context<'_>) -> Result<bool, CloseReason> {
         let mut told = false;
         while let Some(news) = self.io.flow_news(&self.origin) {
             match news {
@@ -124,69 +137,6 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
             }
         }
         Ok(())
-    }
-
-    /// Does what was asked for outside, and then tells the protocol if it was woken
-    /// (PROTO-14).
-    pub(super) fn read_mail(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
-        let mailbox = match self.mailbox.get() {
-            Some(mailbox) if mailbox.has_mail() => mailbox.clone(),
-            _ => return Ok(()),
-        };
-        let Mail {
-            woken,
-            alone,
-            mut list,
-        } = mailbox.take();
-        if alone.is_some() || !list.is_empty() {
-            let mut mail = alone.into_iter().chain(list.drain(..));
-            while let Some(message) = mail.next() {
-                if let Err(reason) = self.deliver(cx, message) {
-                    // What came behind is told as what comes from now on will be.
-                    mail.for_each(refuse);
-                    return Err(reason);
-                }
-            }
-            drop(mail);
-            mailbox.wrote(list);
-        }
-        if woken && !self.io.closing {
-            self.call(cx, |p, t| p.woken(t))?;
-            self.tell_flow(cx)?;
-        }
-        Ok(())
-    }
-
-    fn deliver(&mut self, cx: &mut Context<'_>, message: Message) -> Result<(), CloseReason> {
-        match message {
-            Message::Write(data) => {
-                let written = self.call(cx, |_, t| {
-                    // Whoever wrote is told by `closed` what has become of it.
-                    let _ = t.write(&data);
-                    Ok(())
-                });
-                // The bytes may be of an owner with a destructor.
-                discard(data);
-                written?;
-            }
-            Message::Close(limit) => self.call(cx, |_, t| {
-                match limit {
-                    Some(limit) => t.close_within(limit),
-                    None => t.close(),
-                }
-                Ok(())
-            })?,
-            Message::Fail(reason) => self.call(cx, |_, t| {
-                t.fail(reason);
-                Ok(())
-            })?,
-            Message::Abort => self.call(cx, |_, t| {
-                t.abort();
-                Ok(())
-            })?,
-            Message::Call(call) => self.call(cx, |p, t| call.into_inner()(Some((p, t))))?,
-        }
-        self.tell_flow(cx).map(drop)
     }
 
     /// Reads and calls back, until there is no more for now or the turns are used up.
@@ -243,8 +193,11 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         scratch: &mut [u8],
     ) -> Result<Turn, CloseReason> {
         self.busy = false;
-        self.read_mail(cx)?;
+        let has_read_all = self.read_mail(cx, MAIL_PER_POLL)?;
         self.flush(cx)?;
+        if !has_read_all {
+            return Ok(Turn::Again);
+        }
         self.read(cx, scratch)?;
         if self.io.eof_received && self.io.eof_sent && !self.io.closing {
             self.close_by_itself(cx)?;
