@@ -5,9 +5,9 @@
 //! gone; what they stand for lies beside it.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 use std::time::Duration;
 
+use dary_heap::QuaternaryHeap;
 use slab::Slab;
 
 use crate::clock::to_nanos;
@@ -29,6 +29,11 @@ struct Slot {
 }
 
 impl Slot {
+    /// In one number, which is compared without a branch.
+    fn order(&self) -> u128 {
+        u128::from(self.at) << 64 | u128::from(self.number)
+    }
+
     fn is_there(self, dues: &Slab<(u64, Due)>) -> bool {
         dues.get(self.place)
             .is_some_and(|(known, _)| *known == self.number)
@@ -37,8 +42,7 @@ impl Slot {
 
 impl Ord for Slot {
     fn cmp(&self, other: &Self) -> Ordering {
-        let order = other.at.cmp(&self.at);
-        order.then(other.number.cmp(&self.number))
+        other.order().cmp(&self.order())
     }
 }
 
@@ -49,13 +53,17 @@ impl PartialOrd for Slot {
 
     /// What the heap asks for at each step.
     fn le(&self, other: &Self) -> bool {
-        self.at > other.at || (self.at == other.at && self.number >= other.number)
+        self.order() >= other.order()
+    }
+
+    fn lt(&self, other: &Self) -> bool {
+        self.order() > other.order()
     }
 }
 
 #[derive(Default)]
 pub(crate) struct Agenda {
-    order: BinaryHeap<Slot>,
+    order: QuaternaryHeap<Slot>,
     /// With their numbers.
     dues: Slab<(u64, Due)>,
     next: u64,

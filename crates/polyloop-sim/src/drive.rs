@@ -1,22 +1,27 @@
 //! What happens in a simulation, one event after the other.
+//!
+//! `verdict` is what ends a run before its future is done.
+
+mod verdict;
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use polyloop_core::{Lifecycle, backend};
+use polyloop_core::backend;
 
 use crate::lock::lock;
 use crate::ready::{Entry, Mode, SOMEBODY, TIMERS, Turn, main_waker};
-use crate::report::{self, Stuck};
+use crate::report;
 use crate::sim::Shared;
 use crate::sim_loop::SimLoop;
 use crate::stalls::Admission;
 use crate::threads::News;
 use crate::trace::{Event, Stalled};
-use crate::world::{Due, Woken};
+use crate::world::{Due, Woken, World};
 use crate::{HostId, Pace};
 
 /// Turns at one moment that take no time.
@@ -42,7 +47,11 @@ pub(crate) fn drive<F: Future>(lp: &SimLoop, future: F) -> F::Output {
     loop {
         match shared.ready.choose() {
             Some((entry, turn)) => {
-                let Some(entry) = run.admit(entry) else {
+                let entry = if shared.pace == Pace::Instant {
+                    entry
+                } else if let Some(entry) = run.admit(entry) {
+                    entry
+                } else {
                     continue;
                 };
                 let had_on = (!entry.ends).then_some(entry.host);
@@ -53,18 +62,31 @@ pub(crate) fn drive<F: Future>(lp: &SimLoop, future: F) -> F::Output {
                     run.check_at_the_end();
                     return output;
                 }
-                run.turn_had(had_on);
+                if shared.pace == Pace::HostsStall {
+                    run.turn_had(had_on);
+                }
                 run.was_busy();
             }
             None => run.was_idle(),
         }
-        run.stand_still();
-        run.check();
+        if shared.workshop.has_news() {
+            run.stand_still();
+        }
+        if shared.has_checks.load(Ordering::Acquire) {
+            run.check();
+        }
     }
 }
 
 /// It is the main future's turn.
 struct MainTurn;
+
+fn earlier(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
 
 struct Run<'a> {
     lp: &'a SimLoop,
@@ -103,9 +125,6 @@ impl<'a> Run<'a> {
     /// Gives what was chosen back if it has its turn now, and is not late.
     fn admit(&mut self, entry: Entry) -> Option<Entry> {
         let shared = self.shared;
-        if shared.pace == Pace::Instant {
-            return Some(entry);
-        }
         let (host, now) = (entry.host, shared.clock.elapsed());
         let slot = match &entry.turn {
             Turn::Task(task) => Some(task.metadata().slot),
@@ -135,7 +154,7 @@ impl<'a> Run<'a> {
     /// A turn was had there, and was none of a host that has crashed.
     fn turn_had(&mut self, host: Option<HostId>) {
         let shared = self.shared;
-        let Some(host) = host.filter(|_| shared.pace == Pace::HostsStall) else {
+        let Some(host) = host else {
             return;
         };
         let now = shared.clock.elapsed();
@@ -220,11 +239,14 @@ impl<'a> Run<'a> {
             return;
         }
         let then = if moved { now } else { now + PER_TURN };
-        let next = lock(&self.shared.world).next_event();
-        let next = next.into_iter().chain(self.next_late()).min();
-        match next {
-            Some(next) if next <= then => self.step(next.max(now), false),
-            _ => self.shared.clock.advance_to(then),
+        let late = self.next_late();
+        let mut world = lock(&self.shared.world);
+        match earlier(world.next_event(), late) {
+            Some(next) if next <= then => self.step(world, next.max(now), false),
+            _ => {
+                drop(world);
+                self.shared.clock.advance_to(then);
+            }
         }
         self.now = self.shared.clock.elapsed();
         if self.busy > self.shared.spin_limit {
@@ -243,12 +265,10 @@ impl<'a> Run<'a> {
             self.for_strays = FOR_STRAYS;
         }
         let now = shared.clock.elapsed();
-        let (next, limit) = {
-            let mut world = lock(&shared.world);
-            (world.next_that_counts(), world.limit)
-        };
         let late = self.next_late();
-        let Some(next) = next.into_iter().chain(late).min() else {
+        let mut world = lock(&shared.world);
+        let Some(next) = earlier(world.next_that_counts(), late) else {
+            drop(world);
             let patience = if strays > 0 {
                 FOR_STRAYS.max(shared.patience)
             } else {
@@ -261,17 +281,15 @@ impl<'a> Run<'a> {
         };
         let next = next.max(now);
         if strays > 0 && !self.for_strays.is_zero() {
-            let begun = Instant::now();
-            let woken = shared
-                .ready
-                .sleep(next.saturating_sub(now).min(self.for_strays));
-            self.for_strays = self.for_strays.saturating_sub(begun.elapsed());
-            if woken {
+            drop(world);
+            if self.wait_for_strays(next.saturating_sub(now)) {
                 return;
             }
+            world = lock(&shared.world);
         }
-        match limit {
+        match world.limit {
             Some(limit) if next > limit && !self.failed => {
+                drop(world);
                 self.report(report::too_late, limit);
             }
             _ => {
@@ -280,31 +298,40 @@ impl<'a> Run<'a> {
                 if was_idle {
                     self.busy = 0;
                 }
-                self.step(next, was_idle);
+                self.step(world, next, was_idle);
             }
         }
         self.now = shared.clock.elapsed();
     }
 
+    /// Time passes no faster than it really does while threads are astray. True if
+    /// something has become ready meanwhile.
+    fn wait_for_strays(&mut self, most: Duration) -> bool {
+        let begun = Instant::now();
+        let woken = self.shared.ready.sleep(most.min(self.for_strays));
+        self.for_strays = self.for_strays.saturating_sub(begun.elapsed());
+        woken
+    }
+
     /// Goes to a moment and does what is due there, in an order drawn from the seed.
-    fn step(&mut self, now: Duration, was_idle: bool) {
+    fn step(&mut self, mut world: MutexGuard<'a, World>, now: Duration, was_idle: bool) {
         let shared = self.shared;
         shared.clock.begin_turn();
         shared.clock.advance_to(now);
         if shared.pace != Pace::Instant {
+            drop(world);
             self.go_on(now);
+            world = lock(&shared.world);
         }
-        let mut world = lock(&shared.world);
         world.idle_times += u64::from(was_idle);
         world.take_due(now, &mut self.due);
         let network_due = world.network.next_event().is_some_and(|at| at <= now);
         let network_first = network_due && (self.due.is_empty() || world.random.ties.bool());
         if network_first {
-            world.network.advance(now);
-            world.take_effects(&mut self.woken);
+            self.advance_network(world, now);
+        } else {
+            drop(world);
         }
-        drop(world);
-        self.woken.wake();
         if self.due.is_empty() {
             return;
         }
@@ -322,12 +349,15 @@ impl<'a> Run<'a> {
         }
         self.due = due;
         if network_due && !network_first {
-            let mut world = lock(&shared.world);
-            world.network.advance(now);
-            world.take_effects(&mut self.woken);
-            drop(world);
-            self.woken.wake();
+            self.advance_network(lock(&shared.world), now);
         }
+    }
+
+    fn advance_network(&mut self, mut world: MutexGuard<'a, World>, now: Duration) {
+        world.network.advance(now);
+        world.take_effects(&mut self.woken);
+        drop(world);
+        self.woken.wake();
     }
 
     /// What was late until now is ready again.
@@ -345,9 +375,6 @@ impl<'a> Run<'a> {
     /// Work that runs on a thread comes first.
     fn stand_still(&mut self) {
         let shared = self.shared;
-        if !shared.workshop.has_news() {
-            return;
-        }
         shared
             .workshop
             .stand_still(shared.thread_grace, &mut self.news);
@@ -369,58 +396,5 @@ impl<'a> Run<'a> {
                 world.trace.note(now, event);
             }
         }
-    }
-
-    fn check(&mut self) {
-        if !self.shared.has_checks.load(Ordering::Acquire) {
-            return;
-        }
-        if let Some(text) = self.broken_invariant() {
-            self.fail(text);
-        }
-    }
-
-    /// The same when the run is over.
-    fn check_at_the_end(&self) {
-        if let Some(text) = self.broken_invariant() {
-            lock(&self.shared.world).failure.get_or_insert(text);
-        }
-    }
-
-    /// The report of an invariant that does not hold.
-    fn broken_invariant(&self) -> Option<String> {
-        let shared = self.shared;
-        if self.failed || !shared.has_checks.load(Ordering::Acquire) {
-            return None;
-        }
-        let mut checks = std::mem::take(&mut *lock(&shared.checks));
-        let failed = checks.iter_mut().find_map(|check| check().err());
-        {
-            let mut kept = lock(&shared.checks);
-            checks.append(&mut kept);
-            *kept = checks;
-        }
-        let why = failed?;
-        let at = shared.clock.elapsed();
-        Some(report::invariant(&lock(&shared.world), at, &why))
-    }
-
-    /// Makes the run end with a report of what everybody waits for.
-    fn report(&mut self, why: fn(&Stuck<'_>) -> String, at: Duration) {
-        let text = why(&Stuck {
-            world: &lock(&self.shared.world),
-            main: self.lp.id(),
-            at,
-            blocking: self.shared.workshop.unfinished(),
-            mode: &|host| self.shared.ready.mode(host),
-        });
-        self.fail(text);
-    }
-
-    /// Makes the run end with `text`. The loop is wound up first, so that nothing is left.
-    fn fail(&mut self, text: String) {
-        let first = lock(&self.shared.world).failure.get_or_insert(text).clone();
-        let ends = !std::mem::replace(&mut self.failed, true) && self.lp.stop().is_ok();
-        assert!(ends, "{first}");
     }
 }

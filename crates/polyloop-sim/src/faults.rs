@@ -14,12 +14,20 @@ use crate::{HostId, Link, Sim};
 /// script, and with [`Sim::random_in`] for one that each seed writes anew.
 impl Sim {
     /// Nothing gets from either host to the other, until it is [healed](Self::heal).
+    ///
+    /// # Panics
+    /// If the two are one host: nothing comes between a host and itself.
+    #[track_caller]
     pub fn partition(&self, a: impl HostRef, b: impl HostRef) {
         let (a, b) = (a.host_in(self), b.host_in(self));
         self.fault(Fault::Partition { a, b });
     }
 
     /// Nothing gets from one host to the other any more; the way back is left alone.
+    ///
+    /// # Panics
+    /// If the two are one host.
+    #[track_caller]
     pub fn cut(&self, from: impl HostRef, to: impl HostRef) {
         let (from, to) = (from.host_in(self), to.host_in(self));
         self.fault(Fault::Cut { from, to });
@@ -50,6 +58,10 @@ impl Sim {
     }
 
     /// What is sent from one host to the other waits on the way.
+    ///
+    /// # Panics
+    /// If the two are one host.
+    #[track_caller]
     pub fn hold(&self, from: impl HostRef, to: impl HostRef) {
         let (from, to) = (from.host_in(self), to.host_in(self));
         self.fault(Fault::Hold { from, to });
@@ -72,6 +84,9 @@ impl Sim {
     /// sim.link("paris", "tokyo", Link::new().latency(Duration::from_millis(120)));
     /// let paris = sim.host("paris");
     /// ```
+    ///
+    /// # Panics
+    /// If the two are one host.
     #[track_caller]
     pub fn link(&self, a: impl HostRef, b: impl HostRef, link: Link) {
         let (a, b) = (a.host_to_be(self), b.host_to_be(self));
@@ -105,16 +120,46 @@ impl Sim {
     }
 
     /// Breaks or mends something now.
+    ///
+    /// # Panics
+    /// If it would come between a host and itself.
+    #[track_caller]
     pub fn fault(&self, fault: Fault) {
+        self.check_ends(&fault);
         self.with_network(|network, now| network.apply(now, fault));
         self.shared.ready.nudge();
     }
 
     /// Breaks or mends something at that time, counted from the beginning of the
     /// simulation.
+    ///
+    /// # Panics
+    /// If it would come between a host and itself.
+    #[track_caller]
     pub fn fault_at(&self, time: Duration, fault: Fault) {
+        self.check_ends(&fault);
         self.with_network(|network, _| network.at(time, fault));
         self.shared.ready.nudge();
+    }
+
+    /// A fault between a host and itself would hit nobody: what a host sends to itself
+    /// takes no link.
+    #[track_caller]
+    fn check_ends(&self, fault: &Fault) {
+        let (one, other) = match *fault {
+            Fault::Partition { a, b } => (a, b),
+            Fault::Cut { from, to } | Fault::Hold { from, to } | Fault::Link { from, to, .. } => {
+                (from, to)
+            }
+            _ => return,
+        };
+        if one == other {
+            let name = lock(&self.shared.world).name_of(one).to_owned();
+            panic!(
+                "both ends are the host {name:?}, which reaches itself by no link: name two hosts, \
+                 or `Sim::isolate` it, or `Sim::crash` it"
+            );
+        }
     }
 
     /// Faults at a rate, drawn from the seed, from now on.

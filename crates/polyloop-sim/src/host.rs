@@ -111,6 +111,9 @@ impl<T: HostRef + ?Sized> HostRef for &T {
     }
 }
 
+/// What the system of names allows, in bytes.
+const LONGEST_NAME: usize = 253;
+
 /// Why no host may have that name.
 pub(crate) fn unfit(name: &str) -> Option<&'static str> {
     if name.is_empty() {
@@ -123,6 +126,10 @@ pub(crate) fn unfit(name: &str) -> Option<&'static str> {
         Some("the dot at the end is no part of a name")
     } else if name.contains(char::is_control) {
         Some("it has control characters in it")
+    } else if name.contains([':', '[', ']']) {
+        Some("colons and brackets set an address or a port apart in `host:port`")
+    } else if name.len() > LONGEST_NAME {
+        Some("no name is longer than 253 bytes")
     } else {
         None
     }

@@ -2,7 +2,7 @@
 //! simulation takes them off in the order that its [`Scheduler`] says.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
@@ -79,6 +79,9 @@ pub(crate) const TIMERS: usize = usize::MAX - 1;
 
 pub(crate) struct Ready {
     queue: Mutex<Queue>,
+    /// Something was put on the list since it was seen to be empty: the one who takes
+    /// things off need not lock it to be told that there is nothing.
+    filled: AtomicBool,
     arrived: Condvar,
     /// Who wakes: the place of the task that has its turn, or one of the two below.
     waking: AtomicUsize,
@@ -99,6 +102,7 @@ impl Ready {
                 nudged: false,
                 sleeps: false,
             }),
+            filled: AtomicBool::new(true),
             arrived: Condvar::new(),
             waking: AtomicUsize::new(SOMEBODY),
         }
@@ -135,6 +139,7 @@ impl Ready {
             was_held: false,
             ends: false,
         });
+        self.filled.store(true, Ordering::Release);
         drop(queue);
         if sleeps {
             self.arrived.notify_one();
@@ -154,6 +159,7 @@ impl Ready {
                 ends: false,
             };
             queue.waiting.push_back(entry);
+            self.filled.store(true, Ordering::Release);
             let sleeps = queue.sleeps;
             drop(queue);
             if sleeps {
@@ -172,6 +178,7 @@ impl Ready {
         for entry in entries {
             queue.put(entry);
         }
+        self.filled.store(true, Ordering::Release);
     }
 
     /// The main future's turn was put off: it waits as before.
@@ -199,13 +206,20 @@ impl Ready {
 
     /// Whose turn it is, and the number of that choice.
     pub(crate) fn choose(&self) -> Option<(Entry, u64)> {
+        if !self.filled.load(Ordering::Acquire) {
+            return None;
+        }
         let mut queue = lock(&self.queue);
         let queue = &mut *queue;
-        let entry = queue.ending.pop_front().or_else(|| {
+        let chosen = queue.ending.pop_front().or_else(|| {
             queue
                 .scheduler
                 .choose(&mut queue.random, &mut queue.waiting, queue.turn)
-        })?;
+        });
+        if queue.is_empty() {
+            self.filled.store(false, Ordering::Relaxed);
+        }
+        let entry = chosen?;
         queue.turn += 1;
         if matches!(entry.turn, Turn::Main) {
             queue.main_waits = false;
@@ -232,6 +246,7 @@ impl Ready {
         for entry in lists.into_iter().flatten() {
             queue.put(entry);
         }
+        self.filled.store(true, Ordering::Release);
     }
 
     /// Makes a sleeping simulation look around.

@@ -1,13 +1,16 @@
 //! [`Seeds`]: a test under many seeds, and what is known when one of them fails.
 //!
 //! `counterexample` is what a failing seed gives, and its report; `outcome` is what a
-//! test may return; `run` is one seed; `hush` keeps its panics; `environment` is what the one who runs the tests asks for.
+//! test may return; `run` is one seed; `hush`
+//! keeps its panics; `environment` is what the one who runs the tests asks for.
 
 mod counterexample;
 mod environment;
 mod hush;
 mod outcome;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::panic::resume_unwind;
@@ -173,10 +176,24 @@ impl Seeds {
         self
     }
 
-    /// Once this is set no further seed is run: for a deadline that somebody watches on
-    /// another thread.
-    #[doc(hidden)]
-    pub fn over_when(mut self, over: Arc<AtomicBool>) -> Self {
+    /// Begins no further seed once `over` is set: for a limit in real time, which another
+    /// thread watches, of a search that is to end with what it has found.
+    ///
+    /// ```
+    /// use polyloop_sim::Seeds;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// let over = Arc::new(AtomicBool::new(false));
+    /// let mut runs = 0;
+    /// Seeds::first(1_000).until(over.clone()).check(|_| {
+    ///     runs += 1;
+    ///     over.store(runs == 3, Ordering::Release);
+    ///     async {}
+    /// });
+    /// assert_eq!(runs, 3);
+    /// ```
+    pub fn until(mut self, over: Arc<AtomicBool>) -> Self {
         self.over = over;
         self
     }
@@ -320,154 +337,5 @@ impl Seeds {
                 .map(str::to_owned)
         };
         self.name.clone().or_else(of_thread)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-    use std::sync::atomic::{AtomicU64, Ordering};
-    use std::time::Duration;
-
-    use polyloop_core::{Promise, Spawner, Timers};
-
-    use super::*;
-    use crate::Scheduler;
-
-    /// Fails under some seeds, and needs the longer for it the larger the number drawn.
-    async fn unlucky(lp: SimLoop) -> Result<(), String> {
-        let drawn = lp.sim().random_in(0..8);
-        for _ in 0..drawn {
-            lp.sleep(Duration::from_millis(1)).await;
-        }
-        match drawn {
-            4.. => Err(format!("drew {drawn}")),
-            _ => Ok(()),
-        }
-    }
-
-    #[test]
-    fn every_seed_gets_a_simulation_of_its_own() {
-        let mut seeds = Vec::new();
-        check_seeds(5, |lp| {
-            seeds.push(lp.sim().seed());
-            async move { assert!(lp.sim().elapsed().is_zero()) }
-        });
-        assert_eq!(seeds, [0, 1, 2, 3, 4]);
-    }
-
-    #[test]
-    fn the_shortest_failing_run_is_given_and_fails_again() {
-        let found = Seeds::first(500).named("lucky").find(unlucky).unwrap();
-        assert!(found.error.starts_with("\"drew"), "{}", found.error);
-        assert!(!found.others.is_empty(), "half of all seeds fail");
-        assert!(found.runs < 500, "it does not look for ever");
-        let again = |seed| {
-            let run = Seeds::first(1).run(seed, &mut unlucky);
-            (run.error.unwrap().text, run.trace)
-        };
-        let (error, trace) = again(found.seed);
-        assert_eq!((error, &trace), (found.error.clone(), &found.trace));
-        for other in &found.others {
-            assert!(again(*other).1.records.len() >= trace.records.len());
-        }
-    }
-
-    #[test]
-    fn the_report_says_what_to_type_and_what_happened() {
-        let seeds = Seeds::first(100).named("a::b").package("some-package");
-        let text = seeds.find(unlucky).unwrap();
-        let (seed, text) = (text.seed, text.to_string());
-        let command =
-            format!("POLYLOOP_SEED={seed} cargo test --package some-package a::b -- --exact");
-        assert!(text.contains(&command), "{text}");
-        assert!(
-            text.contains(&format!("a::b fails under seed {seed}: \"drew")),
-            "{text}"
-        );
-        assert!(text.contains("timer fired"), "{text}");
-        // How the run is wound up is of no interest.
-        assert!(text.ends_with("the test fails\u{201d}"), "{text}");
-    }
-
-    #[test]
-    fn panics_and_simulations_that_go_nowhere_are_failures() {
-        let found = Seeds::first(1).find(|lp| async move {
-            assert_ne!(lp.sim().seed(), 0, "on purpose");
-        });
-        let error = found.unwrap().error;
-        assert!(error.contains("on purpose"), "{error}");
-        let line = line!() + 3;
-        let found = Seeds::first(2).find(|lp| async move {
-            let _ = lp.spawn(async { panic!("beside") }).await;
-            assert_ne!(lp.sim().seed(), 1, "on purpose");
-            let _ = lp.spawn(async { panic!("afterwards") }).await;
-        });
-        let found = found.unwrap();
-        let place = found.place.clone().unwrap();
-        assert!(place.contains(&format!("seeds.rs:{line}:")), "{place}");
-        assert!(found.to_string().contains(&place), "{found}");
-        let found = Seeds::first(1).find(|_| std::future::pending::<()>());
-        let found = found.unwrap();
-        let error = &found.error;
-        assert!(error.contains("nothing is left to happen"), "{error}");
-        assert_eq!(found.to_string().matches("the last events").count(), 1);
-        assert_eq!(Seeds::first(20).find(|_| async {}), None);
-    }
-
-    #[test]
-    fn each_scheduler_has_its_turn_and_the_same_with_the_same_seed() {
-        /// Three tasks that are ready at once, in the order of their turns.
-        async fn order(lp: SimLoop) -> String {
-            let (sender, turns) = std::sync::mpsc::channel();
-            for name in ["a", "b", "c"] {
-                let sender = sender.clone();
-                lp.spawn(async move { sender.send(name).unwrap() }).detach();
-            }
-            lp.sleep(Duration::from_millis(1)).await;
-            drop(sender);
-            turns.iter().collect()
-        }
-        let orders = || {
-            let orders = Mutex::new(Vec::new());
-            let found = Seeds::first(10).each_scheduler().find(|lp| {
-                let (orders, order) = (&orders, order(lp));
-                async move {
-                    let order = order.await;
-                    orders.lock().unwrap().push(order);
-                }
-            });
-            assert_eq!(found, None);
-            orders.into_inner().unwrap()
-        };
-        let first = orders();
-        for (seed, order) in (0..).zip(&first) {
-            match Scheduler::by_seed(seed) {
-                Scheduler::Fifo => assert_eq!(order, "abc"),
-                Scheduler::Lifo => assert_eq!(order, "cba"),
-                _ => assert_eq!(order.len(), 3),
-            }
-        }
-        assert_eq!(first, orders());
-    }
-
-    #[test]
-    fn what_is_not_simulated_shows_when_each_seed_runs_twice() {
-        let calls = AtomicU64::new(0);
-        let body = |lp: SimLoop| {
-            let call = calls.fetch_add(1, Ordering::Relaxed);
-            async move { lp.sleep(Duration::from_millis(call)).await }
-        };
-        assert_eq!(Seeds::first(3).find(body), None);
-        let error = Seeds::first(3).twice().find(body).unwrap().error;
-        assert!(error.contains("two runs under this seed differ"), "{error}");
-        assert!(error.contains("0.003 000 000  local"), "{error}");
-        assert_eq!(
-            Seeds::first(20).twice().find(|lp| async move {
-                lp.sleep(Duration::from_millis(lp.sim().random_in(0..50)))
-                    .await;
-            }),
-            None
-        );
     }
 }

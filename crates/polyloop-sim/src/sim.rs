@@ -5,13 +5,11 @@ use std::future::Future;
 use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::task::Waker;
 use std::time::Duration;
 
 use fastrand::Rng;
 use polyloop_core::{LoopState, MainLoop, RunError};
 
-use crate::agenda::TimerKey;
 use crate::builder::Builder;
 use crate::clock::Clock;
 use crate::host::{HostRef, unfit};
@@ -19,7 +17,6 @@ use crate::hosts_run::HostsRun;
 use crate::lock::lock;
 use crate::network::is_share;
 use crate::ready::Ready;
-use crate::report::Wait;
 use crate::seed::seed_from_env;
 use crate::signals::SharedTable;
 use crate::sim_loop::{Home, SimLoop};
@@ -140,8 +137,8 @@ impl Sim {
     /// of its own. From every host it is reached under its name, in upper or lower case.
     ///
     /// # Panics
-    /// If a name would not lead to it: one that is empty, an address, `localhost`, ends
-    /// with a dot, or has control characters in it.
+    /// If a name would not lead to it: one that is empty, an address, `localhost`, longer
+    /// than 253 bytes, ends with a dot, or has control characters, colons or brackets in it.
     #[track_caller]
     pub fn host(&self, name: &str) -> SimLoop {
         if let Some(why) = unfit(name) {
@@ -353,40 +350,6 @@ impl Shared {
     pub(crate) fn task_ended(&self, slot: usize) {
         let now = self.clock.elapsed();
         lock(&self.world).leave_task(now, slot);
-    }
-
-    /// Wakes `waker` at `deadline`, instead of what was entered under `key`.
-    pub(crate) fn wait_until(
-        &self,
-        key: Option<TimerKey>,
-        deadline: Duration,
-        host: HostId,
-        waker: &Waker,
-    ) -> TimerKey {
-        let mut world = lock(&self.world);
-        world.waits_for(Wait::Until(deadline));
-        let known = key.and_then(|key| Some((key, world.timers.get_mut(key)?)));
-        if let Some((key, Due::Wake(_, known))) = known {
-            let old = (!known.will_wake(waker)).then(|| std::mem::replace(known, waker.clone()));
-            drop(world);
-            drop(old);
-            return key;
-        }
-        world.enter_due(deadline, Due::Wake(host, waker.clone()))
-    }
-
-    /// Wakes whoever was to be woken under `key` at `deadline` instead; nothing if that has
-    /// happened.
-    pub(crate) fn move_timer(&self, key: TimerKey, deadline: Duration) -> Option<TimerKey> {
-        let mut world = lock(&self.world);
-        let due = world.timers.remove(key)?;
-        Some(world.enter_due(deadline, due))
-    }
-
-    pub(crate) fn remove_timer(&self, key: TimerKey) {
-        let removed = lock(&self.world).timers.remove(key);
-        // Only now is the lock gone: dropping a waker may drop a task.
-        drop(removed);
     }
 }
 

@@ -264,9 +264,11 @@ impl MainBackend for SimLoop {
             shared.ready.forget_stops();
             for other in self.sim.loops() {
                 if other.host != self.host {
-                    // Whoever is paused or has crashed is there for this.
+                    // Whoever is paused or has crashed is there for this, and for no more.
+                    let mode = shared.ready.mode(other.host);
                     shared.ready.set_mode(other.host, Mode::Up);
                     drive(&other, other.end_run());
+                    shared.ready.set_mode(other.host, mode);
                 }
             }
         }

@@ -3,14 +3,17 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Weak;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use polyloop_core::backend::Timer;
 
 use crate::HostId;
 use crate::agenda::TimerKey;
+use crate::lock::lock;
+use crate::report::Wait;
 use crate::sim::Shared;
+use crate::world::Due;
 
 /// A timer of a [`SimLoop`](crate::SimLoop).
 #[derive(Debug)]
@@ -33,14 +36,6 @@ impl SimTimer {
             key: None,
         }
     }
-
-    fn unregister(&mut self) {
-        if let Some(key) = self.key.take()
-            && let Some(sim) = self.sim.upgrade()
-        {
-            sim.remove_timer(key);
-        }
-    }
 }
 
 impl Future for SimTimer {
@@ -51,7 +46,9 @@ impl Future for SimTimer {
             return Poll::Pending;
         };
         if sim.clock.elapsed() >= self.due {
-            self.unregister();
+            if let Some(key) = self.key.take() {
+                sim.remove_timer(key);
+            }
             return Poll::Ready(());
         }
         let key = sim.wait_until(self.key, self.due, self.host, cx.waker());
@@ -75,6 +72,46 @@ impl Timer for SimTimer {
 
 impl Drop for SimTimer {
     fn drop(&mut self) {
-        self.unregister();
+        if let Some(key) = self.key.take()
+            && let Some(sim) = self.sim.upgrade()
+        {
+            sim.remove_timer(key);
+        }
+    }
+}
+
+impl Shared {
+    /// Wakes `waker` at `deadline`, instead of what was entered under `key`.
+    fn wait_until(
+        &self,
+        key: Option<TimerKey>,
+        deadline: Duration,
+        host: HostId,
+        waker: &Waker,
+    ) -> TimerKey {
+        let mut world = lock(&self.world);
+        world.waits_for(Wait::Until(deadline));
+        let known = key.and_then(|key| Some((key, world.timers.get_mut(key)?)));
+        if let Some((key, Due::Wake(_, known))) = known {
+            let old = (!known.will_wake(waker)).then(|| std::mem::replace(known, waker.clone()));
+            drop(world);
+            drop(old);
+            return key;
+        }
+        world.enter_due(deadline, Due::Wake(host, waker.clone()))
+    }
+
+    /// Wakes whoever was to be woken under `key` at `deadline` instead; nothing if that has
+    /// happened.
+    fn move_timer(&self, key: TimerKey, deadline: Duration) -> Option<TimerKey> {
+        let mut world = lock(&self.world);
+        let due = world.timers.remove(key)?;
+        Some(world.enter_due(deadline, due))
+    }
+
+    fn remove_timer(&self, key: TimerKey) {
+        let removed = lock(&self.world).timers.remove(key);
+        // Only now is the lock gone: dropping a waker may drop a task.
+        drop(removed);
     }
 }

@@ -248,6 +248,9 @@ impl World {
         if into.len() > 1 {
             self.random.ties.shuffle(into);
         }
+        if !self.trace.is_on() {
+            return;
+        }
         for due in &*into {
             if let Due::Wake(host, _) = due {
                 self.trace.note(now, Event::TimerFired { host: *host });

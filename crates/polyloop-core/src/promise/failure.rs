@@ -128,19 +128,40 @@ impl Failure {
             Cow::Borrowed(short_type_name(std::any::type_name::<E>())),
             Cow::Borrowed(""),
             Some(Box::new(error)),
+            Backtrace::capture(),
         )
     }
 
     /// A failure that has only a message.
     #[track_caller]
     pub fn message(text: impl Into<Cow<'static, str>>) -> Self {
-        Self::build(FailureKind::Error, "Error".into(), text.into(), None)
+        let backtrace = Backtrace::capture();
+        Self::build(
+            FailureKind::Error,
+            "Error".into(),
+            text.into(),
+            None,
+            backtrace,
+        )
     }
 
     /// What a cancelled promise fails with; the reason reaches its waiter (PROM-25).
     #[track_caller]
     pub fn cancelled(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::of_kind(FailureKind::Cancelled, reason.into())
+    }
+
+    /// What a cancelled task fails with. It is made where the loop polls, which a backtrace
+    /// would show at the cost of a whole simulation.
+    #[track_caller]
+    pub(crate) fn cancelled_in_loop(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::build(
+            FailureKind::Cancelled,
+            FailureKind::Cancelled.to_string().into(),
+            reason.into(),
+            None,
+            Backtrace::disabled(),
+        )
     }
 
     /// What a promise fails with when `limit` has passed.
@@ -184,7 +205,8 @@ impl Failure {
 
     #[track_caller]
     fn of_kind(kind: FailureKind, text: Cow<'static, str>) -> Self {
-        Self::build(kind, kind.to_string().into(), text, None)
+        let backtrace = Backtrace::capture();
+        Self::build(kind, kind.to_string().into(), text, None, backtrace)
     }
 
     #[track_caller]
@@ -193,6 +215,7 @@ impl Failure {
         name: Cow<'static, str>,
         text: Cow<'static, str>,
         source: Option<Box<dyn Error + Send + Sync>>,
+        backtrace: Backtrace,
     ) -> Self {
         Self(Arc::new(Inner {
             kind,
@@ -200,7 +223,7 @@ impl Failure {
             text,
             source: source.map(Guarded::new),
             location: Location::caller(),
-            backtrace: Backtrace::capture(),
+            backtrace,
         }))
     }
 
@@ -262,7 +285,8 @@ impl Failure {
     }
 
     /// Where it was made; captured under the conditions of
-    /// [`Backtrace::capture`] (`RUST_BACKTRACE`). `{:#?}` prints it.
+    /// [`Backtrace::capture`] (`RUST_BACKTRACE`). `{:#?}` prints it. That a task was cancelled
+    /// has none: it is made where the loop polls the task, and tells nothing of who did it.
     pub fn backtrace(&self) -> &Backtrace {
         &self.0.backtrace
     }

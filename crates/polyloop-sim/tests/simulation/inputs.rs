@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use polyloop_core::{Loop, MainLoop, Resolve, Tcp, TcpOptions, Threads, Timers};
-use polyloop_sim::{FaultKind, FaultRate, Link, Sim};
+use polyloop_sim::{Fault, FaultKind, FaultRate, Link, Sim};
 
 use crate::{Silent, panic_of, within_a_minute};
 
@@ -86,6 +86,10 @@ fn a_host_has_a_name_that_leads_to_it() {
         "::1",
         "a.",
         "a\nb",
+        "db:5432",
+        "10.0.0.7:80",
+        "[::1]",
+        &"long".repeat(64),
     ] {
         let text = panic_of(|| sim.host(name));
         assert!(text.contains(&format!("{name:?}")), "{text}");
@@ -93,6 +97,29 @@ fn a_host_has_a_name_that_leads_to_it() {
     for name in ["db-1.example.org", "two words", "<b>", "ü☃"] {
         assert_eq!(sim.host(name).host_name(), name);
     }
+}
+
+#[test]
+fn a_fault_between_a_host_and_itself_would_hit_nobody() {
+    let sim = Sim::new(1);
+    let host = sim.host("one").id();
+    let faults: [fn(&Sim); 4] = [
+        |sim| sim.partition("one", "one"),
+        |sim| sim.cut("one", "one"),
+        |sim| sim.hold("one", "one"),
+        |sim| sim.link("one", "one", Link::new()),
+    ];
+    for fault in faults {
+        let text = panic_of(|| fault(&sim));
+        assert!(
+            text.contains("\"one\"") && text.contains("isolate"),
+            "{text}"
+        );
+    }
+    let later = Fault::Partition { a: host, b: host };
+    let text = panic_of(|| sim.fault_at(YEAR, later));
+    assert!(text.contains("both ends"), "{text}");
+    sim.heal("one", "one");
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod crashes;
 mod crowds;
 mod hosts;
 mod inputs;
+mod ordeals;
 mod paces;
 mod payload;
 mod reports;

@@ -56,7 +56,7 @@ where
     let no_more = Arc::clone(&over);
     let work = move || {
         let mut runs = Seeds::first(seeds).each_scheduler().each_pace().named(name);
-        runs = runs.over_when(over);
+        runs = runs.until(over);
         if let Some(package) = package {
             runs = runs.package(package);
         }

@@ -241,7 +241,8 @@ impl<F: Future> Turn<'_, F> {
         let reason = match cancel {
             Cancel::Ask(reason) if *self.catching => reason,
             cancel => {
-                return Poll::Ready(self.failed(Failure::cancelled(cancel.into_reason())));
+                let reason = cancel.into_reason();
+                return Poll::Ready(self.failed(Failure::cancelled_in_loop(reason)));
             }
         };
         let mut value = None;
@@ -250,7 +251,9 @@ impl<F: Future> Turn<'_, F> {
             catch_cancel::scope_of_cancelled(reason, || poll(self.future.as_mut(), cx, &mut value));
         match (polled, value, untaken) {
             (Ok(()), None, None) => Poll::Pending,
-            (Ok(()), None, Some(reason)) => Poll::Ready(self.failed(Failure::cancelled(reason))),
+            (Ok(()), None, Some(reason)) => {
+                Poll::Ready(self.failed(Failure::cancelled_in_loop(reason)))
+            }
             (Ok(()), Some(value), _) => Poll::Ready(Ok(value)),
             (Err(payload), value, _) => Poll::Ready(self.panicked(value, payload)),
         }

@@ -2,6 +2,7 @@
 //!
 //! polyloop's own errors have their conversion beside them.
 
+use std::backtrace::Backtrace;
 use std::error::Error;
 
 use super::{Failure, FailureKind};
@@ -25,7 +26,13 @@ impl From<Box<dyn Error + Send + Sync>> for Failure {
     fn from(error: Box<dyn Error + Send + Sync>) -> Self {
         match error.downcast::<Self>() {
             Ok(same) => *same,
-            Err(error) => Self::build(FailureKind::Error, "Error".into(), "".into(), Some(error)),
+            Err(error) => Self::build(
+                FailureKind::Error,
+                "Error".into(),
+                "".into(),
+                Some(error),
+                Backtrace::capture(),
+            ),
         }
     }
 }
