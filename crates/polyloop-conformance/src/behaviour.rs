@@ -94,6 +94,8 @@ pub enum Capability {
     Watch,
     /// Signals: the loop is told of them, and can raise them.
     Signals,
+    /// Child processes of the system.
+    Processes,
 }
 
 impl Capability {
@@ -110,6 +112,7 @@ impl Capability {
             Self::Resolve => "the loop knows no host names",
             Self::Watch => "the loop watches no descriptors",
             Self::Signals => "the loop catches no signals",
+            Self::Processes => "the loop starts no processes",
         }
     }
 }

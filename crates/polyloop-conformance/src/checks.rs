@@ -18,6 +18,10 @@ pub mod backend_timers;
 pub mod batching;
 pub mod calls;
 pub mod catching_signals;
+#[cfg(unix)]
+pub mod child_protocols;
+#[cfg(unix)]
+pub mod children;
 pub mod client_service;
 pub mod combine_all;
 pub mod combine_some;

@@ -65,5 +65,5 @@ pub mod reexport {
     pub use polyloop_core::MainLoop;
     pub use polyloop_core::Signals;
     #[cfg(unix)]
-    pub use polyloop_core::Watch;
+    pub use polyloop_core::{Processes, Watch};
 }

@@ -253,6 +253,15 @@ macro_rules! for_each_behaviour {
                         watch_11 watch_12 watch_13 watch_14
                     }
                 }
+                #[cfg(unix)]
+                Processes processes {
+                    child_protocols: Processes {
+                        proc_01 proc_02 proc_03 proc_08
+                    }
+                    children: Processes {
+                        proc_04 proc_05 proc_06 proc_07 proc_09 proc_10
+                    }
+                }
                 Signals signals {
                     catching_signals: Signals {
                         sig_01 sig_02 sig_03 sig_04 sig_05 sig_06 sig_07

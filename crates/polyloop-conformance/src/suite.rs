@@ -104,6 +104,7 @@ macro_rules! declare_skipped {
 macro_rules! if_it_lacks {
     ($trait:ident [] $lacks:tt {$($has:tt)*}) => { $($has)* };
     (Watch [Watch $($more:ident)*] {$($lacks:tt)*} $has:tt) => { $($lacks)* };
+    (Processes [Processes $($more:ident)*] {$($lacks:tt)*} $has:tt) => { $($lacks)* };
     (Signals [Signals $($more:ident)*] {$($lacks:tt)*} $has:tt) => { $($lacks)* };
     ($trait:ident [$other:ident $($more:ident)*] $lacks:tt $has:tt) => {
         $crate::if_it_lacks! { $trait [$($more)*] $lacks $has }

@@ -26,6 +26,7 @@ const SECTIONS: &[(&str, usize)] = &[
     ("BACK", 20),
     ("WATCH", 14),
     ("SIG", 7),
+    ("PROC", 10),
 ];
 
 #[test]

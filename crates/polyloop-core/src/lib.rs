@@ -79,6 +79,11 @@ pub use net::{
     Backoff, ClientService, ClientServiceBuilder, ConnectOptions, DriveError, DriveOptions,
     GiveUpOn, ListenOptions, Listener, Loop, MainLoop, RetryPolicy, Tcp, TcpOptions,
 };
+#[cfg(unix)]
+pub use os::{
+    Child, ChildInput, ChildOutput, InputClosed, OutputPipe, Process, ProcessEnd, ProcessError,
+    ProcessLost, ProcessProtocol, ProcessSignalError, ProcessTransport, Processes,
+};
 pub use os::{Interest, Signal, SignalError, SignalStream, Signals, StopOnSignals};
 #[cfg(unix)]
 pub use os::{ReadinessCallback, Watch, WatchError, Watched};

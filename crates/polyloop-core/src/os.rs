@@ -1,5 +1,5 @@
 //! What the operating system tells beside TCP: [`Watch`], on which everything else with a
-//! descriptor is built, and [`Signals`].
+//! descriptor is built, [`Signals`] and [`Processes`].
 //!
 //! | here | what |
 //! | --- | --- |
@@ -10,6 +10,7 @@
 //! | `descriptor` | what is asked of the system about a descriptor, whatever the loop |
 //! | [`signal`](Signal) | a signal by its number |
 //! | [`signals`](Signals) | the ability of a loop to catch them |
+//! | [`processes`](Processes) | the ability of a loop to start children |
 //!
 //! This room knows loops, and neither protocols nor the network.
 
@@ -20,6 +21,8 @@ mod descriptor;
 #[cfg(unix)]
 mod error;
 mod interest;
+#[cfg(unix)]
+mod processes;
 mod signal;
 mod signals;
 #[cfg(unix)]
@@ -32,6 +35,11 @@ pub use callback::ReadinessCallback;
 #[cfg(unix)]
 pub use error::WatchError;
 pub use interest::Interest;
+#[cfg(unix)]
+pub use processes::{
+    Child, ChildInput, ChildOutput, InputClosed, OutputPipe, Process, ProcessEnd, ProcessError,
+    ProcessLost, ProcessProtocol, ProcessSignalError, ProcessTransport, Processes,
+};
 pub use signal::Signal;
 pub use signals::{
     Caught, SignalDesk, SignalError, SignalSource, SignalStream, Signals, StopOnSignals,

@@ -24,7 +24,7 @@ fn simulation(seed: u64, scheduler: Scheduler, pace: Pace) -> SimLoop {
 polyloop_conformance::suite!(
     sim,
     || super::simulation(0, super::Scheduler::Random, super::Pace::Instant),
-    lacks: [SystemSockets, Watch]
+    lacks: [SystemSockets, Watch, Processes]
 );
 
 #[test]

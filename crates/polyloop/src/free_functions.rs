@@ -153,3 +153,15 @@ pub fn signals(
 ) -> Result<Result<crate::SignalStream, crate::SignalError>, NoCurrentLoop> {
     Ok(crate::Signals::signals(&find("signals")?, signals))
 }
+
+/// [`Processes::spawn_child`](crate::Processes::spawn_child) on the current loop. The outer
+/// error is the lack of a loop, the inner one says why the program can't be started.
+#[cfg(unix)]
+pub fn spawn_child(
+    command: &mut std::process::Command,
+) -> Result<Result<crate::Child<AnyLoop>, crate::ProcessError>, NoCurrentLoop> {
+    Ok(crate::Processes::spawn_child(
+        &find("spawn_child")?,
+        command,
+    ))
+}

@@ -169,7 +169,7 @@ pub use any_loop::{AnyUdpSocket, AnyWatcher};
 pub use current::{Found, NoCurrentLoop, current};
 pub use default_loop::{DefaultLoop, default_loop};
 #[cfg(unix)]
-pub use free_functions::{bind_udp, connect_udp, signals, watch};
+pub use free_functions::{bind_udp, connect_udp, signals, spawn_child, watch};
 pub use free_functions::{call_later, call_soon, connect, now, run_in_thread, serve, sleep, spawn};
 pub use polyloop_macros::{main, test};
 pub use run::{StartError, run};

@@ -94,6 +94,13 @@ fn errors() -> Vec<(&'static str, NoCurrentLoop)> {
                 .map(drop)
                 .unwrap_err(),
         ),
+        #[cfg(unix)]
+        (
+            "spawn_child",
+            polyloop::spawn_child(&mut std::process::Command::new("true"))
+                .map(drop)
+                .unwrap_err(),
+        ),
         ("current", polyloop::current().unwrap_err()),
         ("AnyLoop::current", AnyLoop::current().unwrap_err()),
     ]

@@ -1,5 +1,5 @@
 //! Clients: name resolution, the race between addresses (RFC 8305) and the time limit.
-//! The protocol on top is for [`drive`] to see to.
+//! The protocol on top is for `drive` to see to.
 
 mod attempt;
 mod error;

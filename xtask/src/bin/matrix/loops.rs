@@ -62,6 +62,7 @@ impl LoopKind {
         {
             Runner::new(name, make)
                 .with(abilities::watch())
+                .with(abilities::processes())
                 .with(abilities::signals())
         }
         match self {

@@ -449,7 +449,7 @@ mod tests {
         });
         let cx = &mut Context::from_waker(Waker::noop());
         assert!(!io.has_output());
-        io.append(&[7; 100]);
+        io.out().append(&[7; 100]);
         assert!(io.send(cx).unwrap() == Sent::Blocked);
         assert!(io.out.is_none() && io.has_output(), "it was not flushed");
         io.stream.as_mut().unwrap().stuck = false;

@@ -1,0 +1,281 @@
+//! The driver of a child: one future per process. It writes what waits, reads, calls back,
+//! and hears of the end.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::process::ExitStatus;
+use std::task::{Context, Poll};
+
+use futures_io::{AsyncRead as _, AsyncWrite as _};
+
+use super::process::Shared;
+use super::transport::{Input, place};
+use super::{
+    Child, ChildInput, ChildOutput, OutputPipe, Process, ProcessEnd, ProcessError, ProcessProtocol,
+    ProcessTransport,
+};
+use crate::event_loop::task::{self, take_cancel};
+use crate::os::Watch;
+use crate::promise::Promise as _;
+use crate::promise::failure::{Failure, catch};
+use crate::sync::primitive::Arc;
+
+/// Reads of one pipe per poll, after which others get their turn.
+const READS_PER_POLL: usize = 8;
+
+/// How much is read at once: what a pipe holds.
+const READ_SIZE: usize = 64 << 10;
+
+#[track_caller]
+pub(super) fn start<L: Watch, P: ProcessProtocol>(
+    lp: &L,
+    mut child: Child<L>,
+    protocol: P,
+) -> Result<Process<P>, ProcessError> {
+    lp.state().check_open()?;
+    let input = child.stdin.take();
+    let outputs = [child.stdout.take(), child.stderr.take()];
+    let reads = [outputs[0].is_some(), outputs[1].is_some()];
+    let kin = child.kin.clone();
+    let transport = ProcessTransport::new(kin.clone(), input.is_some(), reads);
+    let shared = Shared::new(kin.clone());
+    let exit = async move { kin.ended().await };
+    let driver = Driver {
+        lp: lp.clone(),
+        child,
+        input,
+        outputs,
+        transport,
+        protocol: Some(protocol),
+        shared: shared.clone(),
+        exit: Box::pin(exit),
+        exited: None,
+        started: false,
+        backlog: false,
+    };
+    task::spawn(lp, driver).detach();
+    Ok(Process { shared })
+}
+
+struct Driver<L: Watch, P: ProcessProtocol> {
+    lp: L,
+    /// Without its pipes. It may have to be killed when this goes.
+    child: Child<L>,
+    input: Option<ChildInput<L>>,
+    outputs: [Option<ChildOutput<L>>; 2],
+    transport: ProcessTransport,
+    /// Gone once it was told of the end.
+    protocol: Option<P>,
+    shared: Arc<Shared<P>>,
+    exit: Pin<Box<dyn Future<Output = io::Result<ExitStatus>> + Send>>,
+    exited: Option<io::Result<ExitStatus>>,
+    started: bool,
+    /// Something had to wait for the child to take it.
+    backlog: bool,
+}
+
+impl<L: Watch, P: ProcessProtocol> Unpin for Driver<L, P> {}
+
+impl<L: Watch, P: ProcessProtocol> Driver<L, P> {
+    /// Calls back. What fails is reported, and the child is killed.
+    fn tell(
+        &mut self,
+        callback: impl FnOnce(&mut P, &mut ProcessTransport) -> Result<(), Failure>,
+    ) {
+        let Some(protocol) = &mut self.protocol else {
+            return;
+        };
+        let transport = &mut self.transport;
+        if let Err(failure) = catch(|| callback(protocol, transport)) {
+            self.lp.state().report(
+                "a process protocol failed, so its child is killed",
+                &failure,
+            );
+            self.transport.close();
+            // Fails only where it has ended.
+            let _ = self.transport.kill();
+        }
+    }
+
+    fn read_mail(&mut self, cx: &mut Context<'_>) -> bool {
+        let letters = self.shared.letters(cx.waker());
+        let any = !letters.is_empty();
+        for letter in letters {
+            self.tell(|protocol, transport| letter.into_inner()(Some((protocol, transport))));
+        }
+        any
+    }
+
+    fn write_input(&mut self, cx: &mut Context<'_>) {
+        let mut written = 0;
+        let mut broken = false;
+        if let Some(input) = &mut self.input {
+            while written < self.transport.input.len() {
+                let rest = &self.transport.input[written..];
+                match Pin::new(&mut *input).poll_write(cx, rest) {
+                    Poll::Ready(Ok(taken)) => written += taken,
+                    Poll::Ready(Err(_)) => {
+                        broken = true;
+                        break;
+                    }
+                    Poll::Pending => break,
+                }
+            }
+        }
+        self.transport.input.drain(..written);
+        if broken {
+            self.transport.input.clear();
+            self.transport.input_is = Input::Closed;
+            self.input = None;
+            self.backlog = false;
+            return self.tell(P::input_lost);
+        }
+        if !self.transport.input.is_empty() {
+            self.backlog = true;
+        } else if self.transport.input_is != Input::Open {
+            self.transport.input_is = Input::Closed;
+            self.input = None;
+        } else if std::mem::take(&mut self.backlog) {
+            self.transport.input.shrink_to(READ_SIZE);
+            self.tell(P::input_drained);
+        }
+    }
+
+    /// Whether there may be more to read.
+    fn read_output(&mut self, cx: &mut Context<'_>, pipe: OutputPipe) -> bool {
+        let mut buffer = Vec::new();
+        for _ in 0..READS_PER_POLL {
+            if !self.transport.reads[place(pipe)] {
+                self.outputs[place(pipe)] = None;
+                return false;
+            }
+            let Some(output) = &mut self.outputs[place(pipe)] else {
+                return false;
+            };
+            if self.transport.paused {
+                return false;
+            }
+            // An idle child has no buffer.
+            buffer.resize(READ_SIZE, 0);
+            match Pin::new(output).poll_read(cx, &mut buffer) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(length)) if length > 0 => {
+                    let data = &buffer[..length];
+                    self.tell(|protocol, transport| {
+                        protocol.output_received(transport, pipe, data)
+                    });
+                }
+                // A pipe has no errors of its own, and whatever it says, it is over.
+                Poll::Ready(_) => {
+                    self.outputs[place(pipe)] = None;
+                    self.transport.reads[place(pipe)] = false;
+                    self.tell(|protocol, transport| protocol.output_ended(transport, pipe));
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn hear_of_exit(&mut self, cx: &mut Context<'_>) {
+        if self.exited.is_none()
+            && let Poll::Ready(outcome) = self.exit.as_mut().poll(cx)
+        {
+            let status = outcome.as_ref().ok().copied();
+            self.exited = Some(outcome);
+            if let Some(status) = status {
+                self.tell(|protocol, transport| protocol.process_exited(transport, status));
+            }
+        }
+    }
+
+    /// The last callback, and the last that anybody hears.
+    fn end(&mut self, end: ProcessEnd) {
+        self.input = None;
+        self.outputs = [None, None];
+        let Some(mut protocol) = self.protocol.take() else {
+            return;
+        };
+        let told = catch(|| {
+            protocol.process_ended(end);
+            Ok(())
+        });
+        let dropped = catch(|| {
+            drop(protocol);
+            Ok(())
+        });
+        for failure in [told, dropped].into_iter().filter_map(Result::err) {
+            self.lp
+                .state()
+                .report("a process protocol failed at its end", &failure);
+        }
+        self.shared.end(end);
+    }
+}
+
+impl<L: Watch, P: ProcessProtocol> Future for Driver<L, P> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if take_cancel().is_some() {
+            // Of what has ended already, the end is told.
+            let end = match this.child.try_wait() {
+                Some(status) => ProcessEnd::Exited(status),
+                None => ProcessEnd::LeftBehind,
+            };
+            this.end(end);
+            return Poll::Ready(());
+        }
+        if !std::mem::replace(&mut this.started, true) {
+            this.tell(P::process_started);
+        }
+        let mut again = this.read_mail(cx);
+        for pipe in OutputPipe::BOTH {
+            again |= this.read_output(cx, pipe);
+        }
+        this.hear_of_exit(cx);
+        // Last, since any callback may have written.
+        this.write_input(cx);
+        let silent = this.outputs.iter().all(Option::is_none);
+        match &this.exited {
+            Some(outcome) if silent => {
+                let end = match outcome {
+                    Ok(status) => ProcessEnd::Exited(*status),
+                    Err(_) => ProcessEnd::LeftBehind,
+                };
+                this.end(end);
+                return Poll::Ready(());
+            }
+            _ => {}
+        }
+        if again || this.has_more_to_do() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl<L: Watch, P: ProcessProtocol> Driver<L, P> {
+    /// Whether the last callbacks have asked for what was not done in this poll.
+    fn has_more_to_do(&self) -> bool {
+        let closes = OutputPipe::BOTH
+            .into_iter()
+            .any(|pipe| self.outputs[place(pipe)].is_some() && !self.transport.reads[place(pipe)]);
+        let writes = !self.transport.input.is_empty() && !self.backlog;
+        let ends = self.transport.input_is != Input::Open
+            && self.input.is_some()
+            && self.transport.input.is_empty();
+        closes || writes || ends
+    }
+}
+
+impl<L: Watch, P: ProcessProtocol> Drop for Driver<L, P> {
+    fn drop(&mut self) {
+        // Its runtime was shut down, or its machine lost its power.
+        if self.protocol.is_some() {
+            self.end(ProcessEnd::LeftBehind);
+        }
+    }
+}
