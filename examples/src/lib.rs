@@ -11,6 +11,7 @@
 //! | [`chat`] | protocols that talk to each other; what to do about slow readers |
 //! | [`broker`] | sessions that wake each other; timers, takeover, slow readers |
 //! | [`follow`] | a client that stays connected, through its server's restarts |
+//! | `supervisor` | child processes and signals (on Unix) |
 //! | [`proxy`] | two connections joined, with bounded memory |
 //! | [`kv`] | a network library in full: the pattern for your own |
 
@@ -22,3 +23,5 @@ pub mod kv;
 pub mod program;
 pub mod proxy;
 pub mod slow_square;
+#[cfg(unix)]
+pub mod supervisor;
