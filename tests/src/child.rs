@@ -1,6 +1,6 @@
 //! Child processes that end with the test.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read as _, Write};
 use std::net::SocketAddr;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
@@ -77,16 +77,20 @@ impl Child {
         (field("VmRSS:"), field("VmHWM:"))
     }
 
-    /// Ends its input, which asks it to stop, and waits for it.
+    /// Ends its input, which asks it to stop, and waits for it. Gives the lines that nobody
+    /// has read.
     ///
     /// # Panics
     /// If it fails.
-    pub fn stop(mut self) {
+    pub fn stop(mut self) -> Vec<String> {
         if let Some(mut stdin) = self.stdin.take() {
             let _ = stdin.flush();
         }
+        let lines = self.stdout.by_ref().lines();
+        let lines = lines.map(|line| line.expect("a readable line")).collect();
         let status = self.process.wait().expect("a child can be waited for");
         assert!(status.success(), "the child ended with {status}");
+        lines
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use polyloop::test as polyloop_test;
 use polyloop_core::{
@@ -310,6 +310,7 @@ fn running_out_of_descriptors_while_accepting() {
                     .unwrap();
                 stream
             };
+            let begun = Instant::now();
             let mut crowd: Vec<_> = (0..100).map(|_| connect()).collect();
             let report = child.line();
             assert!(report.contains(&address.to_string()), "{name}: {report}");
@@ -327,7 +328,11 @@ fn running_out_of_descriptors_while_accepting() {
             drop(crowd);
             echo(&mut last);
             echo(&mut connect());
-            child.stop();
+            // It rests for a second after each report, and says nothing meanwhile.
+            let most = begun.elapsed().as_secs() + 1;
+            let more = child.stop();
+            let told = 1 + more.len() as u64;
+            assert!(told <= most, "{name}: {told} reports: {report}, {more:?}");
         }
     });
 }
