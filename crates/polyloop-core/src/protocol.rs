@@ -33,7 +33,7 @@ use crate::protocol::transport::Transport;
 /// Others reach it through the [`Connection`](crate::Connection) that it makes of its own
 /// transport: [`Connection::of`](crate::Connection::of) gives its address away,
 /// [`call`](crate::Connection::call) and [`post`](crate::Connection::post) run something
-/// with it, [`wake`](crate::Connection::wake) makes it look for itself.
+/// with it, [`wake`](crate::TransportHandle::wake) makes it look for itself.
 ///
 /// ```
 /// use polyloop_core::{CloseReason, Failure, Protocol, Transport};
@@ -96,10 +96,9 @@ pub trait Protocol: AsAny + Send + 'static {
         Ok(())
     }
 
-    /// Somebody has woken it, with [`Connection::wake`](crate::Connection::wake) or
-    /// [`TransportHandle::wake`](crate::TransportHandle::wake): once for any number of wakes
-    /// before it, and behind what was posted before them (PROTO-14). Not called while the
-    /// connection is closing.
+    /// Somebody has woken it, with [`TransportHandle::wake`](crate::TransportHandle::wake):
+    /// once for any number of wakes before it, and behind what was posted before them
+    /// (PROTO-14). Not called while the connection is closing.
     fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         let _ = transport;
         Ok(())

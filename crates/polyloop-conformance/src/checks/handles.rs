@@ -121,7 +121,9 @@ pub fn tran_39<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         until(&lp, "the accepted end", || journal.count("made") == 2).await?;
         let listed = server.connections();
         ensure_eq!(
-            listed.first().and_then(Connection::local_addr),
+            listed
+                .first()
+                .and_then(|connection| connection.local_addr()),
             Some(server.local_addr()),
             "the local address of a connection from the list"
         );

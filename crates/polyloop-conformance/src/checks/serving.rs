@@ -223,7 +223,7 @@ pub fn serv_11<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             let peers: Vec<_> = server
                 .connections()
                 .iter()
-                .map(polyloop_core::Connection::peer_addr)
+                .map(|connection| connection.peer_addr())
                 .collect();
             staying
                 .iter()

@@ -101,7 +101,7 @@ impl<P: Protocol> ClientService<P> {
     /// [`connection_lost`](Protocol::connection_lost) (CLI-19).
     ///
     /// A live connection is closed gracefully, so a peer that does not read keeps it
-    /// waiting; [`Connection::abort`] ends that. Those who wait for a connection see
+    /// waiting; [`TransportHandle::abort`](crate::TransportHandle::abort) ends that. Those who wait for a connection see
     /// their promise cancelled at once.
     pub fn stop(&self) -> Deferred<()> {
         self.shared.stop()

@@ -19,9 +19,8 @@ mod write_buffer;
 
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
-use std::time::Duration;
+use std::ops::Deref;
 
-use bytes::Bytes;
 use thiserror::Error;
 
 pub use closing::CutShort;
@@ -32,16 +31,16 @@ use mailbox::Message;
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::discard::{Guarded, discard};
 use crate::promise::failure::{Failure, catch};
-use crate::protocol::address::Address;
-use crate::protocol::peer::Peer;
-use crate::protocol::transport::{Flow, Transport, WriteError};
-use crate::protocol::{CloseReason, Protocol};
+use crate::protocol::Protocol;
+use crate::protocol::transport::Transport;
 use crate::sync::primitive::Arc;
 
 /// A connection, and the protocol that drives it.
 ///
-/// Dropping it leaves the connection open; [`close`](Self::close) or
-/// [`abort`](Self::abort) end it. Clones are the same connection.
+/// It is a [`TransportHandle`] that knows the protocol, and has all of its methods; its own
+/// [`call`](Self::call) and [`post`](Self::post) come with the protocol. Dropping it leaves
+/// the connection open; [`close`](TransportHandle::close) or
+/// [`abort`](TransportHandle::abort) end it. Clones are the same connection.
 ///
 /// ```no_run
 /// # use polyloop_core::*;
@@ -89,16 +88,13 @@ use crate::sync::primitive::Arc;
 /// }
 /// ```
 pub struct Connection<P: 'static> {
-    mailbox: Arc<Mailbox>,
+    handle: TransportHandle,
     protocol: PhantomData<fn(&mut P)>,
 }
 
 impl<P: 'static> Connection<P> {
     pub(crate) fn new(mailbox: Arc<Mailbox>) -> Self {
-        Self {
-            mailbox,
-            protocol: PhantomData,
-        }
+        TransportHandle::new(mailbox).into()
     }
 
     /// The connection of a transport, to reach its protocol by from everywhere
@@ -109,7 +105,7 @@ impl<P: 'static> Connection<P> {
     /// It is not looked for here. Where there is no `P` when a call is to be made, the call
     /// fails with [`ProtocolReplaced`].
     pub fn of(transport: &dyn Transport) -> Self {
-        Self::new(transport.handle().into_mailbox())
+        transport.handle().into()
     }
 
     /// Runs `f` on the connection's own task and promises its result.
@@ -124,7 +120,8 @@ impl<P: 'static> Connection<P> {
         R: Send + 'static,
     {
         let (resolver, promise) = Deferred::new();
-        self.mailbox
+        self.handle
+            .mailbox
             .post(Message::Call(Guarded::new(Box::new(move |target| {
                 let Some((protocol, transport)) = target else {
                     refuse(resolver, ConnectionLost);
@@ -147,84 +144,44 @@ impl<P: 'static> Connection<P> {
     where
         F: FnOnce(&mut P, &mut dyn Transport) -> Result<(), Failure> + Send + 'static,
     {
-        self.mailbox.post(Message::Call(Guarded::new(Box::new(
-            move |target| match target {
-                Some((protocol, transport)) => {
-                    if let Some(protocol) = find::<P>(protocol) {
-                        f(protocol, transport)
-                    } else {
-                        discard(f);
-                        Ok(())
+        self.handle
+            .mailbox
+            .post(Message::Call(Guarded::new(Box::new(
+                move |target| match target {
+                    Some((protocol, transport)) => {
+                        if let Some(protocol) = find::<P>(protocol) {
+                            f(protocol, transport)
+                        } else {
+                            discard(f);
+                            Ok(())
+                        }
                     }
-                }
-                None => Ok(()),
-            },
-        ))));
-    }
-
-    /// See [`TransportHandle::wake`].
-    pub fn wake(&self) {
-        self.mailbox.wake();
+                    None => Ok(()),
+                },
+            ))));
     }
 
     /// An untyped handle to the same connection.
     pub fn handle(&self) -> TransportHandle {
-        TransportHandle::new(self.mailbox.clone())
+        self.handle.clone()
     }
+}
 
-    /// See [`TransportHandle::write`].
-    pub fn write(&self, data: impl Into<Bytes>) -> Result<Flow, WriteError> {
-        self.mailbox.write(data.into())
+impl<P: 'static> From<TransportHandle> for Connection<P> {
+    /// As [`Connection::of`], of a handle to the transport.
+    fn from(handle: TransportHandle) -> Self {
+        Self {
+            handle,
+            protocol: PhantomData,
+        }
     }
+}
 
-    /// See [`TransportHandle::ready`].
-    pub fn ready(&self) -> Deferred<()> {
-        self.mailbox.ready()
-    }
+impl<P: 'static> Deref for Connection<P> {
+    type Target = TransportHandle;
 
-    /// See [`TransportHandle::close`].
-    pub fn close(&self) {
-        self.mailbox.post(Message::Close(None));
-    }
-
-    /// See [`TransportHandle::close_within`].
-    pub fn close_within(&self, limit: Duration) {
-        self.mailbox.post(Message::Close(Some(limit)));
-    }
-
-    /// See [`TransportHandle::fail`].
-    pub fn fail(&self, reason: impl Into<Failure>) {
-        self.mailbox.post(Message::Fail(reason.into()));
-    }
-
-    /// See [`TransportHandle::abort`].
-    pub fn abort(&self) {
-        self.mailbox.post(Message::Abort);
-    }
-
-    /// See [`TransportHandle::closed`].
-    pub async fn closed(&self) -> CloseReason {
-        self.handle().closed().await
-    }
-
-    /// Whether the connection has been lost.
-    pub fn is_lost(&self) -> bool {
-        self.mailbox.is_lost()
-    }
-
-    /// This end's address.
-    pub fn local_addr(&self) -> Option<Address> {
-        self.mailbox.known_local()
-    }
-
-    /// The other end's address.
-    pub fn peer_addr(&self) -> Address {
-        self.mailbox.peer_addr()
-    }
-
-    /// The other end. See [`Transport::peer`].
-    pub fn peer(&self) -> Peer {
-        self.mailbox.peer()
+    fn deref(&self) -> &TransportHandle {
+        &self.handle
     }
 }
 
@@ -283,7 +240,7 @@ where
 
 impl<P: 'static> Clone for Connection<P> {
     fn clone(&self) -> Self {
-        Self::new(self.mailbox.clone())
+        self.handle().into()
     }
 }
 

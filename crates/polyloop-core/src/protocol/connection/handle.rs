@@ -18,16 +18,12 @@ use crate::sync::primitive::Arc;
 /// A connection, whatever its protocol: what a protocol keeps of its peers' or its
 /// own transport for use outside of its callbacks. Usable from any thread.
 pub struct TransportHandle {
-    mailbox: Arc<Mailbox>,
+    pub(super) mailbox: Arc<Mailbox>,
 }
 
 impl TransportHandle {
     pub(super) fn new(mailbox: Arc<Mailbox>) -> Self {
         Self { mailbox }
-    }
-
-    pub(super) fn into_mailbox(self) -> Arc<Mailbox> {
-        self.mailbox
     }
 
     /// Sends `data`, after everything sent before through handles and in callbacks that
