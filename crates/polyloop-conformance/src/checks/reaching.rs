@@ -234,6 +234,7 @@ pub fn proto_17<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
                 t.set_timer(number(3), ms(30));
                 t.set_timer(number(1), ms(10));
                 t.set_timer(number(2), ms(20));
+                t.set_timer(number(6), ms(20));
                 t.set_timer(number(4), ms(5));
                 t.set_timer(FIRST, Duration::ZERO);
                 t.set_timer(LAST, ms(40));
@@ -252,9 +253,9 @@ pub fn proto_17<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         ensure_eq!(cancelled, [true, false, false], "what cancelling answered");
         until(&lp, "the last timer", || journal.timers().contains(&LAST)).await?;
         ensure!(lp.now() - begun >= ms(40), "a timer was early");
-        let expected = [FIRST, number(1), number(2), number(3), LAST];
+        let expected = [FIRST, number(1), number(2), number(6), number(3), LAST];
         ensure_eq!(journal.timers(), expected, "the order");
-        ensure_eq!(*answers.lock().unwrap(), [false; 5], "in the callbacks");
+        ensure_eq!(*answers.lock().unwrap(), [false; 6], "in the callbacks");
         quiet(&lp).await;
         ensure_eq!(journal.count("timer"), 5, "timers");
         Ok(())

@@ -13,8 +13,8 @@ use polyloop_core::{
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{
-    End, Journal, MUCH, Once, Probe, RawListener, Reports, dial, listen, narrow_peer, pattern,
-    poll_once, quiet, read_all, run, until,
+    End, Flag, Journal, MUCH, Once, Probe, RawListener, Reports, dial, listen, narrow_peer,
+    pattern, poll_once, quiet, read_all, run, until,
 };
 
 /// While the peer's system lacks something, with all of it in this side's system; and at
@@ -64,14 +64,17 @@ fn closes_go_on_at_the_end_of_a_run<L: MainLoop>(make: &dyn Fn() -> L) -> Verdic
     let noted = read.clone();
     lp.run(async move {
         let (connection, mut peer) = narrow_peer(&inner, Probe::new(&notes)).await?;
+        let waiting = Flag::new();
+        let waits = waiting.clone();
         inner
             .spawn(async move {
+                waits.set();
                 let _ = catch_cancel(pending::<()>()).await;
                 // Only now, when the loop winds up.
                 *noted.lock().unwrap() = Some(read_all(&mut peer).await);
             })
             .detach();
-        quiet(&inner).await;
+        until(&inner, "the peer to wait", || waiting.is_set()).await?;
         connection.write(pattern(MUCH))?;
         connection.close();
         Ok::<_, Fault>(())
@@ -92,7 +95,8 @@ fn closes_go_on_at_the_end_of_a_run<L: MainLoop>(make: &dyn Fn() -> L) -> Verdic
 fn what_the_end_of_a_run_cuts_is_told<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     let lp = make();
     let reports = Reports::of(&lp);
-    lp.set_shutdown_limit(Duration::from_millis(300));
+    // Closes are cut a tenth of it before it is up: as long as a busy machine may take.
+    lp.set_shutdown_limit(Duration::from_secs(2));
     let journal = Journal::new();
     let (inner, notes) = (lp.clone(), journal.clone());
     let mut kept = None;
