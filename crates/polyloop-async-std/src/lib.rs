@@ -61,14 +61,6 @@ impl AsyncStdLoop {
             state: LoopState::new("async-std", Global),
         }
     }
-
-    /// The loop that `state` belongs to, if it is one of these.
-    pub fn from_state(state: &Arc<LoopState>) -> Option<Self> {
-        state.backend::<Global>()?;
-        Some(Self {
-            state: state.clone(),
-        })
-    }
 }
 
 impl Default for AsyncStdLoop {
@@ -83,6 +75,13 @@ impl Backend for AsyncStdLoop {
 
     fn state(&self) -> &Arc<LoopState> {
         &self.state
+    }
+
+    fn from_state(state: &Arc<LoopState>) -> Option<Self> {
+        state.backend::<Global>()?;
+        Some(Self {
+            state: state.clone(),
+        })
     }
 
     fn start<F>(&self, future: F) -> Spawned<F::Output>

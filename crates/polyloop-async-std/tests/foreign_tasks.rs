@@ -1,11 +1,10 @@
-//! Tasks of async-std's that are not the loop's, and finding the loop again.
+//! Tasks of async-std's that are not the loop's.
 
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use polyloop_async_std::AsyncStdLoop;
-use polyloop_core::backend::Backend as _;
-use polyloop_core::{CallFromThreadError, LoopState, MainLoop, Spawner, Threads};
+use polyloop_core::{CallFromThreadError, Threads};
 
 #[test]
 fn a_foreign_task_must_not_wait_and_a_thread_beside_it_may() {
@@ -24,13 +23,4 @@ fn a_foreign_task_must_not_wait_and_a_thread_beside_it_may() {
         "{refused:?}"
     );
     assert_eq!(made.unwrap(), 7);
-}
-
-#[test]
-fn a_loop_is_found_by_its_state() {
-    let lp = AsyncStdLoop::new();
-    let found = AsyncStdLoop::from_state(lp.state()).unwrap();
-    assert!(Arc::ptr_eq(found.state(), lp.state()));
-    assert_eq!(lp.run(found.spawn(async { 5 })).unwrap().unwrap(), 5);
-    assert!(AsyncStdLoop::from_state(&LoopState::new("async-std", ())).is_none());
 }

@@ -9,6 +9,7 @@ pub mod adopting;
 pub mod asking;
 pub mod attempts;
 pub mod backend_ending;
+pub mod backend_finding;
 pub mod backend_leftovers;
 pub mod backend_nesting;
 pub mod backend_sockets;

@@ -31,6 +31,7 @@
 //! | [`registry`] | the one list of which check or reason belongs to which ID |
 //! | [`runner`] | runs checks, each on its own thread and with a deadline |
 //! | [`fault`] | why a check failed |
+//! | [`lent`] | what holds for a loop on a runtime that an application has |
 //! | [`probe`] | protocols, peers and reports that the checks observe with |
 //! | [`checks`] | the checks, by subject |
 //!
@@ -46,6 +47,7 @@ pub mod basics;
 pub mod behaviour;
 pub mod checks;
 pub mod fault;
+pub mod lent;
 pub mod probe;
 pub mod registry;
 pub mod runner;

@@ -30,4 +30,5 @@ pub use spans::Spans;
 pub use starving::{Starving, StarvingListener};
 pub use waiting::{
     Flag, SetOnDrop, block_on, busy_for, let_others_run, poll_once, quiet, run, until,
+    within_a_minute,
 };

@@ -39,7 +39,7 @@ macro_rules! for_each_behaviour {
                     loop_38 loop_39
                 }
                 left_behind: Core {
-                    loop_40 loop_42 loop_43 loop_45
+                    loop_40 loop_42 loop_43 loop_45 loop_51
                 }
                 turns: Core {
                     loop_41 loop_44 loop_47
@@ -230,6 +230,9 @@ macro_rules! for_each_behaviour {
                 backend_nesting: Core {
                     back_15 back_16
                 }
+                backend_finding: Core {
+                    back_21
+                }
                 destructors: Threads {
                     err_09
                 }
@@ -289,6 +292,12 @@ macro_rules! for_each_behaviour {
                     "Addresses and options have methods of their own, which answer with `Option` or an error; there is no table of names to look up."
                 err_06
                     "Every constructor of a failure takes an error or a text."
+                back_22
+                    "What is below a loop is not in this suite's hand: a loop with an owner below it is asked by `lent::is_closed_with_its_runtime`."
+                back_23
+                    "What is below a loop is not in this suite's hand: a loop that its owner drives is asked by `lent::goes_on_while_it_is_driven`."
+                back_24
+                    "What is below a loop is not in this suite's hand: a runtime that counts its tasks is asked by `lent::leaves_no_task`."
             }
             not_yet {
             }

@@ -8,7 +8,7 @@ use polyloop_smol::SmolLoop;
 
 /// How many lines each section of the catalogue has.
 const SECTIONS: &[(&str, usize)] = &[
-    ("LOOP", 50),
+    ("LOOP", 51),
     ("PROM", 46),
     ("COMB", 19),
     ("SYNC", 18),
@@ -23,7 +23,7 @@ const SECTIONS: &[(&str, usize)] = &[
     ("CLI", 30),
     ("DNS", 5),
     ("ERR", 10),
-    ("BACK", 20),
+    ("BACK", 24),
     ("WATCH", 14),
     ("SIG", 7),
     ("PROC", 10),

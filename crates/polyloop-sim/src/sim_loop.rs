@@ -60,14 +60,6 @@ impl SimLoop {
         Sim::builder().build_loop()
     }
 
-    /// The loop that `state` belongs to, if it is one of these and its simulation is
-    /// still there.
-    pub fn from_state(state: &Arc<LoopState>) -> Option<Self> {
-        let home = state.backend::<Home>()?;
-        let sim = Sim::from_shared(home.sim.upgrade()?);
-        Some(Self::new_handle(state.clone(), sim, home.host))
-    }
-
     pub(crate) fn new_handle(state: Arc<LoopState>, sim: Sim, host: HostId) -> Self {
         Self { state, sim, host }
     }
@@ -155,6 +147,13 @@ impl Backend for SimLoop {
 
     fn state(&self) -> &Arc<LoopState> {
         &self.state
+    }
+
+    /// `None` also if its simulation is not there any more.
+    fn from_state(state: &Arc<LoopState>) -> Option<Self> {
+        let home = state.backend::<Home>()?;
+        let sim = Sim::from_shared(home.sim.upgrade()?);
+        Some(Self::new_handle(state.clone(), sim, home.host))
     }
 
     #[track_caller]

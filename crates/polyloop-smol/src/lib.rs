@@ -26,7 +26,7 @@ use std::io;
 #[cfg(unix)]
 use std::net::UdpSocket;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 #[cfg(unix)]
@@ -57,6 +57,13 @@ enum Where {
     Own(Arc<Executor<'static>>),
 }
 
+/// What a loop's state remembers, to make another handle of. Tasks hold the state, and an
+/// executor holds its tasks; so only handles, and the application, hold the executor.
+enum Kept {
+    Global,
+    Own(Weak<Executor<'static>>),
+}
+
 impl SmolLoop {
     /// A loop on the global executor.
     ///
@@ -69,21 +76,22 @@ impl SmolLoop {
     /// A loop on an executor that the application owns. It runs while the
     /// application runs the executor, or some thread is inside
     /// [`run`](polyloop_core::MainLoop::run).
+    ///
+    /// Once neither the application nor a handle of the loop has the executor, it goes, and
+    /// the tasks on it with it: nobody could run them. A task that holds a handle itself
+    /// keeps it, in a circle that nobody sees; `run(async {})` ends it, since a run ends all
+    /// tasks.
     pub fn from_executor(executor: Arc<Executor<'static>>) -> Self {
         Self::with(Where::Own(executor))
     }
 
-    /// The loop that `state` belongs to, if it is one of these.
-    pub fn from_state(state: &Arc<LoopState>) -> Option<Self> {
-        Some(Self {
-            executor: state.backend::<Where>()?.clone(),
-            state: state.clone(),
-        })
-    }
-
     fn with(executor: Where) -> Self {
+        let kept = match &executor {
+            Where::Global => Kept::Global,
+            Where::Own(executor) => Kept::Own(Arc::downgrade(executor)),
+        };
         Self {
-            state: LoopState::new("smol", executor.clone()),
+            state: LoopState::new("smol", kept),
             executor,
         }
     }
@@ -101,6 +109,17 @@ impl Backend for SmolLoop {
 
     fn state(&self) -> &Arc<LoopState> {
         &self.state
+    }
+
+    fn from_state(state: &Arc<LoopState>) -> Option<Self> {
+        let executor = match state.backend::<Kept>()? {
+            Kept::Global => Where::Global,
+            Kept::Own(executor) => Where::Own(executor.upgrade()?),
+        };
+        Some(Self {
+            executor,
+            state: state.clone(),
+        })
     }
 
     fn start<F>(&self, future: F) -> Spawned<F::Output>

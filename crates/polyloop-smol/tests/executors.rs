@@ -1,27 +1,12 @@
 //! Executors that an application has, and tasks on them that are not the loop's.
 
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
-use polyloop_core::backend::Backend as _;
-use polyloop_core::{CallFromThreadError, LoopState, MainLoop, Spawner, Threads, Timers};
+use polyloop_conformance::probe::{block_on, within_a_minute};
+use polyloop_core::{CallFromThreadError, MainLoop, Spawner, Threads, Timers};
 use polyloop_smol::SmolLoop;
 use smol::Executor;
-
-/// Runs `test` on a thread of its own, and fails if it hangs.
-fn within_a_minute(test: impl FnOnce() + Send + 'static) {
-    let (done, finished) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        test();
-        let _ = done.send(());
-    });
-    match finished.recv_timeout(Duration::from_secs(60)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("not done within a minute"),
-        _ => thread
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-    }
-}
 
 #[test]
 fn an_executor_of_the_application_is_driven_by_the_run_or_by_its_owner() {
@@ -75,20 +60,19 @@ fn a_foreign_task_on_a_thread_of_the_loop_must_not_wait() {
 }
 
 #[test]
-fn a_loop_is_found_by_its_state() {
+fn an_executor_that_nobody_has_any_more_goes_with_its_tasks() {
     within_a_minute(|| {
         let executor = Arc::new(Executor::new());
-        for lp in [SmolLoop::new(), SmolLoop::from_executor(executor.clone())] {
-            let found = SmolLoop::from_state(lp.state()).unwrap();
-            assert!(Arc::ptr_eq(found.state(), lp.state()));
-            assert_eq!(lp.run(found.spawn(async { 5 })).unwrap().unwrap(), 5);
-        }
-        // On the executor of the one that was asked for, and not on the global one.
-        let lp = SmolLoop::from_executor(executor.clone());
-        let found = SmolLoop::from_state(lp.state()).unwrap();
-        let task = found.spawn(async { 6 });
-        assert!(executor.try_tick(), "the task is on another executor");
-        assert_eq!(smol::block_on(task).unwrap(), 6);
-        assert!(SmolLoop::from_state(&LoopState::new("smol", ())).is_none());
+        let (seen, gone) = (Arc::downgrade(&executor), Arc::new(()));
+        let lp = SmolLoop::from_executor(executor);
+        let held = gone.clone();
+        let task = lp.spawn(async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        });
+        drop(lp);
+        assert!(seen.upgrade().is_none(), "something holds the executor");
+        assert_eq!(Arc::strong_count(&gone), 1, "the task is still there");
+        assert!(block_on(task).unwrap_err().is_cancelled());
     });
 }

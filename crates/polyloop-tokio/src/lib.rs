@@ -45,14 +45,13 @@ pub use timer::TokioTimer;
 #[cfg(unix)]
 pub use watch::TokioWatcher;
 
-use runtime::{Life, Shared};
+use runtime::{Kept, Shared};
 
 /// A loop on a tokio runtime: its own, or one that an application has already.
 #[derive(Clone)]
 pub struct TokioLoop {
     state: Arc<LoopState>,
-    handle: Handle,
-    life: Arc<Life>,
+    shared: Arc<Shared>,
 }
 
 impl TokioLoop {
@@ -63,6 +62,10 @@ impl TokioLoop {
 
     /// A loop with a current-thread runtime of its own: everything runs on the thread
     /// that is inside [`run`](polyloop_core::MainLoop::run), and only while it is.
+    ///
+    /// With the last handle the runtime goes, and the tasks on it that had no turn
+    /// (LOOP-51). One that holds a handle itself, as most do, keeps them both, in a circle
+    /// that nobody sees; `run(async {})` ends it, since a run ends all tasks.
     pub fn current_thread() -> io::Result<Self> {
         Self::own(&mut Builder::new_current_thread())
     }
@@ -70,10 +73,14 @@ impl TokioLoop {
     /// A loop with a runtime of its own, built as `builder` says. Its I/O and time
     /// drivers are switched on.
     pub fn own(builder: &mut Builder) -> io::Result<Self> {
-        let lp = Self::with(Shared::of_own(builder.enable_all().build()?));
-        if lp.handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
-            lp.state.set_needs_run();
+        let shared = Arc::new(Shared::of_own(builder.enable_all().build()?));
+        if shared.handle.runtime_flavor() != RuntimeFlavor::CurrentThread {
+            return Ok(Self::with(&shared, Kept::Shared(shared.clone())));
         }
+        // Its tasks hold the state, and with the last handle the last goes who could run
+        // them. So only handles hold the runtime.
+        let lp = Self::with(&shared, Kept::OfHandles(Arc::downgrade(&shared)));
+        lp.state.set_needs_run();
         Ok(lp)
     }
 
@@ -85,7 +92,11 @@ impl TokioLoop {
     ///
     /// When the application shuts the runtime down, the loop is closed, and what it is
     /// asked from then on fails with [`LoopClosed`](polyloop_core::LoopClosed); a sleep
-    /// that is under way still ends at its time.
+    /// that is under way still ends at its time. tokio tells of it by dropping the tasks.
+    /// Somebody's task that blocks its thread holds that up after a `shutdown_background`:
+    /// then the loop learns of it by the first work that is [handed to a
+    /// thread](polyloop_core::Threads::run_in_thread), which tokio refuses at once, and
+    /// tasks that are spawned before wait as long as tokio's own.
     ///
     /// The loop of a current-thread runtime goes on while the application is inside that
     /// runtime's `block_on`: spawn on it there. It can't be
@@ -94,45 +105,28 @@ impl TokioLoop {
     /// Each call makes a loop of its own, with its own error hook and its own end;
     /// clone one to have the same.
     pub fn from_handle(handle: Handle) -> Self {
-        let lp = Self::with(Shared::of_application(handle));
-        if let Some(shared) = lp.shared() {
-            shared.watch(&lp.state);
-        }
+        let shared = Arc::new(Shared::of_application(handle));
+        let lp = Self::with(&shared, Kept::Shared(shared.clone()));
+        shared.watch(&lp.state);
         lp
     }
 
     /// The handle of the runtime below.
     pub fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    /// The loop that `state` belongs to, if it is one of these.
-    pub fn from_state(state: &Arc<LoopState>) -> Option<Self> {
-        let shared = state.backend::<Shared>()?;
-        Some(Self {
-            state: state.clone(),
-            handle: shared.handle.clone(),
-            life: shared.life.clone(),
-        })
+        &self.shared.handle
     }
 
     /// Makes a socket of the runtime's, wherever this is called.
     fn socket<T>(&self, make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        self.life.socket(&self.handle, make)
+        self.shared.life.socket(&self.shared.handle, make)
     }
 
-    fn shared(&self) -> Option<&Shared> {
-        self.state.backend()
-    }
-
-    fn with(shared: Shared) -> Self {
-        let (handle, life) = (shared.handle.clone(), shared.life.clone());
+    fn with(shared: &Arc<Shared>, kept: Kept) -> Self {
         // tokio's clock may be paused in a test, and its timers go by that one.
         let clock = || tokio::time::Instant::now().into_std();
         Self {
-            state: LoopState::with_clock("tokio", shared, clock),
-            handle,
-            life,
+            state: LoopState::with_clock("tokio", kept, clock),
+            shared: shared.clone(),
         }
     }
 }
@@ -145,24 +139,32 @@ impl Backend for TokioLoop {
         &self.state
     }
 
+    fn from_state(state: &Arc<LoopState>) -> Option<Self> {
+        Some(Self {
+            shared: state.backend::<Kept>()?.shared()?,
+            state: state.clone(),
+        })
+    }
+
     #[track_caller]
     fn start<F>(&self, future: F) -> Spawned<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Spawned::new(self.handle.spawn(future))
+        Spawned::new(self.shared.handle.spawn(future))
     }
 
     fn start_blocking<F>(&self, work: F)
     where
         F: FnOnce() + Send + 'static,
     {
-        drop(self.handle.spawn_blocking(work));
+        let piece = runtime::Piece::new(&self.shared.life, &self.state, work);
+        drop(self.shared.handle.spawn_blocking(move || piece.run()));
     }
 
     fn timer(&self, deadline: Instant) -> TokioTimer {
-        TokioTimer::new(&self.life, &self.handle, deadline)
+        TokioTimer::new(&self.shared.life, &self.shared.handle, deadline)
     }
 
     fn refuses_to_wait(&self) -> Option<String> {
@@ -176,15 +178,16 @@ impl Backend for TokioLoop {
 
 impl MainBackend for TokioLoop {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        match self.shared().and_then(Shared::own_runtime) {
+        match self.shared.own_runtime() {
             Some(runtime) => runtime.block_on(future),
-            None => self.handle.block_on(future),
+            None => self.shared.handle.block_on(future),
         }
     }
 
     fn refuses_to_block(&self) -> Option<String> {
-        let is_own = self.shared().is_some_and(|s| s.own_runtime().is_some());
-        if !is_own && self.handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
+        let is_own = self.shared.own_runtime().is_some();
+        let flavor = self.shared.handle.runtime_flavor();
+        if !is_own && flavor == RuntimeFlavor::CurrentThread {
             return Some(
                 "it was made from the handle of a current-thread runtime, and only `block_on` of \
                  that runtime drives its timers and sockets; spawn on the loop inside of it, or \

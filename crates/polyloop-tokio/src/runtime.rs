@@ -68,7 +68,24 @@ impl Life {
     }
 }
 
-/// What lives as long as the loop.
+/// What a loop's state remembers, to make another handle of.
+pub(crate) enum Kept {
+    /// It lives as long as the state, and so as long as a task does.
+    Shared(Arc<Shared>),
+    /// It lives as long as a handle.
+    OfHandles(Weak<Shared>),
+}
+
+impl Kept {
+    pub(crate) fn shared(&self) -> Option<Arc<Shared>> {
+        match self {
+            Self::Shared(shared) => Some(shared.clone()),
+            Self::OfHandles(shared) => shared.upgrade(),
+        }
+    }
+}
+
+/// What all handles of a loop have in common.
 pub(crate) struct Shared {
     pub(crate) handle: Handle,
     pub(crate) life: Arc<Life>,
@@ -108,10 +125,7 @@ impl Shared {
     /// Closes the loop of `state` when the application's runtime is shut down: a runtime
     /// drops its tasks first, and so this one.
     pub(crate) fn watch(&self, state: &Arc<LoopState>) {
-        let witness = Witness {
-            life: self.life.clone(),
-            state: Arc::downgrade(state),
-        };
+        let witness = Witness::new(&self.life, state);
         let task = self.handle.spawn(async move {
             let _witness = witness;
             std::future::pending::<()>().await;
@@ -129,9 +143,19 @@ impl Drop for Shared {
     }
 }
 
+/// Learns by its drop that the runtime was shut down.
 struct Witness {
     life: Arc<Life>,
     state: Weak<LoopState>,
+}
+
+impl Witness {
+    fn new(life: &Arc<Life>, state: &Arc<LoopState>) -> Self {
+        Self {
+            life: life.clone(),
+            state: Arc::downgrade(state),
+        }
+    }
 }
 
 impl Drop for Witness {
@@ -141,6 +165,28 @@ impl Drop for Witness {
             self.life.gone.store(true, Ordering::Release);
             state.runtime_lost();
         }
+    }
+}
+
+/// Work for a thread. tokio does it, or drops it because the runtime was shut down.
+pub(crate) struct Piece<F> {
+    /// Dropped before the work, so that whoever waits for that is told by a loop that knows.
+    witness: Witness,
+    work: F,
+}
+
+impl<F: FnOnce()> Piece<F> {
+    pub(crate) fn new(life: &Arc<Life>, state: &Arc<LoopState>, work: F) -> Self {
+        Self {
+            witness: Witness::new(life, state),
+            work,
+        }
+    }
+
+    pub(crate) fn run(mut self) {
+        // It has nothing to tell.
+        self.witness.state = Weak::new();
+        (self.work)();
     }
 }
 

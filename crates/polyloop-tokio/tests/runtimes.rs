@@ -6,29 +6,15 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use polyloop_core::backend::Backend as _;
+use polyloop_conformance::lent;
+use polyloop_conformance::probe::{block_on, within_a_minute};
 use polyloop_core::{
-    CallFromThreadError, Calls, Failure, Lifecycle, Loop, LoopClosed, LoopState, MainLoop, Promise,
-    Protocol, RunError, Spawner, Tcp, TcpOptions, Threads, Timers, Transport,
+    CallFromThreadError, Calls, Failure, Loop, LoopClosed, MainLoop, Promise, Protocol, RunError,
+    Spawner, Tcp, TcpOptions, Threads, Timers, Transport,
 };
 use polyloop_tokio::{TokioLoop, is_inside_runtime};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{LocalSet, block_in_place, coop, spawn_blocking};
-
-/// Runs `test` on a thread of its own, and fails if it hangs.
-fn within_a_minute(test: impl FnOnce() + Send + 'static) {
-    let (done, finished) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        test();
-        let _ = done.send(());
-    });
-    match finished.recv_timeout(Duration::from_secs(60)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("not done within a minute"),
-        _ => thread
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-    }
-}
 
 fn current_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -41,11 +27,6 @@ fn multi_thread() -> Runtime {
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
-}
-
-/// Polls without a runtime.
-fn block_on<F: Future>(future: F) -> F::Output {
-    polyloop_conformance::probe::block_on(future)
 }
 
 struct Silent;
@@ -182,86 +163,26 @@ fn panics_about_shutdown() -> usize {
     *seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a loop answers whose runtime has gone.
-fn is_over(lp: &TokioLoop) {
-    assert!(lp.is_closed());
-    let closed = |failure: &Failure| failure.downcast_ref::<LoopClosed>().is_some();
-    let task = block_on(lp.spawn(async {}));
-    assert!(closed(&task.unwrap_err()));
-    let work = block_on(lp.run_in_thread(|| ()));
-    assert!(closed(&work.unwrap_err()));
-    assert!(lp.call_soon(|| ()).is_err());
-    let call = lp.call_from_thread(|| ());
-    assert!(
-        matches!(call, Err(CallFromThreadError::Closed(_))),
-        "{call:?}"
-    );
-    let run = lp.run(async {});
-    assert!(matches!(run, Err(RunError::Closed(_))), "{run:?}");
-    let address = "127.0.0.1:9".parse().unwrap();
-    let connect = block_on(lp.connect_tcp(address, &TcpOptions::default()));
-    let text = connect.unwrap_err().to_string();
-    assert!(text.contains("was shut down"), "{text}");
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.set_nonblocking(true).unwrap();
-    assert!(lp.adopt_tcp(socket).is_err());
-    let begun = Instant::now();
-    block_on(lp.sleep(ms(5)));
-    assert!(begun.elapsed() >= ms(5));
-}
-
 #[test]
-fn a_loop_whose_runtime_was_shut_down_is_closed() {
+fn work_that_a_runtime_refuses_tells_of_its_end_where_nothing_else_does() {
     within_a_minute(|| {
-        let before = panics_about_shutdown();
-        for shut_down in [
-            |runtime: Runtime| runtime.shutdown_background(),
-            |runtime: Runtime| runtime.shutdown_timeout(ms(5000)),
-            |runtime: Runtime| drop(runtime),
-        ] {
-            let runtime = multi_thread();
-            let lp = TokioLoop::from_handle(runtime.handle().clone());
-            let (begun, begins) = mpsc::channel();
-            let inner = lp.clone();
-            let task = lp.spawn(async move {
-                begun.send(()).unwrap();
-                inner.sleep(Duration::from_secs(9)).await;
-            });
-            begins.recv().unwrap();
-            let call = lp.call_later(Duration::from_secs(9), || ()).unwrap();
-            let mut sleep = Box::pin(lp.sleep(ms(30)));
-            let poll = sleep.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            assert!(poll.is_pending());
-            assert_eq!(lp.task_count(), 1);
-            shut_down(runtime);
-            let ended = block_on(task).unwrap_err();
-            assert!(ended.is_cancelled(), "{ended}");
-            while !lp.is_closed() {
-                std::thread::yield_now();
-            }
-            block_on(sleep);
-            while lp.task_count() > 0 {
-                std::thread::yield_now();
-            }
-            assert!(!call.is_pending());
-            is_over(&lp);
-        }
-        assert_eq!(panics_about_shutdown(), before);
-    });
-}
-
-#[test]
-fn so_is_one_whose_runtime_was_never_driven() {
-    within_a_minute(|| {
-        let before = panics_about_shutdown();
-        let runtime = current_thread();
+        let runtime = multi_thread();
         let lp = TokioLoop::from_handle(runtime.handle().clone());
+        // While somebody's task blocks the only worker, no task is dropped.
+        let (begun, begins) = mpsc::channel();
+        let (go_on, waits) = mpsc::channel::<()>();
+        runtime.spawn(async move {
+            begun.send(()).unwrap();
+            let _ = waits.recv();
+        });
+        begins.recv().unwrap();
         let task = lp.spawn(pending::<()>());
-        drop(runtime);
+        runtime.shutdown_background();
+        let work = block_on(lp.run_in_thread(|| ())).unwrap_err();
+        assert!(work.downcast_ref::<LoopClosed>().is_some(), "{work:?}");
+        lent::ensure_over(&lp).unwrap();
+        drop(go_on);
         assert!(block_on(task).unwrap_err().is_cancelled());
-        assert_eq!(lp.task_count(), 0);
-        is_over(&lp);
-        assert_eq!(panics_about_shutdown(), before);
     });
 }
 
@@ -347,37 +268,5 @@ fn a_runtime_without_drivers_has_timers_and_refuses_sockets() {
             })
             .unwrap();
         }
-    });
-}
-
-#[test]
-fn a_loop_that_goes_leaves_nothing_on_the_runtime() {
-    within_a_minute(|| {
-        let runtime = multi_thread();
-        for _ in 0..100 {
-            let lp = TokioLoop::from_handle(runtime.handle().clone());
-            assert_eq!(lp.run(async { 1 }).unwrap(), 1);
-        }
-        while runtime.metrics().num_alive_tasks() > 0 {
-            std::thread::yield_now();
-        }
-    });
-}
-
-#[test]
-fn a_loop_is_found_by_its_state() {
-    within_a_minute(|| {
-        let lp = TokioLoop::current_thread().unwrap();
-        let found = TokioLoop::from_state(lp.state()).unwrap();
-        assert!(Arc::ptr_eq(found.state(), lp.state()));
-        assert_eq!(found.handle().id(), lp.handle().id());
-        let inner = found.clone();
-        assert_eq!(
-            lp.run(async move { inner.spawn(async { 5 }).await })
-                .unwrap()
-                .unwrap(),
-            5
-        );
-        assert!(TokioLoop::from_state(&LoopState::new("tokio", ())).is_none());
     });
 }

@@ -2,30 +2,16 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use polyloop_conformance::probe::{block_on, within_a_minute};
 use polyloop_core::backend::Backend as _;
 use polyloop_core::{MainLoop, Timers};
 use polyloop_tokio::TokioLoop;
 use tokio::runtime::Builder;
-
-/// Runs `test` on a thread of its own, and fails if it hangs.
-fn within_a_minute(test: impl FnOnce() + Send + 'static) {
-    let (done, finished) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        test();
-        let _ = done.send(());
-    });
-    match finished.recv_timeout(Duration::from_secs(60)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("not done within a minute"),
-        _ => thread
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-    }
-}
 
 #[test]
 fn what_a_runtime_lacks_is_tried_once() {
@@ -43,7 +29,7 @@ fn what_a_runtime_lacks_is_tried_once() {
         let runtime = builder.worker_threads(1).build().unwrap();
         let lp = TokioLoop::from_handle(runtime.handle().clone());
         for _ in 0..5 {
-            polyloop_conformance::probe::block_on(lp.sleep(Duration::from_millis(1)));
+            block_on(lp.sleep(Duration::from_millis(1)));
         }
         assert_eq!(TRIED.load(Ordering::SeqCst), 1, "panics of tokio's");
     });

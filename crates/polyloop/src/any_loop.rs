@@ -118,9 +118,15 @@ macro_rules! dispatch {
 }
 use dispatch;
 
-impl AnyLoop {
-    /// The loop that `state` belongs to, if it is one of those compiled in here.
-    pub fn from_state(state: &Arc<LoopState>) -> Option<Self> {
+impl Backend for AnyLoop {
+    type Started<T: Send + 'static> = AnyStarted<T>;
+    type Timer = AnyTimer;
+
+    fn state(&self) -> &Arc<LoopState> {
+        dispatch!(Self, self, lp => lp.state())
+    }
+
+    fn from_state(state: &Arc<LoopState>) -> Option<Self> {
         type FromState = fn(&Arc<LoopState>) -> Option<AnyLoop>;
         const EACH: &[FromState] = &[
             #[cfg(feature = "async-std")]
@@ -133,15 +139,6 @@ impl AnyLoop {
             |state| crate::SimLoop::from_state(state).map(AnyLoop::Sim),
         ];
         EACH.iter().find_map(|from_state| from_state(state))
-    }
-}
-
-impl Backend for AnyLoop {
-    type Started<T: Send + 'static> = AnyStarted<T>;
-    type Timer = AnyTimer;
-
-    fn state(&self) -> &Arc<LoopState> {
-        dispatch!(Self, self, lp => lp.state())
     }
 
     #[track_caller]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use polyloop_core::backend::Backend as _;
 use polyloop_core::{Failure, context};
 use thiserror::Error;
 

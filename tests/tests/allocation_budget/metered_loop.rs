@@ -22,6 +22,10 @@ impl<L: MainLoop> Backend for MeteredLoop<L> {
         self.0.state()
     }
 
+    fn from_state(state: &Arc<LoopState>) -> Option<Self> {
+        L::from_state(state).map(Self)
+    }
+
     fn start<F>(&self, future: F) -> Self::Started<F::Output>
     where
         F: Future + Send + 'static,

@@ -8,10 +8,11 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use polyloop_core::backend::StartedTask as _;
 use polyloop_core::{CallFromThreadError, MainLoop, RunError};
 
 use crate::fault::{Fault, Verdict, ensure};
-use crate::probe::run;
+use crate::probe::{poll_once, run};
 
 /// What is seen of a started future that may get stuck.
 async fn output_of<L: MainLoop, T: Send + 'static>(
@@ -37,12 +38,26 @@ fn is_sentence(reason: &str) -> bool {
     reason.split_whitespace().count() > 5
 }
 
-/// A started future that asks for a call and would wait for it.
+/// A started future that asks for a call and would wait for it. What was ready for it before
+/// is so after the refusal: a runtime that bounds a turn has not used it up.
 pub fn back_14<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
         let inner = lp.clone();
         let what = "`call_from_thread` in a started future";
-        match output_of(&lp, what, async move { inner.call_from_thread(|| 1) }).await? {
+        let asking = async move {
+            let mut done = inner.start(async {});
+            while !done.is_finished() {
+                polyloop_core::yield_now().await;
+            }
+            let answer = inner.call_from_thread(|| 1);
+            (answer, poll_once(&mut done).is_ready())
+        };
+        let (answer, ready) = output_of(&lp, what, asking).await?;
+        ensure!(
+            ready,
+            "after {what} what was ready before is not: the refusal used up the future's turn"
+        );
+        match answer {
             Err(CallFromThreadError::OnLoop { .. }) => Ok(()),
             Err(CallFromThreadError::MayNotBlock { reason, .. }) => {
                 ensure!(

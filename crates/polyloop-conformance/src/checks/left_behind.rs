@@ -2,13 +2,13 @@
 //! a loop at rest, a loop that is dropped.
 
 use std::future::pending;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use polyloop_core::{FailureKind, MainLoop, Promise, catch_cancel};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
-use crate::probe::{Flag, Reports, poll_once, run, until};
+use crate::probe::{Flag, Reports, block_on, poll_once, run, until};
 
 /// It blocks its thread in its first turn. Where that is the thread of the run, the task is
 /// over before the end can begin, and there is nothing to report.
@@ -80,7 +80,8 @@ pub fn loop_42<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     Ok(())
 }
 
-/// It catches each cancel and waits on.
+/// It catches each cancel and waits on. The first comes before the end of the run: on a busy
+/// machine the limit of that may be up before the task has had a turn.
 pub fn loop_43<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     let lp = make();
     let reports = Reports::of(&lp);
@@ -90,19 +91,19 @@ pub fn loop_43<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     lp.run(async move {
         let waiting = Flag::new();
         let waits = waiting.clone();
-        inner
-            .spawn(async move {
-                let _guard = guard;
-                loop {
-                    waits.set();
-                    let _ = catch_cancel(pending::<()>()).await;
-                    noted.set();
-                }
-            })
-            .detach();
-        until(&inner, "the task under way", || waiting.is_set()).await
+        let task = inner.spawn(async move {
+            let _guard = guard;
+            loop {
+                waits.set();
+                let _ = catch_cancel(pending::<()>()).await;
+                noted.set();
+            }
+        });
+        until(&inner, "the task under way", || waiting.is_set()).await?;
+        ensure!(task.cancel("end"), "the cancel was refused");
+        task.detach();
+        until(&inner, "the task to refuse its end", || caught.is_set()).await
     })??;
-    ensure!(caught.is_set(), "the task was not asked to end");
     ensure_eq!(
         gone.count(),
         1,
@@ -156,4 +157,27 @@ pub fn loop_45<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         ensure_eq!(lp.spawn(async { 2 }).await?, 2, "the outer loop goes on");
         Ok(())
     })
+}
+
+/// A task that has had no turn, and a call. What goes on by itself goes on without a handle.
+pub fn loop_51<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    let lp = make();
+    if lp.state().is_driven() {
+        return Ok(());
+    }
+    let gone = Flag::new();
+    let (task, call) = (gone.on_drop(), gone.on_drop());
+    let task = lp.spawn(async move {
+        let _task = task;
+        pending::<()>().await;
+    });
+    lp.call_soon(move || drop(call))?;
+    let state = Arc::downgrade(lp.state());
+    drop(lp);
+    ensure_eq!(gone.count(), 2, "what was dropped with the last handle");
+    ensure!(state.upgrade().is_none(), "something still holds the loop");
+    match block_on(task) {
+        Err(failure) if failure.is_cancelled() => Ok(()),
+        other => Err(Fault::new(format!("the task gave {other:?}"))),
+    }
 }

@@ -257,7 +257,7 @@ pub fn proto_17<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         ensure_eq!(journal.timers(), expected, "the order");
         ensure_eq!(*answers.lock().unwrap(), [false; 6], "in the callbacks");
         quiet(&lp).await;
-        ensure_eq!(journal.count("timer"), 5, "timers");
+        ensure_eq!(journal.count("timer"), 6, "timers");
         Ok(())
     })
 }

@@ -52,6 +52,11 @@ impl<L: Loop> Backend for Rough<L> {
         self.inner.state()
     }
 
+    /// What it keeps does not stand in the state.
+    fn from_state(_: &Arc<LoopState>) -> Option<Self> {
+        None
+    }
+
     fn start<F>(&self, future: F) -> Self::Started<F::Output>
     where
         F: Future + Send + 'static,

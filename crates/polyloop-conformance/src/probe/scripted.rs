@@ -80,6 +80,11 @@ impl<L: Loop> Backend for Scripted<L> {
         self.inner.state()
     }
 
+    /// The script is not written down in the state.
+    fn from_state(_: &Arc<LoopState>) -> Option<Self> {
+        None
+    }
+
     fn start<F>(&self, future: F) -> Self::Started<F::Output>
     where
         F: Future + Send + 'static,

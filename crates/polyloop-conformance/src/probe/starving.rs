@@ -69,6 +69,11 @@ impl<L: Loop> Backend for Starving<L> {
         self.inner.state()
     }
 
+    /// How hungry it is does not stand in the state.
+    fn from_state(_: &Arc<LoopState>) -> Option<Self> {
+        None
+    }
+
     fn start<F>(&self, future: F) -> Self::Started<F::Output>
     where
         F: Future + Send + 'static,

@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -86,6 +86,26 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             return value;
         }
         thread::park();
+    }
+}
+
+/// Runs a test on a thread of its own, for one that no [suite](crate::suite) declares.
+///
+/// # Panics
+/// If it has not ended after a minute, and as it does itself.
+pub fn within_a_minute<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, finished) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        let value = test();
+        let _ = done.send(());
+        value
+    });
+    match finished.recv_timeout(Duration::from_secs(60)) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("not done within a minute"),
+        // A panic of the test drops the sender, and comes out here.
+        _ => thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
     }
 }
 

@@ -67,6 +67,8 @@ pub(crate) enum Fault {
     HastyConnects,
     LeavesDescriptors,
     LeavesThreads,
+    ForgetsItsState,
+    FindsAnother,
     SpinningWatches,
     MixesDirections,
     OneWaiter,
@@ -88,6 +90,13 @@ pub(crate) struct FaultyLoop {
     _rude: Option<Arc<Rude>>,
 }
 
+/// What the state remembers, to make another handle of.
+struct Kept {
+    inner: SmolLoop,
+    fault: Option<Fault>,
+    blocking: Arc<Mutex<()>>,
+}
+
 /// A runtime that panics when it is dropped where a loop runs code.
 struct Rude;
 
@@ -100,15 +109,26 @@ impl Drop for Rude {
 
 impl FaultyLoop {
     pub(crate) fn new(fault: Option<Fault>) -> Self {
+        let inner = if fault == Some(Fault::HidesThatNobodyRuns) {
+            SmolLoop::from_executor(Arc::default())
+        } else {
+            SmolLoop::new()
+        };
+        let blocking = Arc::default();
+        let kept = Kept {
+            inner: inner.clone(),
+            fault,
+            blocking: Arc::clone(&blocking),
+        };
         let begun = Instant::now() + Duration::from_secs(60);
         let readings = AtomicU64::new(0);
         let state = if fault == Some(Fault::ClockStepsBack) {
-            LoopState::with_clock("faulty", (), move || {
+            LoopState::with_clock("faulty", kept, move || {
                 let back = Duration::from_micros(readings.fetch_add(1, Ordering::SeqCst));
                 begun.checked_sub(back).unwrap_or(begun)
             })
         } else {
-            LoopState::new("faulty", ())
+            LoopState::new("faulty", kept)
         };
         match fault {
             // Nobody ever closes it.
@@ -122,16 +142,11 @@ impl FaultyLoop {
             })),
             _ => {}
         }
-        let inner = if fault == Some(Fault::HidesThatNobodyRuns) {
-            SmolLoop::from_executor(Arc::default())
-        } else {
-            SmolLoop::new()
-        };
         Self {
             inner,
             state,
             fault,
-            blocking: Arc::default(),
+            blocking,
             _rude: (fault == Some(Fault::RudeWhenDropped)).then(|| Arc::new(Rude)),
         }
     }
@@ -157,6 +172,21 @@ impl Backend for FaultyLoop {
 
     fn state(&self) -> &Arc<LoopState> {
         &self.state
+    }
+
+    fn from_state(state: &Arc<LoopState>) -> Option<Self> {
+        let kept = state.backend::<Kept>()?;
+        match kept.fault {
+            Some(Fault::ForgetsItsState) => None,
+            Some(Fault::FindsAnother) => Some(Self::new(None)),
+            fault => Some(Self {
+                inner: kept.inner.clone(),
+                state: state.clone(),
+                fault,
+                blocking: kept.blocking.clone(),
+                _rude: None,
+            }),
+        }
     }
 
     fn start<F>(&self, future: F) -> FaultyTask<F::Output>

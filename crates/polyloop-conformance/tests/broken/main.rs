@@ -99,6 +99,8 @@ broken! {
     a_connect_that_does_not_wait: HastyConnects => "BACK-10";
     descriptors_left_behind: LeavesDescriptors => "BACK-11";
     threads_left_behind: LeavesThreads => "BACK-12";
+    a_loop_that_its_state_forgets: ForgetsItsState => "BACK-21";
+    a_state_that_finds_another_loop: FindsAnother => "BACK-21";
 }
 
 #[cfg(unix)]

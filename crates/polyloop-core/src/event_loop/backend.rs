@@ -38,6 +38,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// The state that was made with [`LoopState::new`] for this loop.
     fn state(&self) -> &Arc<LoopState>;
 
+    /// The loop that `state` belongs to, if it is one of these: how code that runs on a loop
+    /// finds it again, by the [current state](crate::event_loop::context::current_state).
+    fn from_state(state: &Arc<LoopState>) -> Option<Self>;
+
     /// Starts a future on the runtime, without polling it inside the call.
     fn start<F>(&self, future: F) -> Self::Started<F::Output>
     where

@@ -115,19 +115,11 @@ where
     F: FnOnce() + Send + 'static,
 {
     let state = backend.state();
-    if let Err(closed) = state.check_open() {
+    if let Err(closed) = ready_for_calls(backend) {
         return Err(Rejected { call, closed });
     }
-    let location = Location::caller();
-    let (key, first) = state.calls.push(
-        state,
-        due,
-        Work::Call(Guarded::new(Box::new(call))),
-        location,
-    );
-    if first {
-        driver::start(backend);
-    }
+    let work = Work::Call(Guarded::new(Box::new(call)));
+    let key = state.calls.push(state, due, work, Location::caller());
     Ok(DelayedCall {
         state: state.clone(),
         key,
@@ -144,9 +136,24 @@ pub(crate) fn call_started(
 ) {
     if state.check_open().is_ok() {
         let work = Work::Call(Guarded::new(Box::new(call)));
-        let (_, first) = state.calls.push(state, None, work, location);
-        debug_assert!(!first, "nobody drives the calls of this loop");
+        debug_assert!(
+            state.calls.is_driven(),
+            "nobody drives the calls of this loop"
+        );
+        state.calls.push(state, None, work, location);
     }
+}
+
+/// Whether calls are made here. The first one starts their driver, and a runtime that was
+/// shut down shows by not taking it.
+fn ready_for_calls<B: Backend>(backend: &B) -> Result<(), LoopClosed> {
+    let state = backend.state();
+    state.check_open()?;
+    if state.calls.wants_driver() {
+        driver::start(backend);
+        state.check_open()?;
+    }
+    Ok(())
 }
 
 /// Wakes a task at a moment, by the same queue. It costs no allocation. It belongs to
@@ -164,12 +171,9 @@ impl WakeUp {
         waker: &Waker,
     ) -> Result<Self, LoopClosed> {
         let state = backend.state();
-        state.check_open()?;
+        ready_for_calls(backend)?;
         let work = Work::Wake(waker.clone());
-        let (key, first) = state.calls.push(state, Some(due), work, Location::caller());
-        if first {
-            driver::start(backend);
-        }
+        let key = state.calls.push(state, Some(due), work, Location::caller());
         Ok(Self {
             state: state.clone(),
             key,

@@ -1,7 +1,8 @@
 //! [`LoopState`]: what core keeps for each loop, whatever its runtime.
 //!
 //! Every handle of a loop, and every task on it, shares one. The loop lives as
-//! long as somebody holds it or work is left on it.
+//! long as somebody holds it or work is left on it. Where only its handles could run it,
+//! work holds nothing: it goes with the last handle (LOOP-51).
 
 mod attachments;
 mod registry;
@@ -260,7 +261,9 @@ impl LoopState {
 
     /// Says that nothing goes on on this loop unless a thread is inside
     /// [`run`](crate::MainLoop::run): for a backend whose runtime has no threads of its
-    /// own and that nobody else can drive.
+    /// own and that nobody else can drive. Tasks hold this state, so such a backend keeps
+    /// its runtime in its handles and no more than a `Weak` of it here: with the last handle
+    /// the last goes who could run them, and they go with it (LOOP-51).
     pub fn set_needs_run(&self) {
         self.needs_run.store(true, Ordering::Release);
     }

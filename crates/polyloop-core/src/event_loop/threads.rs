@@ -3,12 +3,12 @@
 mod work;
 
 use std::future::{Future as _, poll_fn};
-use std::panic::Location;
 use std::pin::Pin;
 use std::task::Poll;
 
 use thiserror::Error;
 
+use work::Piece;
 pub(crate) use work::WorkList;
 
 use crate::event_loop::backend::Backend;
@@ -16,7 +16,7 @@ use crate::event_loop::calls::Calls as _;
 use crate::event_loop::context;
 use crate::event_loop::lifecycle::{LoopClosed, NobodyRuns};
 use crate::promise::deferred::Deferred;
-use crate::promise::discard::{Guarded, discard};
+use crate::promise::discard::discard;
 use crate::promise::failure::{Failure, catch};
 
 /// Runs blocking code beside the loop: asyncio's `run_in_executor`, Twisted's
@@ -107,19 +107,8 @@ impl<B: Backend> Threads for B {
             state.discard(work);
             return Deferred::failed(closed);
         }
-        let on = state.id();
-        // Also where the runtime has no thread for it any more.
-        let work = Guarded::new(work);
-        let under_way = state.work.begin(Location::caller());
-        let (resolver, promise) = Deferred::new();
-        self.start_blocking(move || {
-            match catch(|| Ok(work.into_inner()())) {
-                // A value that nobody waits for any more is dropped quietly.
-                Ok(value) => on.discard(resolver.resolve(value)),
-                Err(failure) => drop(resolver.reject(failure)),
-            }
-            drop(under_way);
-        });
+        let (piece, promise) = Piece::new(state, work);
+        self.start_blocking(move || piece.run());
         promise
     }
 

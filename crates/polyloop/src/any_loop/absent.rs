@@ -43,6 +43,10 @@ impl Backend for Absent {
         match self.0 {}
     }
 
+    fn from_state(_: &Arc<LoopState>) -> Option<Self> {
+        None
+    }
+
     fn start<F>(&self, _: F) -> AbsentTask<F::Output>
     where
         F: Future + Send + 'static,

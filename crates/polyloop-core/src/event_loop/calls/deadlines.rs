@@ -34,6 +34,19 @@ impl<K: Copy + Ord> Deadlines<K> {
         self.heap.len()
     }
 
+    /// For how many keys or slots there is room.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.heap.capacity().max(self.places.capacity())
+    }
+
+    /// Gives back memory, down to room for so many slots; none above is in here.
+    pub(crate) fn shrink_to(&mut self, slots: usize) {
+        self.places.truncate(slots);
+        self.places.shrink_to(slots);
+        self.heap.shrink_to(slots);
+    }
+
     /// The least key, and whose it is.
     pub(crate) fn first(&self) -> Option<(K, usize)> {
         self.heap.first().map(|node| (node.key, node.slot))

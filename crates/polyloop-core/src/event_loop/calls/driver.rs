@@ -7,13 +7,13 @@ use std::task::{Context, Poll};
 
 use super::after;
 use super::alarm::Alarm;
-use super::pending::{Key, Work};
+use super::pending::{FEW, Key, Work};
 use super::queue::{CallQueue, Next};
 use crate::event_loop::backend::Backend;
 use crate::event_loop::context::Entered;
 use crate::event_loop::state::LoopState;
 use crate::promise::discard::{caught, wake};
-use crate::sync::primitive::Arc;
+use crate::sync::primitive::{Arc, Weak};
 
 /// Starts the driver. It holds the queue and not the loop, so that a loop which
 /// nobody uses any more can go.
@@ -25,20 +25,23 @@ pub(super) fn start<B: Backend>(backend: &B) {
     // cancelled, and dropping its handle leaves it running.
     drop(backend.start(CallDriver {
         queue: state.calls.clone(),
+        of: Arc::downgrade(state),
         batch: Vec::new(),
     }));
 }
 
 struct CallDriver {
     queue: Arc<CallQueue>,
+    of: Weak<LoopState>,
     batch: Vec<Key>,
 }
 
 impl Drop for CallDriver {
     fn drop(&mut self) {
-        // The runtime below the loop was shut down by its owner: the calls will
-        // never be made, so the loop says that it is closed.
-        if let Some(state) = self.queue.driver_lost() {
+        // The runtime below the loop was shut down by its owner: no call will ever be
+        // made, so the loop says that it is closed.
+        if let Some(state) = self.of.upgrade() {
+            self.queue.driver_lost();
             state.close();
         }
     }
@@ -48,7 +51,7 @@ impl Future for CallDriver {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { queue, batch } = self.get_mut();
+        let Self { queue, batch, .. } = self.get_mut();
         match queue.next(LoopState::now, batch, cx.waker()) {
             Next::Exit => return Poll::Ready(()),
             Next::Sleep(None) => {}
@@ -59,6 +62,7 @@ impl Future for CallDriver {
             }
             Next::Pass(state) => {
                 let mut slot = Some(state);
+                let asked = batch.len();
                 for key in batch.drain(..) {
                     match queue.take(key) {
                         Some(Work::Call(call)) => make(call.into_inner(), &mut slot),
@@ -66,6 +70,8 @@ impl Future for CallDriver {
                         None => {}
                     }
                 }
+                // A crowd does not come every time.
+                batch.shrink_to(FEW.max(8 * asked));
                 let released = queue.pass_done();
                 drop((slot, released));
                 // With its last call a loop may go, and nobody would give this another
@@ -99,7 +105,7 @@ mod tests {
     use super::*;
     use crate::event_loop::backend::{StartedTask, Timer};
     use crate::event_loop::calls::Calls as _;
-    use crate::sync::primitive::{Mutex, Weak, lock};
+    use crate::sync::primitive::{Mutex, lock};
 
     /// A runtime without a thread: its tasks have a turn when it is told to give them
     /// one. It goes with the last who holds it, and its timers hold it.
@@ -181,6 +187,10 @@ mod tests {
 
         fn state(&self) -> &Arc<LoopState> {
             &self.state
+        }
+
+        fn from_state(_: &Arc<LoopState>) -> Option<Self> {
+            None
         }
 
         fn start<F>(&self, future: F) -> Unawaited<F::Output>

@@ -37,7 +37,12 @@ pub(super) struct Pending {
     left_soon: usize,
     timed: Deadlines<(Instant, u64)>,
     next_seq: u64,
+    /// With fewer entries than this, memory is given back.
+    shrink_below: usize,
 }
+
+/// Room for so many calls is kept, and fewer that have left the line are not worth a walk.
+pub(super) const FEW: usize = 64;
 
 struct Entry {
     seq: u64,
@@ -68,6 +73,7 @@ impl Pending {
     ) -> Key {
         let seq = self.next_seq;
         self.next_seq += 1;
+        let grows = self.entries.len() == self.entries.capacity();
         let slot = self.entries.insert(Entry {
             seq,
             due,
@@ -78,6 +84,9 @@ impl Pending {
             work,
             location,
         });
+        if grows {
+            self.shrink_below = shrink_below(self.entries.capacity());
+        }
         let key = Key { slot, seq };
         match due {
             None => self.soon.push_back(key),
@@ -137,13 +146,38 @@ impl Pending {
             Place::Timed => self.timed.remove(slot),
             Place::Pass => {}
         }
+        self.shrink_if_few();
         entry.work
+    }
+
+    #[inline]
+    fn shrink_if_few(&mut self) {
+        if self.entries.len() < self.shrink_below {
+            self.shrink();
+        }
+    }
+
+    /// Gives back what a crowd of calls took that has gone. A call keeps its slot, so those
+    /// below it stay until it goes, too: then this looks again.
+    #[cold]
+    fn shrink(&mut self) {
+        let (left, before) = (self.entries.len(), self.entries.capacity());
+        self.entries.shrink_to_fit();
+        let slots = self.entries.capacity();
+        self.timed.shrink_to(slots);
+        self.soon.shrink_to(FEW.max(2 * self.soon.len()));
+        self.shrink_below = if slots <= before / 2 {
+            shrink_below(slots)
+        } else {
+            // Once half of these have gone, and at last with the last one.
+            left.div_ceil(2)
+        };
     }
 
     /// Takes a call out that is still in the pass.
     pub(super) fn take(&mut self, key: Key) -> Option<Work> {
         let there = self.holds(key) && self.entries[key.slot].place == Place::Pass;
-        there.then(|| self.entries.remove(key.slot).work)
+        there.then(|| self.remove_at(key.slot))
     }
 
     /// Gives a call that is in here another deadline.
@@ -169,9 +203,6 @@ impl Pending {
     /// A call has left the line for the next pass. Its key goes once such keys are the
     /// greater part, so that calls which are made and cancelled all day do not pile up.
     fn leave_soon(&mut self) {
-        /// Fewer are not worth the walk.
-        const FEW: usize = 64;
-
         self.left_soon += 1;
         if self.left_soon > FEW && self.left_soon > self.soon.len() / 2 {
             let entries = &self.entries;
@@ -208,6 +239,11 @@ impl Pending {
         }
         None
     }
+}
+
+/// An eighth of the room, so that what comes and goes is not moved all the time.
+fn shrink_below(room: usize) -> usize {
+    if room > FEW { room / 8 } else { 0 }
 }
 
 fn is_soon(entries: &Slab<Entry>, key: Key) -> bool {
@@ -250,6 +286,58 @@ mod tests {
         assert!(pending.soon.len() < 200, "{} in line", pending.soon.len());
         assert_eq!(pending.entries.len(), 2);
         assert!(pending.holds(soon) && pending.holds(timed));
+    }
+
+    /// The most that there is room for of anything.
+    fn room(pending: &Pending) -> usize {
+        let entries = pending.entries.capacity();
+        entries
+            .max(pending.soon.capacity())
+            .max(pending.timed.capacity())
+    }
+
+    #[test]
+    fn a_crowd_that_has_gone_gives_its_memory_back() {
+        const CROWD: usize = 100_000;
+        let hour = Duration::from_secs(3600);
+        for in_a_pass in [false, true] {
+            let (mut pending, now) = (Pending::default(), Instant::now());
+            let first = push(&mut pending, Some(now + 2 * hour));
+            let mut crowd: Vec<Key> = (0..CROWD)
+                .map(|number| push(&mut pending, (number % 2 == 0).then_some(now + hour)))
+                .collect();
+            assert!(room(&pending) >= CROWD);
+            if in_a_pass {
+                crowd.clear();
+                pending.take_soon(&mut crowd);
+                pending.take_due(now + hour, &mut crowd);
+                assert!(crowd.iter().all(|key| pending.take(*key).is_some()));
+            } else {
+                assert!(crowd.iter().all(|key| pending.remove(*key).is_some()));
+            }
+            assert!(room(&pending) <= 1000, "room for {}", room(&pending));
+            assert!(pending.remove(first).is_some());
+            assert!(room(&pending) <= 1000, "room for {}", room(&pending));
+        }
+    }
+
+    #[test]
+    fn a_call_above_the_crowd_holds_its_memory_until_it_goes() {
+        let (mut pending, now) = (Pending::default(), Instant::now());
+        let crowd: Vec<Key> = (0..10_000).map(|_| push(&mut pending, Some(now))).collect();
+        let last = push(&mut pending, Some(now));
+        for key in crowd {
+            pending.remove(key);
+            assert!(pending.holds(last));
+        }
+        assert!(pending.remove(last).is_some());
+        assert!(room(&pending) <= FEW, "room for {}", room(&pending));
+        // What comes and goes meets no walk.
+        for _ in 0..FEW {
+            let key = push(&mut pending, None);
+            assert!(pending.remove(key).is_some());
+        }
+        assert!(pending.is_empty());
     }
 
     #[test]

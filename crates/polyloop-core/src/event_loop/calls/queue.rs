@@ -54,9 +54,8 @@ impl Hold {
 
 #[derive(Default)]
 enum Driver {
-    #[default]
-    NotStarted,
     /// It looks at the queue, or is about to.
+    #[default]
     Awake,
     /// It sleeps, until the moment if there is one.
     Asleep(Waker, Option<Instant>),
@@ -81,6 +80,8 @@ pub(crate) struct Cleared {
 
 pub(crate) struct CallQueue {
     inner: Mutex<Inner>,
+    /// A driver was started, or is being.
+    driven: AtomicBool,
     /// The loop has gone. Looked at where the lock would be too much.
     closed: AtomicBool,
     /// The timer that the driver sleeps by. It is here and not in the driver's future
@@ -93,34 +94,41 @@ impl CallQueue {
     pub(crate) fn new() -> Self {
         Self {
             inner: Mutex::new(Inner::default()),
+            driven: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             alarm: Mutex::new(None),
         }
     }
 
-    /// Adds a call. True if its driver has to be started first.
+    /// Whether a driver was started, or is being.
+    pub(super) fn is_driven(&self) -> bool {
+        self.driven.load(Ordering::Acquire)
+    }
+
+    /// True if a driver has to be started, by whoever asks.
+    pub(super) fn wants_driver(&self) -> bool {
+        !self.is_driven() && !self.driven.swap(true, Ordering::AcqRel)
+    }
+
+    /// Adds a call.
     pub(super) fn push(
         &self,
         state: &Arc<LoopState>,
         due: Option<Instant>,
         work: Work,
         location: &'static Location<'static>,
-    ) -> (Key, bool) {
+    ) -> Key {
         let mut inner = lock(&self.inner);
         let key = inner.pending.push(due, work, location);
         if inner.alive.is_none() {
             inner.alive = Some(Hold::of(state));
-        }
-        let first = matches!(inner.driver, Driver::NotStarted);
-        if first {
-            inner.driver = Driver::Awake;
         }
         let waker = inner.wake_for(due);
         drop(inner);
         if let Some(waker) = waker {
             wake(waker);
         }
-        (key, first)
+        key
     }
 
     /// Takes a call back, unless it is too late. What is given may be code of a user,
@@ -258,12 +266,18 @@ impl CallQueue {
         }
     }
 
-    /// The driver was dropped; gives back the loop if calls were pending on it.
-    pub(super) fn driver_lost(&self) -> Option<Arc<LoopState>> {
+    /// The driver was dropped.
+    pub(super) fn driver_lost(&self) {
         let mut inner = lock(&self.inner);
-        inner.driver = Driver::NotStarted;
+        let driver = std::mem::take(&mut inner.driver);
         inner.in_pass = false;
-        inner.alive.as_ref().and_then(Hold::state)
+        let waiter = inner.pass_waiter.take();
+        drop(inner);
+        // Dropping a waker may run code of others.
+        drop(driver);
+        if let Some(waiter) = waiter {
+            wake(waiter);
+        }
     }
 
     /// Lets the driver go, and its timer at once.
@@ -299,13 +313,15 @@ impl CallQueue {
 impl Inner {
     /// The driver's waker, if it sleeps for longer than `due` allows.
     fn wake_for(&mut self, due: Option<Instant>) -> Option<Waker> {
-        match &self.driver {
-            Driver::Asleep(_, Some(until)) if due.is_some_and(|due| due >= *until) => None,
-            Driver::Asleep(..) => match std::mem::replace(&mut self.driver, Driver::Awake) {
-                Driver::Asleep(waker, _) => Some(waker),
-                _ => None,
-            },
-            _ => None,
+        let Driver::Asleep(_, until) = &self.driver else {
+            return None;
+        };
+        if until.is_some_and(|until| due.is_some_and(|due| due >= until)) {
+            return None;
+        }
+        match std::mem::take(&mut self.driver) {
+            Driver::Asleep(waker, _) => Some(waker),
+            Driver::Awake => None,
         }
     }
 

@@ -50,6 +50,10 @@ impl Backend for ModelLoop {
         &self.state
     }
 
+    fn from_state(_: &Arc<LoopState>) -> Option<Self> {
+        None
+    }
+
     fn start<F>(&self, future: F) -> Started<F::Output>
     where
         F: Future + Send + 'static,

@@ -1,12 +1,69 @@
-//! The blocking work of a loop that has not returned. No thread can be interrupted, so the
-//! end of a run waits for it.
+//! The blocking work of a loop: what becomes of a piece, and those that have not returned.
+//! No thread can be interrupted, so the end of a run waits for them.
 
 use std::panic::Location;
 use std::task::Waker;
 
 use slab::Slab;
 
+use crate::event_loop::state::{LoopId, LoopState};
+use crate::promise::deferred::{Deferred, Resolver};
+use crate::promise::discard::Guarded;
+use crate::promise::failure::{Failure, catch};
 use crate::sync::primitive::{Arc, Mutex, lock};
+
+/// A piece of work, and whom its outcome is promised to.
+pub(super) struct Piece<F, T: Send + 'static> {
+    on: LoopId,
+    /// Both until it is done. The work is guarded also where the runtime has no thread for
+    /// it any more.
+    owed: Option<(Guarded<F>, Resolver<T>)>,
+    _under_way: UnderWay,
+}
+
+impl<F, T> Piece<F, T>
+where
+    F: FnOnce() -> T,
+    T: Send + 'static,
+{
+    #[track_caller]
+    pub(super) fn new(state: &LoopState, work: F) -> (Self, Deferred<T>) {
+        let (resolver, promise) = Deferred::new();
+        let piece = Self {
+            on: state.id(),
+            owed: Some((Guarded::new(work), resolver)),
+            _under_way: state.work.begin(Location::caller()),
+        };
+        (piece, promise)
+    }
+
+    pub(super) fn run(mut self) {
+        let Some((work, resolver)) = self.owed.take() else {
+            return;
+        };
+        match catch(|| Ok(work.into_inner()())) {
+            // A value that nobody waits for any more is dropped quietly.
+            Ok(value) => self.on.discard(resolver.resolve(value)),
+            Err(failure) => drop(resolver.reject(failure)),
+        }
+    }
+}
+
+impl<F, T: Send + 'static> Drop for Piece<F, T> {
+    /// The runtime did not do it: it was shut down, or has no thread for it, which breaks
+    /// the promise.
+    fn drop(&mut self) {
+        let Some((_work, resolver)) = self.owed.take() else {
+            return;
+        };
+        let failure = match self.on.find().map(|state| state.check_open()) {
+            Some(Ok(())) => return,
+            Some(Err(closed)) => Failure::new(closed),
+            None => Failure::cancelled("the loop ended before the work was begun"),
+        };
+        drop(resolver.reject(failure));
+    }
+}
 
 #[derive(Default)]
 pub(crate) struct WorkList(Mutex<Inner>);
@@ -22,7 +79,7 @@ struct Inner {
 impl WorkList {
     /// Work is under way until the guard is dropped: when it has returned, or when a
     /// runtime drops it undone.
-    pub(super) fn begin(self: &Arc<Self>, place: &'static Location<'static>) -> UnderWay {
+    fn begin(self: &Arc<Self>, place: &'static Location<'static>) -> UnderWay {
         UnderWay {
             key: lock(&self.0).under_way.insert(place),
             list: self.clone(),

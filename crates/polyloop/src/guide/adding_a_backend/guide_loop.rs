@@ -60,15 +60,6 @@ impl GuideLoop {
             executor,
         }
     }
-
-    /// The loop that `state` belongs to, if it is one of these: how code that runs on a
-    /// loop finds it again.
-    pub fn from_state(state: &Arc<LoopState>) -> Option<Self> {
-        Some(Self {
-            executor: state.backend::<Shared>()?.executor.clone(),
-            state: state.clone(),
-        })
-    }
 }
 
 impl Default for GuideLoop {
@@ -84,6 +75,13 @@ impl Backend for GuideLoop {
 
     fn state(&self) -> &Arc<LoopState> {
         &self.state
+    }
+
+    fn from_state(state: &Arc<LoopState>) -> Option<Self> {
+        Some(Self {
+            executor: state.backend::<Shared>()?.executor.clone(),
+            state: state.clone(),
+        })
     }
 
     fn start<F>(&self, future: F) -> Started<F::Output>
