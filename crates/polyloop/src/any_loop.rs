@@ -23,6 +23,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+#[cfg(unix)]
+pub use absent::AbsentWatcher;
 pub use absent::{Absent, AbsentTask};
 pub use choosing::ChooseError;
 pub use tasks::AnyStarted;

@@ -177,6 +177,8 @@ pub use run::{StartError, run};
 /// For the expansions of the attribute macros only.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(unix)]
+    pub use crate::any_loop::AbsentWatcher;
     pub use crate::any_loop::{Absent, AbsentTask};
     pub use crate::expansion::*;
 }

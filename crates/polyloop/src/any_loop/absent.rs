@@ -17,6 +17,8 @@ use std::time::Instant;
 use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
 use polyloop_core::net::socket::BorrowedSocket;
+#[cfg(unix)]
+use polyloop_core::os::{Interest, Source, Watch, Watcher};
 use polyloop_core::{Address, Listener, LoopState, Stream, Tcp, TcpOptions};
 
 /// The loop, and its timers, streams and listeners.
@@ -153,5 +155,47 @@ impl AsyncWrite for Absent {
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.0 {}
+    }
+}
+
+/// A source that it waits for.
+#[cfg(unix)]
+#[derive(Debug)]
+pub struct AbsentWatcher<T>(Absent, PhantomData<fn() -> T>);
+
+#[cfg(unix)]
+impl Watch for Absent {
+    type Watcher<T: Source> = AbsentWatcher<T>;
+
+    fn watcher<T: Source>(&self, _: T) -> io::Result<AbsentWatcher<T>> {
+        self.never()
+    }
+}
+
+#[cfg(unix)]
+impl<T: Source> Watcher<T> for AbsentWatcher<T> {
+    fn source(&self) -> &T {
+        self.0.never()
+    }
+
+    fn poll_io<R>(
+        &self,
+        _: &mut Context<'_>,
+        _: Interest,
+        _: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.0.never()
+    }
+
+    async fn io<R: Send>(
+        &self,
+        _: Interest,
+        _: impl FnMut(&T) -> io::Result<R> + Send,
+    ) -> io::Result<R> {
+        self.0.never()
+    }
+
+    fn into_source(self) -> io::Result<T> {
+        self.0.never()
     }
 }

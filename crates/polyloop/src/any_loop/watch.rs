@@ -9,7 +9,7 @@ use polyloop_core::Signals as _;
 use polyloop_core::os::SignalSource;
 use polyloop_core::os::{Interest, Source, Watch, Watcher};
 
-use super::{Absent, AnyLoop, dispatch};
+use super::{AbsentWatcher, AnyLoop, dispatch};
 
 /// A source that one of the loops waits for.
 #[derive(Debug)]
@@ -24,14 +24,14 @@ enum Watchers<T: Source> {
     #[cfg(feature = "tokio")]
     Tokio(<crate::TokioLoop as Watch>::Watcher<T>),
     #[cfg(feature = "sim")]
-    Sim(Absent),
-    Absent(Absent),
+    Sim(AbsentWatcher<T>),
+    Absent(AbsentWatcher<T>),
 }
 
 /// The simulation has no `Watch`, and only here, where it could be another loop, is asked
 /// for it.
 #[cfg(feature = "sim")]
-fn simulated() -> io::Result<Absent> {
+fn simulated<T>() -> io::Result<AbsentWatcher<T>> {
     Err(io::Error::new(
         io::ErrorKind::Unsupported,
         "a simulation has no descriptors; run what needs them on a real loop",
@@ -90,40 +90,5 @@ impl<T: Source> Watcher<T> for AnyWatcher<T> {
 
     fn into_source(self) -> io::Result<T> {
         dispatch!(Watchers, self.0, watcher => watcher.into_source())
-    }
-}
-
-impl Watch for Absent {
-    type Watcher<T: Source> = Absent;
-
-    fn watcher<T: Source>(&self, _: T) -> io::Result<Absent> {
-        self.never()
-    }
-}
-
-impl<T: Source> Watcher<T> for Absent {
-    fn source(&self) -> &T {
-        self.never()
-    }
-
-    fn poll_io<R>(
-        &self,
-        _: &mut Context<'_>,
-        _: Interest,
-        _: impl FnMut(&T) -> io::Result<R>,
-    ) -> Poll<io::Result<R>> {
-        self.never()
-    }
-
-    async fn io<R: Send>(
-        &self,
-        _: Interest,
-        _: impl FnMut(&T) -> io::Result<R> + Send,
-    ) -> io::Result<R> {
-        self.never()
-    }
-
-    fn into_source(self) -> io::Result<T> {
-        self.never()
     }
 }
