@@ -37,8 +37,8 @@ const READ_AT_LEAST: usize = 17 * 1024;
 /// * **The end.** `close` sends what was written and a `close_notify`, and ends the stream
 ///   below (TLS-06); both directions end with it, since TLS has no half that can be closed
 ///   alone (TLS-14). The peer's `close_notify` reads as an end of stream; an end without it is
-///   an error of kind `UnexpectedEof`, [`TlsError::Truncated`] (TLS-05), unless this side has
-///   closed before.
+///   an error of kind `UnexpectedEof`, [`TlsError::Truncated`] (TLS-05). Who has closed and
+///   reads on, as is allowed, is told of it, too: many a peer does not answer a close.
 /// * **Writing** is taken in parts of [64 KiB](Self::set_buffer_limit) at most. What the
 ///   stream below does not take at once waits here, so flush when the peer has to see it.
 /// * **Errors** are [`TlsError`]s inside of [`io::Error`]s ([`TlsError::of`]), and stay.
@@ -380,9 +380,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
             }
             this.answer(cx);
             if ready!(this.poll_fill(cx))? == 0 {
-                if this.state.session.closed {
-                    return Poll::Ready(Ok(0));
-                }
                 let peer = this.state.peer.clone();
                 this.state.failed = Some(TlsError::Truncated { peer });
             }

@@ -121,8 +121,9 @@
 //! | `smol` | `SmolLoop` | no |
 //! | `async-std` | `AsyncStdLoop` | no |
 //! | `sim` | `SimLoop` and the module `sim`: time and the network simulated, for tests | no |
+//! | `tls` | the module `tls`: secure connections, on every loop | no |
 //!
-//! Every combination works, none and all included: a feature adds a loop and
+//! Every combination works, none and all included: a feature of a loop adds that loop and
 //! otherwise only changes which one is the default, for the package that asks for it. async-std itself is
 //! discontinued (RUSTSEC-2025-0052) and names smol as its successor; moving is one
 //! word, `smol` in the place of `async-std`.
@@ -160,6 +161,10 @@ pub use polyloop_sim as sim;
 pub use polyloop_sim::SimLoop;
 #[cfg(feature = "smol")]
 pub use polyloop_smol::SmolLoop;
+/// Secure connections: [`TlsConnector`](tls::TlsConnector),
+/// [`TlsAcceptor`](tls::TlsAcceptor) and what belongs to them.
+#[cfg(feature = "tls")]
+pub use polyloop_tls as tls;
 #[cfg(feature = "tokio")]
 pub use polyloop_tokio::TokioLoop;
 

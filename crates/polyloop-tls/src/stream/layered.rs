@@ -30,6 +30,15 @@ impl<S: Stream> Stream for TlsStream<S> {
         self.below.peer_at(address).with_secure(self.secure())
     }
 
+    /// One whose peer has been told why it ends is not reset: a reset would overtake the
+    /// alert.
+    fn reset_on_drop(&self) -> io::Result<()> {
+        match self.state.failed {
+            Some(_) => Ok(()),
+            None => self.below.reset_on_drop(),
+        }
+    }
+
     /// With what has been encrypted and waits here.
     fn unconfirmed(&self) -> io::Result<Option<u64>> {
         let here = self.state.session.outgoing.len() as u64;

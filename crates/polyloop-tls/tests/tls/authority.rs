@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use polyloop_tls::rustls::RootCertStore;
 use polyloop_tls::{Identity, TlsAcceptor, TlsConnector, roots_from_pem};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ED25519, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
+    PKCS_ED25519, date_time_ymd,
 };
 
 /// Who signs, and whose certificate is to be trusted.
@@ -35,7 +36,8 @@ impl Authority {
 
     /// For the names, valid until the end of that year.
     pub(crate) fn sign_until(&self, names: &[&str], year: i32) -> Signed {
-        let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+        // OpenSSL can't read Ed25519 keys in the form in which they come here.
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names.clone()).unwrap();
         let called = names.first().map_or("nobody", String::as_str);

@@ -34,7 +34,7 @@ async fn a_close_is_told_as_an_end<L: Loop>(lp: L) {
         matches!(TlsError::of(&late), Some(TlsError::Closed)),
         "{late:?}"
     );
-    // The other side may go on until it ends, too; who has closed is told nothing of it.
+    // The other side may go on until it ends, too.
     far.close().await.unwrap();
     assert_eq!(near.read(&mut [0; 8]).await.unwrap(), 0);
 }
@@ -59,11 +59,20 @@ async fn an_end_without_a_close_is_an_error<L: Loop>(lp: L) {
 }
 
 #[polyloop_test(timeout = 20)]
-async fn who_has_closed_does_not_mind_a_cut<L: Loop>(lp: L) {
-    let (mut near, far) = pair(&lp, Width::WIDE).await;
+async fn who_has_closed_may_read_on_and_is_told_of_a_cut<L: Loop>(lp: L) {
+    let (mut near, mut far) = pair(&lp, Width::WIDE).await;
     near.close().await.unwrap();
+    assert_eq!(far.read(&mut [0; 8]).await.unwrap(), 0);
+    far.write_all(b"half an ans").await.unwrap();
+    far.flush().await.unwrap();
     far.get_ref().cut();
-    assert_eq!(near.read(&mut [0; 8]).await.unwrap(), 0);
+    let mut came = [0; 64];
+    assert_eq!(near.read(&mut came).await.unwrap(), 11);
+    let cut = near.read(&mut came).await.unwrap_err();
+    assert!(matches!(
+        TlsError::of(&cut),
+        Some(TlsError::Truncated { .. })
+    ));
 }
 
 #[polyloop_test(timeout = 20)]

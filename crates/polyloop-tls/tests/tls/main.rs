@@ -4,6 +4,8 @@ mod authority;
 #[cfg(feature = "deterministic")]
 mod determinism;
 mod ends;
+mod foreign;
 mod making;
 mod refusals;
+mod seeds;
 mod wire;
