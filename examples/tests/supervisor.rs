@@ -74,18 +74,12 @@ fn a_program_is_ended_with_its_supervisor() {
         let output = program.0.stdout.take().expect("its output is piped");
         let mut lines = BufReader::new(output).lines();
         let child = lines.next().expect("a line").expect("text");
-        let asked = Command::new("kill")
-            .args(["-TERM", &program.0.id().to_string()])
-            .status()
-            .expect("it runs");
-        assert!(asked.success());
+        assert!(kill("TERM", &program.0.id().to_string()));
         assert!(program.0.wait().unwrap().success(), "{name}");
         // Signal 0 asks whether it is there.
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            let mut look = Command::new("kill");
-            look.args(["-0", &child]).stderr(Stdio::null());
-            if !look.status().expect("it runs").success() {
+            if !kill("0", &child) {
                 break;
             }
             assert!(Instant::now() < deadline, "{name} has left {child} behind");
@@ -123,6 +117,14 @@ fn one_that_fails_too_often_is_given_up() {
         ];
         assert_eq!(lines, expected, "{name}");
     });
+}
+
+/// Sends a signal, and says whether somebody was there to get it.
+fn kill(signal: &str, process: &str) -> bool {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("kill -{signal} {process}")]);
+    let sent = shell.stderr(Stdio::null()).status();
+    sent.expect("a shell").success()
 }
 
 /// A file that is not there yet, and goes with this.

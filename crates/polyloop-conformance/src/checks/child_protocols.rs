@@ -225,8 +225,8 @@ pub fn proc_08<L: MainLoop + Processes>(make: &dyn Fn() -> L) -> Verdict {
             if !kills {
                 crate::probe::quiet(&lp).await;
                 ensure!(!gone.is_set(), "a child that was dropped was ended");
-                let mut kill = Command::new("kill");
-                let status = lp.spawn_child(kill.arg(id.to_string()))?.wait().await?;
+                let mut kill = shell(&format!("kill {id}"));
+                let status = lp.spawn_child(&mut kill)?.wait().await?;
                 ensure!(status.success(), "it is not there to be killed");
             }
             ensure_eq!(watching.await??, 0, "what came of its output");
