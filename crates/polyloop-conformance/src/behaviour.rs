@@ -96,6 +96,8 @@ pub enum Capability {
     Signals,
     /// Child processes of the system.
     Processes,
+    /// Datagrams on the loopback addresses of IPv4: likewise.
+    Udp,
 }
 
 impl Capability {
@@ -110,6 +112,7 @@ impl Capability {
                 "the loop's sockets are its own: code without a loop can't talk to them"
             }
             Self::Resolve => "the loop knows no host names",
+            Self::Udp => "the loop has no datagrams",
             Self::Watch => "the loop watches no descriptors",
             Self::Signals => "the loop catches no signals",
             Self::Processes => "the loop starts no processes",

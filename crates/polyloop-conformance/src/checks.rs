@@ -29,6 +29,7 @@ pub mod combine_some;
 pub mod connecting;
 pub mod cooperating;
 pub mod coroutines;
+pub mod datagrams;
 pub mod delaying;
 pub mod destructors;
 pub mod driving;
@@ -69,6 +70,8 @@ pub mod switching;
 pub mod threads;
 pub mod timers;
 pub mod turns;
+pub mod udp_sending;
+pub mod udp_settings;
 #[cfg(unix)]
 pub mod watching;
 #[cfg(unix)]

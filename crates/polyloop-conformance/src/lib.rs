@@ -64,8 +64,7 @@ pub use runner::{Outcome, Runner, Status, run_all};
 /// alone.
 #[doc(hidden)]
 pub mod reexport {
-    pub use polyloop_core::MainLoop;
-    pub use polyloop_core::Signals;
+    pub use polyloop_core::{MainLoop, Signals, Udp};
     #[cfg(unix)]
     pub use polyloop_core::{Processes, Watch};
 }

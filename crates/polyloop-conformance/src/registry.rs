@@ -270,6 +270,23 @@ macro_rules! for_each_behaviour {
                         sig_01 sig_02 sig_03 sig_04 sig_05 sig_06 sig_07
                     }
                 }
+                Udp udp {
+                    udp_sending: Udp {
+                        udp_01 udp_02 udp_03 udp_04 udp_05 udp_06 udp_07
+                    }
+                    udp_settings: Udp {
+                        udp_08 udp_09 udp_11
+                    }
+                    udp_settings: Ipv6 {
+                        udp_10
+                    }
+                    udp_settings: SystemSockets {
+                        udp_12
+                    }
+                    datagrams: Udp {
+                        dgram_01 dgram_02 dgram_03 dgram_04 dgram_05 dgram_06 dgram_07
+                    }
+                }
             }
             reasons {
                 loop_26

@@ -103,6 +103,7 @@ macro_rules! declare_skipped {
 #[macro_export]
 macro_rules! if_it_lacks {
     ($trait:ident [] $lacks:tt {$($has:tt)*}) => { $($has)* };
+    (Udp [Udp $($more:ident)*] {$($lacks:tt)*} $has:tt) => { $($lacks)* };
     (Watch [Watch $($more:ident)*] {$($lacks:tt)*} $has:tt) => { $($lacks)* };
     (Processes [Processes $($more:ident)*] {$($lacks:tt)*} $has:tt) => { $($lacks)* };
     (Signals [Signals $($more:ident)*] {$($lacks:tt)*} $has:tt) => { $($lacks)* };

@@ -27,6 +27,8 @@ const SECTIONS: &[(&str, usize)] = &[
     ("WATCH", 14),
     ("SIG", 7),
     ("PROC", 10),
+    ("UDP", 12),
+    ("DGRAM", 7),
 ];
 
 #[test]

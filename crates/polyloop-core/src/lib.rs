@@ -67,6 +67,7 @@ pub use event_loop::threads::{CallFromThreadError, Threads};
 pub use event_loop::timers::{Sleep, Timers, yield_now};
 pub use event_loop::{RunError, backend, context};
 pub use net::client::{Attempts, ConnectError, Connected};
+pub use net::datagrams::{DatagramEndpoint, DatagramProtocol, DatagramTransport, EndpointStopped};
 pub use net::endpoint::{Endpoint, EndpointError, IntoEndpoint};
 pub use net::server::{ListenError, Server, UnfitSocket};
 #[cfg(unix)]

@@ -6,6 +6,7 @@
 
 pub mod client;
 mod client_service;
+pub mod datagrams;
 mod drive;
 pub(crate) mod endpoint;
 #[cfg(all(test, shuttle))]

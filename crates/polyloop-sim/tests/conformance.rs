@@ -24,7 +24,7 @@ fn simulation(seed: u64, scheduler: Scheduler, pace: Pace) -> SimLoop {
 polyloop_conformance::suite!(
     sim,
     || super::simulation(0, super::Scheduler::Random, super::Pace::Instant),
-    lacks: [SystemSockets, Watch, Processes]
+    lacks: [SystemSockets, Watch, Processes, Udp]
 );
 
 #[test]

@@ -1,8 +1,12 @@
 //! Readiness of any descriptor on tokio, and what core makes of it.
 
+use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::{AsRawFd, RawFd};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use polyloop_core::os::{Interest, Source, Watch, Watcher};
@@ -20,7 +24,7 @@ impl Watch for TokioLoop {
     )]
     fn watcher<T: Source>(&self, source: T) -> io::Result<TokioWatcher<T>> {
         let number = source.as_fd().as_raw_fd();
-        self.socket(|| AsyncFd::new(Numbered { source, number }).map(TokioWatcher))
+        self.socket(|| AsyncFd::new(Numbered { source, number }).map(TokioWatcher::new))
     }
 }
 
@@ -33,8 +37,15 @@ impl Udp for TokioLoop {
 }
 
 /// tokio's [`AsyncFd`].
-#[derive(Debug)]
-pub struct TokioWatcher<T: Source>(AsyncFd<Numbered<T>>);
+pub struct TokioWatcher<T: Source> {
+    descriptor: Arc<AsyncFd<Numbered<T>>>,
+    /// tokio tells an error, such as that of an earlier datagram, to neither direction, but
+    /// to whoever waits for errors, which takes a future. A task that polls for reading keeps
+    /// one here, from one error to the next.
+    error: Mutex<Option<Pin<Box<ErrorWait>>>>,
+}
+
+type ErrorWait = dyn Future<Output = io::Result<()>> + Send;
 
 /// A source with the number of its descriptor, by which tokio knows it.
 #[derive(Debug)]
@@ -49,9 +60,34 @@ impl<T> AsRawFd for Numbered<T> {
     }
 }
 
+impl<T: Source> TokioWatcher<T> {
+    fn new(descriptor: AsyncFd<Numbered<T>>) -> Self {
+        Self {
+            descriptor: Arc::new(descriptor),
+            error: Mutex::new(None),
+        }
+    }
+
+    /// Ready when there was an error since the last time.
+    fn poll_error(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut slot = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = slot.get_or_insert_with(|| {
+            let descriptor = self.descriptor.clone();
+            Box::pin(async move {
+                let mut error = descriptor.ready(tokio::io::Interest::ERROR).await?;
+                error.clear_ready();
+                Ok(())
+            })
+        });
+        let told = ready!(wait.as_mut().poll(cx));
+        *slot = None;
+        Poll::Ready(told)
+    }
+}
+
 impl<T: Source> Watcher<T> for TokioWatcher<T> {
     fn source(&self) -> &T {
-        &self.0.get_ref().source
+        &self.descriptor.get_ref().source
     }
 
     fn poll_io<R>(
@@ -61,12 +97,23 @@ impl<T: Source> Watcher<T> for TokioWatcher<T> {
         mut operation: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         loop {
-            let mut guard = ready!(match interest {
-                Interest::Readable => self.0.poll_read_ready(cx),
-                Interest::Writable => self.0.poll_write_ready(cx),
-            })?;
-            if let Ok(done) = guard.try_io(|numbered| operation(&numbered.get_ref().source)) {
-                return Poll::Ready(done);
+            let polled = match interest {
+                Interest::Readable => self.descriptor.poll_read_ready(cx),
+                Interest::Writable => self.descriptor.poll_write_ready(cx),
+            };
+            if let Poll::Ready(guard) = polled {
+                let tried = guard?.try_io(|numbered| operation(&numbered.get_ref().source));
+                if let Ok(done) = tried {
+                    return Poll::Ready(done);
+                }
+            } else if interest == Interest::Readable {
+                ready!(self.poll_error(cx))?;
+                match operation(self.source()) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    done => return Poll::Ready(done),
+                }
+            } else {
+                return Poll::Pending;
             }
         }
     }
@@ -80,12 +127,27 @@ impl<T: Source> Watcher<T> for TokioWatcher<T> {
             Interest::Readable => tokio::io::Interest::READABLE,
             Interest::Writable => tokio::io::Interest::WRITABLE,
         };
-        self.0
-            .async_io(interest, |numbered| operation(&numbered.source))
+        self.descriptor
+            .async_io(interest | tokio::io::Interest::ERROR, |numbered| {
+                operation(&numbered.source)
+            })
             .await
     }
 
     fn into_source(self) -> io::Result<T> {
-        Ok(self.0.into_inner().source)
+        // It holds the descriptor, too.
+        drop(self.error);
+        match Arc::into_inner(self.descriptor) {
+            Some(descriptor) => Ok(descriptor.into_inner().source),
+            None => Err(io::Error::other("somebody waits for the descriptor still")),
+        }
+    }
+}
+
+impl<T: Source> fmt::Debug for TokioWatcher<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TokioWatcher")
+            .field(&self.descriptor.get_ref().number)
+            .finish()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io::{self, PipeReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::pin::pin;
 use std::sync::Arc;
@@ -259,7 +260,41 @@ pub fn watch_05<L: MainLoop + Watch>(make: &dyn Fn() -> L) -> Verdict {
     })
 }
 
-/// A pipe whose other end is dropped, on either side.
+/// A socket for datagrams to whom nobody listens: in each way of waiting.
+async fn refused<L: MainLoop + Watch>(lp: &L) -> Verdict {
+    let gone = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.connect(gone.local_addr()?)?;
+    drop(gone);
+    let socket = lp.watch(socket)?;
+    for polls in [false, true, true, false] {
+        let waiting = {
+            let socket = socket.clone();
+            lp.spawn(async move {
+                let receive = |socket: &UdpSocket| socket.recv(&mut [0; 16]);
+                if polls {
+                    poll_fn(|cx| socket.poll_io(cx, Interest::Readable, receive)).await
+                } else {
+                    socket.io(Interest::Readable, receive).await
+                }
+            })
+        };
+        quiet(lp).await;
+        ensure!(!waiting.is_done(), "ready with nothing there");
+        socket.get_ref().send(b"x")?;
+        let told = || waiting.is_done();
+        until(lp, "an error is readiness, too", told).await?;
+        let kind = waiting.await?.map_err(|error| error.kind());
+        ensure_eq!(
+            kind,
+            Err(io::ErrorKind::ConnectionRefused),
+            "what is received where nobody listens"
+        );
+    }
+    Ok(())
+}
+
+/// A pipe whose other end is dropped, on either side; and an error.
 pub fn watch_06<L: MainLoop + Watch>(make: &dyn Fn() -> L) -> Verdict {
     run(make, async |lp| {
         let (reader, writer) = io::pipe()?;
@@ -299,6 +334,6 @@ pub fn watch_06<L: MainLoop + Watch>(make: &dyn Fn() -> L) -> Verdict {
             Err(io::ErrorKind::BrokenPipe),
             "a write without a reader"
         );
-        Ok(())
+        refused(&lp).await
     })
 }

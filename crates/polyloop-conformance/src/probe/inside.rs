@@ -6,12 +6,16 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `f`; meanwhile [`is_inside`] is true on this thread.
+/// Runs `f`; meanwhile [`is_inside`] is true on this thread. If it panics, it is over, too.
 pub fn inside<R>(f: impl FnOnce() -> R) -> R {
-    let outer = INSIDE.replace(true);
-    let value = f();
-    INSIDE.set(outer);
-    value
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            INSIDE.set(self.0);
+        }
+    }
+    let _outer = Restore(INSIDE.replace(true));
+    f()
 }
 
 /// Whether this runs inside the closure of [`inside`], further up the same stack.

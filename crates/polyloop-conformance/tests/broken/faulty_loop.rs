@@ -75,6 +75,14 @@ pub(crate) enum Fault {
     WatchesOnlyInside,
     HidesReasons,
     WatchesForEver,
+    LosesEmptyDatagrams,
+    CutsDatagrams,
+    SendsCutDatagrams,
+    SendsToAnybody,
+    HidesRefusals,
+    QueuesDatagrams,
+    BroadcastsAlways,
+    MixesUpSources,
     /// Not a fault: how bytes are cut says nothing.
     SingleBytes,
 }

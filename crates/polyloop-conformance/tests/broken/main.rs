@@ -5,6 +5,8 @@ mod faulty_abilities;
 mod faulty_loop;
 mod faulty_stream;
 #[cfg(unix)]
+mod faulty_udp;
+#[cfg(unix)]
 mod faulty_watcher;
 mod few_threads;
 
@@ -23,7 +25,7 @@ where
     M: Fn() -> FaultyLoop + Send + Sync + 'static,
 {
     #[cfg(unix)]
-    let runner = runner.with(abilities::watch());
+    let runner = runner.with(abilities::watch()).with(abilities::udp());
     runner
 }
 
@@ -111,6 +113,14 @@ broken! {
     a_runtime_wanted_on_the_thread: WatchesOnlyInside => "WATCH-07";
     refusals_without_a_reason: HidesReasons => "WATCH-08";
     a_registration_that_stays: WatchesForEver => "WATCH-10";
+    empty_datagrams_lost: LosesEmptyDatagrams => "UDP-01";
+    datagrams_that_are_cut: CutsDatagrams => "UDP-02";
+    a_long_datagram_that_is_cut: SendsCutDatagrams => "UDP-03";
+    a_connected_socket_that_sends_to_anybody: SendsToAnybody => "UDP-05";
+    a_refusal_that_is_hidden: HidesRefusals => "UDP-06", "DGRAM-04";
+    datagrams_that_are_queued: QueuesDatagrams => "UDP-07";
+    broadcast_without_leave: BroadcastsAlways => "UDP-08";
+    sources_mixed_up: MixesUpSources => "DGRAM-02";
 }
 
 #[test]

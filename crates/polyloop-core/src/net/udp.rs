@@ -8,7 +8,8 @@
 //! | [`WatchedUdp`] | the socket of every loop that has [`Watch`](crate::Watch) |
 //!
 //! Nothing is kept back here: a datagram is the system's as soon as it is sent, and what the
-//! system has no room for is told to whoever sends (UDP-07).
+//! system has no room for is told to whoever sends (UDP-07). Protocols are one floor up, in
+//! [`datagrams`](crate::net::datagrams).
 
 mod datagram_socket;
 mod error;
@@ -29,6 +30,8 @@ pub use settings::{MulticastInterface, UdpSettings};
 pub use watched::WatchedUdp;
 
 use crate::event_loop::backend::Backend;
+use crate::event_loop::lifecycle::LoopClosed;
+use crate::net::datagrams::{self, DatagramEndpoint, DatagramProtocol};
 
 /// Sends and receives datagrams.
 ///
@@ -75,5 +78,19 @@ pub trait Udp: Backend {
         options: &UdpOptions,
     ) -> Result<Self::UdpSocket, UdpError> {
         self.adopt_udp(making::connect(peer, options)?)
+    }
+
+    /// Has a protocol speak over a socket: asyncio's `create_datagram_endpoint`, Twisted's
+    /// `listenUDP`. Nothing of the protocol is called inside of this.
+    #[track_caller]
+    fn drive_datagrams<P>(
+        &self,
+        socket: Self::UdpSocket,
+        protocol: P,
+    ) -> Result<DatagramEndpoint<P>, LoopClosed>
+    where
+        P: DatagramProtocol,
+    {
+        datagrams::drive(self, socket, protocol)
     }
 }

@@ -5,15 +5,15 @@
 //! callbacks. Nothing is locked to read, to write or to call back, and a protocol's
 //! state needs no lock. A connection that nobody reaches from outside has no mailbox.
 
-mod alarm;
+pub(crate) mod alarm;
 mod closing;
 pub(crate) mod driver;
 mod handle;
 mod io;
 mod mailbox;
 mod rare;
-mod read_buffer;
-mod timers;
+pub(crate) mod read_buffer;
+pub(crate) mod timers;
 mod view;
 mod write_buffer;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use polyloop::sim::Sim;
 use polyloop::{AsyncStdLoop, SimLoop, SmolLoop, TokioLoop};
 use polyloop_conformance::{Capability, Outcome, Runner, abilities};
-use polyloop_core::{MainLoop, Watch};
+use polyloop_core::{MainLoop, Udp, Watch};
 
 /// A loop to judge. A new one needs its name in `ALL` and `name`, and a line in
 /// `judge` (with `.lacking(…)` if there is something that it can't do, and `.with(…)` for
@@ -57,13 +57,14 @@ impl LoopKind {
         /// A loop on the system's sockets and descriptors.
         fn real<L, M>(name: &str, make: M) -> Runner<L, M>
         where
-            L: MainLoop + Watch,
+            L: MainLoop + Udp + Watch,
             M: Fn() -> L + Send + Sync + 'static,
         {
             Runner::new(name, make)
                 .with(abilities::watch())
                 .with(abilities::processes())
                 .with(abilities::signals())
+                .with(abilities::udp())
         }
         match self {
             Self::Tokio => {

@@ -9,14 +9,14 @@ use crate::event_loop::calls::WakeUp;
 /// Set for the earliest deadline, or for an earlier one that has gone or was moved: then
 /// the task is woken once too often, which is cheaper than to move the wake-up each time.
 #[derive(Default)]
-pub(super) struct Alarm {
+pub(crate) struct Alarm {
     set: Option<(Instant, WakeUp)>,
 }
 
 impl Alarm {
     /// Has the task woken at `deadline`, which is still to come, or before it. False if
     /// nobody will: a closed loop keeps no time any more.
-    pub(super) fn set<B: Backend>(
+    pub(crate) fn set<B: Backend>(
         &mut self,
         backend: &B,
         now: Instant,
@@ -38,7 +38,7 @@ impl Alarm {
         self.set.is_some()
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.set = None;
     }
 }

@@ -13,17 +13,17 @@ thread_local! {
 
 /// The thread's read buffer for the time of one poll. A callback that makes this
 /// thread drive another connection (by blocking on a loop, say) gets a second one.
-pub(super) struct ReadBuffer(Option<Box<[u8]>>);
+pub(crate) struct ReadBuffer(Option<Box<[u8]>>);
 
 impl ReadBuffer {
-    pub(super) fn borrow() -> Self {
+    pub(crate) fn borrow() -> Self {
         let lent = SPARE.try_with(Cell::take).ok().flatten();
         Self(Some(
             lent.unwrap_or_else(|| vec![0; READ_SIZE].into_boxed_slice()),
         ))
     }
 
-    pub(super) fn as_mut(&mut self) -> &mut [u8] {
+    pub(crate) fn as_mut(&mut self) -> &mut [u8] {
         self.0.as_deref_mut().unwrap_or_default()
     }
 }

@@ -12,7 +12,7 @@ use crate::protocol::timer_key::TimerKey;
 /// thousands of messages that it waits for an answer to. None is looked at for another's
 /// sake, and a timer that is moved, or set again once it has fired, allocates nothing.
 #[derive(Default)]
-pub(super) struct Timers {
+pub(crate) struct Timers {
     /// A slot for each that is set.
     keys: Slab<TimerKey>,
     slots: HashMap<TimerKey, usize>,
@@ -22,7 +22,7 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    pub(super) fn set(&mut self, key: TimerKey, deadline: Instant) {
+    pub(crate) fn set(&mut self, key: TimerKey, deadline: Instant) {
         let due = (deadline, self.next_place);
         self.next_place += 1;
         if let Some(slot) = self.slots.get(&key) {
@@ -35,7 +35,7 @@ impl Timers {
     }
 
     /// False if it was not set.
-    pub(super) fn cancel(&mut self, key: TimerKey) -> bool {
+    pub(crate) fn cancel(&mut self, key: TimerKey) -> bool {
         let Some(slot) = self.slots.remove(&key) else {
             return false;
         };
@@ -45,12 +45,12 @@ impl Timers {
     }
 
     /// When the first is due.
-    pub(super) fn earliest(&self) -> Option<Instant> {
+    pub(crate) fn earliest(&self) -> Option<Instant> {
         self.deadlines.first().map(|((deadline, _), _)| deadline)
     }
 
     /// Takes the first that is due.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<TimerKey> {
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<TimerKey> {
         let ((deadline, _), slot) = self.deadlines.first()?;
         if deadline > now {
             return None;
