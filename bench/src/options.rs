@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 /// Every suite, in the order they run.
-pub(crate) const SUITES: [&str; 25] = [
+pub(crate) const SUITES: [&str; 26] = [
     "ping1",
     "ping64",
     "ping1000",
@@ -27,6 +27,7 @@ pub(crate) const SUITES: [&str; 25] = [
     "call",
     "broker-wakes",
     "closing",
+    "udp-echo",
     "sim-events",
     "sim-hosts",
     "sim-retries",

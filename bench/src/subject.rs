@@ -18,9 +18,10 @@ pub(crate) mod simulated;
 pub(crate) mod simulation;
 mod smol_raw;
 mod tokio_raw;
+mod udp_echo;
 mod waiters;
 
-use polyloop::{AnyLoop, AsyncStdLoop, MainLoop, SmolLoop, TokioLoop};
+use polyloop::{AnyLoop, AsyncStdLoop, MainLoop, SmolLoop, TokioLoop, Udp};
 
 use crate::suites::{LoopKind, Subject, Suite, Work, named};
 use control::{AllocationCount, Control};
@@ -94,7 +95,7 @@ fn tokio_ct() -> Result<TokioLoop, String> {
     TokioLoop::current_thread().map_err(|error| format!("the tokio loop: {error}"))
 }
 
-fn polyloop<L: MainLoop>(
+fn polyloop<L: MainLoop + Udp>(
     lp: L,
     suite: Suite,
     subject: Subject,

@@ -25,6 +25,7 @@ pub(crate) enum Suite {
     Call,
     BrokerWakes,
     Closing,
+    UdpEcho,
     SimEvents,
     SimHosts,
     SimRetries,
@@ -66,7 +67,7 @@ pub(crate) enum Payload {
 pub(crate) const LINES_PER_BATCH: u64 = 512;
 
 impl Suite {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::Ping1,
         Self::Ping64,
         Self::Ping1000,
@@ -85,6 +86,7 @@ impl Suite {
         Self::Call,
         Self::BrokerWakes,
         Self::Closing,
+        Self::UdpEcho,
         Self::SimEvents,
         Self::SimHosts,
         Self::SimRetries,
@@ -116,7 +118,8 @@ impl Suite {
             | Self::Waiters
             | Self::Call
             | Self::BrokerWakes
-            | Self::Closing => Work::Inside,
+            | Self::Closing
+            | Self::UdpEcho => Work::Inside,
             Self::SimEvents => Work::Simulation(Scenario::Echo {
                 hosts: 10,
                 connections: 4,
@@ -173,6 +176,10 @@ impl Suite {
             Self::Closing => {
                 "connections opened, and then closed at once, up to 10,000 at a time, each \
                  until the other side has ended, too"
+            }
+            Self::UdpEcho => {
+                "a datagram of 64 bytes and its echo, between a connected socket and a protocol, \
+                 against two of the runtime's sockets"
             }
             Self::SimEvents => {
                 "10 simulated hosts with 40 connections that echo 64 bytes; an event is a \

@@ -117,6 +117,7 @@ fn each_subject_works_by_itself() {
         "deferred",
         "chain10",
         "waiters",
+        "udp-echo",
     ];
     let mut arguments = inside.to_vec();
     arguments.extend(["call", "--loop", "tokio", "--loop", "smol"]);

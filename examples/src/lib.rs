@@ -11,6 +11,7 @@
 //! | [`chat`] | protocols that talk to each other; what to do about slow readers |
 //! | [`broker`] | sessions that wake each other; timers, takeover, slow readers |
 //! | [`follow`] | a client that stays connected, through its server's restarts |
+//! | [`lookup`] | datagrams: questions, answers, and what gets lost |
 //! | `supervisor` | child processes and signals (on Unix) |
 //! | [`proxy`] | two connections joined, with bounded memory |
 //! | [`kv`] | a network library in full: the pattern for your own |
@@ -20,6 +21,7 @@ pub mod chat;
 pub mod echo;
 pub mod follow;
 pub mod kv;
+pub mod lookup;
 pub mod program;
 pub mod proxy;
 pub mod slow_square;

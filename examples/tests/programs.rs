@@ -133,6 +133,24 @@ fn echo_serves_its_own_client() {
 }
 
 #[test]
+fn lookup_answers_its_own_client() {
+    in_time(|| {
+        let program = env!("CARGO_BIN_EXE_lookup");
+        for (server, client) in AnyLoop::available_real()
+            .iter()
+            .zip(AnyLoop::available_real().iter().rev())
+        {
+            let arguments = ["server", ANY, "answer=42", "--loop", server];
+            let names = Running::start(program, &arguments);
+            let address = names.address.to_string();
+            let output = output(program, &["--loop", client, "client", &address, "answer"]);
+            assert!(output.status.success(), "{output:?}");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "42\n");
+        }
+    });
+}
+
+#[test]
 fn chat_and_proxy_work_together() {
     in_time(|| {
         for name in AnyLoop::available_real() {

@@ -54,7 +54,7 @@ impl Metric {
 pub(crate) fn bar(row: &Row) -> Option<Bar> {
     use Suite::{
         AnyLoop, CallLater, Chain10, Churn, Deferred, Idle, Lines, MovedCalls, Ping1, Ping64,
-        Ping1000, SimEvents, SimHosts, SimRetries, Spawn, Stream, Waiters, ZeroDelay,
+        Ping1000, SimEvents, SimHosts, SimRetries, Spawn, Stream, UdpEcho, Waiters, ZeroDelay,
     };
     if !row.subject.has_bars() {
         return None;
@@ -67,6 +67,10 @@ pub(crate) fn bar(row: &Row) -> Option<Bar> {
         (Ping1 | Ping64 | Ping1000 | AnyLoop, Metric::CpuNanos) => Bar::Ratio(1.03),
         (Stream | Lines, Metric::CpuNanos) => Bar::Ratio(1.0),
         (Churn, Metric::CpuNanos) => Bar::Ratio(1.05),
+        (UdpEcho, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(1.0),
+        // async-io itself allocates when it waits.
+        (UdpEcho, Metric::Allocations) if row.on.is_on_async_io() => Bar::Ratio(1.0),
+        (UdpEcho, Metric::Allocations) => Bar::Value(0.0),
         // async-io itself allocates when it waits, as often as it has to.
         (Ping1 | Ping64 | Ping1000 | Stream | Lines | AnyLoop, Metric::Allocations) => {
             if row.on.is_on_async_io() {
@@ -80,7 +84,7 @@ pub(crate) fn bar(row: &Row) -> Option<Bar> {
         // They stand in where the machine is too restless to tell time.
         (
             Ping1 | Ping64 | Ping1000 | AnyLoop | Stream | Lines | Churn | Spawn | CallLater
-            | Deferred,
+            | Deferred | UdpEcho,
             Metric::Instructions,
         ) => {
             return bar(&Row {

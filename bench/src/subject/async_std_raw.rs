@@ -16,7 +16,7 @@ use super::control::Control;
 use super::futures_raw::{Job, connection_with_jobs, echo, echo_lines, moved_calls};
 use super::lines::READ;
 use super::listener;
-use super::tokio_raw;
+use super::{tokio_raw, udp_echo};
 use crate::suites::{Suite, Work};
 
 pub(super) fn run(suite: Suite, control: Control) -> Result<(), String> {
@@ -71,6 +71,15 @@ async fn inside(suite: Suite, control: Control) -> io::Result<()> {
             let (jobs, _peer) = connection().await?;
             control
                 .obey(|operations| call(jobs.clone(), operations))
+                .await;
+        }
+        Suite::UdpEcho => {
+            let (server, client) = udp_echo::pair()?;
+            let server = Async::new_nonblocking(server)?;
+            let client = Async::new_nonblocking(client)?;
+            drop(task::spawn(udp_echo::serve_by_hand(server)));
+            control
+                .obey(|operations| udp_echo::ask_by_hand(&client, operations))
                 .await;
         }
         _ => control.obey(tokio_raw::oneshot).await,

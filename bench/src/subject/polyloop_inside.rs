@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use polyloop::{
     Address, Connection, Deferred, Failure, Loop, Promise, Protocol, Server, Transport,
-    TransportHandle,
+    TransportHandle, Udp,
 };
 
 use super::control::Control;
 use super::crowd::{Round, SESSIONS, batches};
-use super::{moving, waiters};
+use super::{moving, udp_echo, waiters};
 use crate::suites::{Subject, Suite};
 
 /// Runs in a task of the loop, as the hand-written programs do.
-pub(super) async fn run<L: Loop>(
+pub(super) async fn run<L: Loop + Udp>(
     lp: L,
     suite: Suite,
     subject: Subject,
@@ -26,7 +26,7 @@ pub(super) async fn run<L: Loop>(
     task.await.map_err(|failure| failure.to_string())?
 }
 
-async fn obey<L: Loop>(
+async fn obey<L: Loop + Udp>(
     lp: L,
     suite: Suite,
     subject: Subject,
@@ -69,6 +69,10 @@ async fn obey<L: Loop>(
             let server = server.map_err(|error| error.to_string())?;
             let address = server.local_addr();
             control.obey(|n| close(&lp, &address, n)).await;
+        }
+        (Suite::UdpEcho, _) => {
+            let client = udp_echo::polyloop(&lp)?;
+            control.obey(|n| udp_echo::ask(&client, n)).await;
         }
         _ => control.obey(deferred).await,
     }

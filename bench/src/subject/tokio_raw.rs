@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
 use super::control::Control;
 use super::crowd::{Round, SESSIONS, Session, batches, wake_all};
 use super::lines::{LineCollector, READ};
-use super::{listener, moving};
+use super::{listener, moving, udp_echo};
 use crate::suites::{LoopKind, Suite, Work};
 
 pub(super) fn run(suite: Suite, on: LoopKind, control: Control) -> Result<(), String> {
@@ -99,9 +99,36 @@ async fn inside(suite: Suite, control: Control) -> io::Result<()> {
             let address = serve_until_the_end()?;
             control.obey(|operations| close(address, operations)).await;
         }
+        Suite::UdpEcho => {
+            let (server, client) = udp_echo::pair()?;
+            let (server, client) = (UdpSocket::from_std(server)?, UdpSocket::from_std(client)?);
+            tokio::spawn(serve_datagrams(server));
+            control.obey(|operations| ask(&client, operations)).await;
+        }
         _ => control.obey(oneshot).await,
     }
     Ok(())
+}
+
+async fn serve_datagrams(server: UdpSocket) {
+    let mut buffer = [0; 1024];
+    while let Ok((length, from)) = server.recv_from(&mut buffer).await {
+        if server.send_to(&buffer[..length], from).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn ask(client: &UdpSocket, operations: u64) {
+    let mut answer = [0; 1024];
+    for _ in 0..operations {
+        client
+            .send(&udp_echo::DATA)
+            .await
+            .expect("room for a datagram");
+        let received = client.recv(&mut answer).await;
+        assert_eq!(received.ok(), Some(udp_echo::DATA.len()));
+    }
 }
 
 /// Sessions on their sockets, and the other ends.

@@ -1,13 +1,15 @@
 //! A process for the tests to talk to. It ends when its input does.
 
 use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use polyloop::AnyLoop;
 use polyloop_core::{
-    CloseReason, Connection, Deferred, Failure, Flow, ListenOptions, Loop, MainLoop, Protocol,
-    Resolver, TimerKey, Transport,
+    CloseReason, Connection, DatagramProtocol, DatagramSocket, DatagramTransport, Deferred,
+    Failure, Flow, ListenOptions, Loop, MainLoop, MulticastInterface, Protocol, Resolver, TimerKey,
+    Transport, Udp, UdpOptions, UdpSettings as _,
 };
 use polyloop_examples::echo::Echo;
 use polyloop_examples::kv::KvServer;
@@ -29,6 +31,10 @@ enum Role {
     FewDescriptors,
     /// The `kv` example.
     Kv,
+    /// Joins a multicast group on the loopback interface, and answers whoever speaks to it.
+    Multicast,
+    /// Takes its time for each datagram, and answers the question how many there were.
+    SlowDatagrams,
     /// Echoes a gibibyte to itself, reading slowly, and prints that it did.
     SlowReader,
 }
@@ -40,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn act<L: Loop>(lp: L, role: Role) -> Result<(), Failure> {
+async fn act<L: Loop + Udp>(lp: L, role: Role) -> Result<(), Failure> {
     match role {
         Role::Echo => {
             let options = ListenOptions::new().backlog(4096);
@@ -60,11 +66,66 @@ async fn act<L: Loop>(lp: L, role: Role) -> Result<(), Failure> {
             let server = KvServer::serve(&lp, "127.0.0.1:0").await?;
             say(&format!("listening on {}", server.local_addr()))?;
         }
+        Role::Multicast => {
+            let group = Ipv4Addr::new(239, 255, 47, 11);
+            let socket = lp.bind_udp((group, 0).into(), &UdpOptions::new())?;
+            let loopback = MulticastInterface::Address(Ipv4Addr::LOCALHOST);
+            socket.join_multicast(group.into(), loopback)?;
+            say(&format!("listening on {}", socket.local_addr()?))?;
+            // A socket on a group's address can't answer: that would be where it came from.
+            let answers = lp.bind_udp((Ipv4Addr::LOCALHOST, 0).into(), &UdpOptions::new())?;
+            lp.drive_datagrams(socket, Member { answers })?;
+        }
+        Role::SlowDatagrams => {
+            let socket = lp.bind_udp((Ipv4Addr::LOCALHOST, 0).into(), &UdpOptions::new())?;
+            say(&format!("listening on {}", socket.local_addr()?))?;
+            lp.drive_datagrams(socket, Slow { received: 0 })?;
+        }
         Role::SlowReader => slow_reader(&lp).await?,
     }
     lp.run_in_thread(|| std::io::stdin().read_to_end(&mut Vec::new()))
         .await??;
     Ok(())
+}
+
+/// Says hello to whoever speaks to the group.
+struct Member<S> {
+    answers: S,
+}
+
+impl<S: DatagramSocket> DatagramProtocol for Member<S> {
+    fn datagram_received(
+        &mut self,
+        _: &mut dyn DatagramTransport,
+        data: &[u8],
+        from: SocketAddr,
+    ) -> Result<(), Failure> {
+        let answer = [b"hello, ", data].concat();
+        self.answers.try_send_to(&answer, from)?;
+        Ok(())
+    }
+}
+
+/// Far slower than anybody sends.
+struct Slow {
+    received: u64,
+}
+
+impl DatagramProtocol for Slow {
+    fn datagram_received(
+        &mut self,
+        transport: &mut dyn DatagramTransport,
+        data: &[u8],
+        from: SocketAddr,
+    ) -> Result<(), Failure> {
+        if data == b"how many?" {
+            transport.send_to(self.received.to_string().as_bytes(), from)?;
+            return Ok(());
+        }
+        self.received += 1;
+        std::thread::sleep(Duration::from_micros(100));
+        Ok(())
+    }
 }
 
 fn say(line: &str) -> std::io::Result<()> {

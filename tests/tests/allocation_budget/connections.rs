@@ -222,7 +222,7 @@ fn until(condition: impl Fn() -> bool) {
 }
 
 /// Runs `work` on a thread of its own while the loop runs.
-async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (resolver, done) = Deferred::new();
     let thread = std::thread::spawn(move || drop(resolver.resolve(work())));
     let value = done.await.expect("the thread does not panic");

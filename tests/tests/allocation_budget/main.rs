@@ -13,6 +13,7 @@
 #![cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
 
 mod connections;
+mod datagrams;
 mod meter;
 mod metered_loop;
 mod promises;
@@ -21,7 +22,7 @@ mod sheet;
 
 use polyloop::AnyLoop;
 use polyloop_core::backend::MainBackend;
-use polyloop_core::{Loop, MainLoop};
+use polyloop_core::{Loop, MainLoop, Udp};
 
 use metered_loop::MeteredLoop;
 use raw::Raw;
@@ -56,20 +57,21 @@ fn no_operation_allocates_more_than_its_budget() {
 /// The loop itself, and the same as an [`AnyLoop`], which adds nothing.
 fn both<L>(name: &str, lp: &L, raw: &impl Raw, sheet: &mut Sheet)
 where
-    L: MainLoop + MainBackend + Into<AnyLoop>,
+    L: MainLoop + MainBackend + Udp + Into<AnyLoop>,
 {
     one(name, lp.clone(), raw, sheet);
     let any: AnyLoop = lp.clone().into();
     one(&format!("{name}, as AnyLoop"), any, raw, sheet);
 }
 
-fn one<L: MainLoop + MainBackend>(name: &str, lp: L, raw: &impl Raw, sheet: &mut Sheet) {
+fn one<L: MainLoop + MainBackend + Udp>(name: &str, lp: L, raw: &impl Raw, sheet: &mut Sheet) {
     sheet.begin(name);
     let lp = MeteredLoop(lp);
     lp.run(operations(&lp, raw, sheet)).unwrap();
 }
 
-async fn operations<L: Loop>(lp: &L, raw: &impl Raw, sheet: &mut Sheet) {
+async fn operations<L: Loop + Udp>(lp: &L, raw: &impl Raw, sheet: &mut Sheet) {
     promises::measure(lp, raw, sheet).await;
     connections::measure(lp, raw, sheet).await;
+    datagrams::measure(lp, sheet).await;
 }

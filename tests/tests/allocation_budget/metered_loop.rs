@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use polyloop_core::backend::{Backend, MainBackend};
-use polyloop_core::{ListenOptions, LoopState, MainLoop, Query, Tcp, TcpOptions};
+use polyloop_core::{
+    ListenOptions, LoopState, MainLoop, Query, Tcp, TcpOptions, Udp, UdpError, UdpOptions,
+};
 
 use crate::meter::Metered;
 
@@ -90,5 +92,21 @@ impl<L: MainLoop> Tcp for MeteredLoop<L> {
 
     fn adopt_tcp(&self, socket: TcpListener) -> io::Result<Self::TcpListener> {
         self.0.adopt_tcp(socket)
+    }
+}
+
+impl<L: MainLoop + Udp> Udp for MeteredLoop<L> {
+    type UdpSocket = L::UdpSocket;
+
+    fn adopt_udp(&self, socket: UdpSocket) -> Result<L::UdpSocket, UdpError> {
+        self.0.adopt_udp(socket)
+    }
+
+    fn bind_udp(
+        &self,
+        address: SocketAddr,
+        options: &UdpOptions,
+    ) -> Result<L::UdpSocket, UdpError> {
+        self.0.bind_udp(address, options)
     }
 }
