@@ -8,17 +8,18 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Instant;
+use std::time::Duration;
 
 use polyloop_core::LoopState;
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::AbortHandle;
-use tokio::time::Sleep;
 
 /// What a loop and its timers know of their runtime.
 #[derive(Debug, Default)]
 pub(crate) struct Life {
     gone: AtomicBool,
+    /// What became of the first timer.
+    has_time: AtomicBool,
     no_time: AtomicBool,
     no_io: AtomicBool,
 }
@@ -28,17 +29,22 @@ impl Life {
         self.gone.load(Ordering::Acquire)
     }
 
-    /// A timer of the runtime's, if it has some.
-    pub(crate) fn timer(&self, handle: &Handle, deadline: Instant) -> Option<Sleep> {
-        if self.is_gone() || self.no_time.load(Ordering::Relaxed) {
-            return None;
+    /// Whether the runtime has timers. From then on making one does not panic.
+    #[inline]
+    pub(crate) fn has_time(&self, handle: &Handle) -> bool {
+        !self.is_gone() && (self.has_time.load(Ordering::Relaxed) || self.look_for_time(handle))
+    }
+
+    /// tokio can't be asked, so the first time it has to be tried.
+    #[cold]
+    fn look_for_time(&self, handle: &Handle) -> bool {
+        if self.no_time.load(Ordering::Relaxed) {
+            return false;
         }
         let _context = handle.enter();
-        let made = catch_unwind(|| tokio::time::sleep_until(deadline.into())).ok();
-        // tokio can't be asked, so the first time it has to be tried.
-        if made.is_none() {
-            self.no_time.store(true, Ordering::Relaxed);
-        }
+        let made = catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok();
+        let found = if made { &self.has_time } else { &self.no_time };
+        found.store(true, Ordering::Relaxed);
         made
     }
 

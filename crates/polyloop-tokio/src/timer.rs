@@ -42,16 +42,25 @@ pin_project! {
 
 impl TokioTimer {
     pub(crate) fn new(life: &Arc<Life>, handle: &Handle, deadline: Instant) -> Self {
-        let kind = match life.timer(handle, deadline) {
-            Some(sleep) => Kind::Runtime {
-                sleep,
+        if !life.has_time(handle) {
+            return Self::on_a_thread(deadline);
+        }
+        let _context = handle.enter();
+        // Made where it is to be: it is large, and each move of it shows.
+        Self {
+            kind: Kind::Runtime {
+                sleep: tokio::time::sleep_until(deadline.into()),
                 life: life.clone(),
             },
-            None => Kind::Thread {
-                timer: ThreadTimer::at(deadline),
-            },
-        };
-        Self { kind }
+        }
+    }
+
+    #[cold]
+    fn on_a_thread(deadline: Instant) -> Self {
+        let timer = ThreadTimer::at(deadline);
+        Self {
+            kind: Kind::Thread { timer },
+        }
     }
 }
 

@@ -127,13 +127,15 @@ impl<B: Backend, T: Send + 'static> Future for Task<B, T> {
                 "a task was polled again after it had given its outcome",
             )));
         }
-        let cancelled = self.cancelled.load(Ordering::Relaxed);
-        let result = match &mut self.started {
+        let this = &mut *self;
+        let result = match &mut this.started {
             Started::Running { task, on, id } => match Pin::new(task).poll(cx) {
                 Poll::Ready(Some(outcome)) => outcome.into_result(),
                 // The runtime dropped the future without finishing it.
                 Poll::Ready(None) => Err(Failure::cancelled("the loop's runtime was shut down")),
-                Poll::Pending if cancelled => Err(ready!(cancelled_at_rest(*on, *id))),
+                Poll::Pending if this.cancelled.load(Ordering::Relaxed) => {
+                    Err(ready!(cancelled_at_rest(*on, *id)))
+                }
                 Poll::Pending => return Poll::Pending,
             },
             Started::Refused(refused) => Err(refused
@@ -141,7 +143,7 @@ impl<B: Backend, T: Send + 'static> Future for Task<B, T> {
                 .take()
                 .unwrap_or_else(|| Failure::cancelled("the loop is closed"))),
         };
-        self.taken = true;
+        this.taken = true;
         Poll::Ready(result)
     }
 }

@@ -17,13 +17,13 @@ use crate::sync::primitive::thread_local;
 
 /// Enough that the way through the loop costs nothing beside it; few enough that they are
 /// over in well under a millisecond.
-const PER_TURN: u32 = 1024;
+const PER_TURN: u64 = 1024;
 
-/// Nobody counts.
-const UNLIMITED: u32 = u32::MAX;
+/// Outside of a turn: never used up, however much is taken of it.
+const UNLIMITED: u64 = u64::MAX;
 
 thread_local! {
-    static LEFT: Cell<u32> = const { Cell::new(UNLIMITED) };
+    static LEFT: Cell<u64> = const { Cell::new(UNLIMITED) };
 }
 
 /// Runs one turn of a task, with a budget of its own.
@@ -34,7 +34,7 @@ pub(crate) fn turn<R>(turn: impl FnOnce() -> R) -> R {
 }
 
 /// What was left outside of the turn, for when it is over.
-struct Outer(u32);
+struct Outer(u64);
 
 impl Drop for Outer {
     #[inline]
@@ -61,10 +61,7 @@ fn wake(waker: &Waker) {
 /// Something that was ready has been taken.
 #[inline]
 pub(crate) fn spend() {
-    let left = LEFT.get();
-    if left != UNLIMITED {
-        LEFT.set(left.saturating_sub(1));
-    }
+    LEFT.set(LEFT.get().saturating_sub(1));
 }
 
 /// Spends one, in a later turn if this one has none left.
