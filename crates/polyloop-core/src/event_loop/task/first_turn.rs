@@ -79,18 +79,16 @@ fn sit_down() -> Option<&'static Seat> {
 
 /// This thread is at a first turn until this is dropped.
 pub(super) struct FirstTurn {
-    seat: Option<&'static Seat>,
+    seat: &'static Seat,
     /// What it was at before: a turn may run others inside.
     outer: (u64, u64),
 }
 
 impl FirstTurn {
+    /// None on a thread that is about to end.
     #[inline]
-    pub(super) fn begin(on: LoopId, place: &'static Location<'static>) -> Self {
-        let Some(seat) = SEAT.get().or_else(sit_down) else {
-            let outer = (0, 0);
-            return Self { seat: None, outer };
-        };
+    pub(super) fn begin(on: LoopId, place: &'static Location<'static>) -> Option<Self> {
+        let seat = SEAT.get().or_else(sit_down)?;
         let outer = (
             seat.on.load(Ordering::Relaxed),
             seat.place.load(Ordering::Relaxed),
@@ -100,8 +98,7 @@ impl FirstTurn {
             move_to(seat, place);
         }
         seat.on.store(on.number(), Ordering::Relaxed);
-        let seat = Some(seat);
-        Self { seat, outer }
+        Some(Self { seat, outer })
     }
 }
 
@@ -120,12 +117,9 @@ fn move_to(seat: &Seat, place: &'static Location<'static>) {
 impl Drop for FirstTurn {
     #[inline]
     fn drop(&mut self) {
-        let Some(seat) = self.seat else {
-            return;
-        };
-        seat.on.store(self.outer.0, Ordering::Relaxed);
+        self.seat.on.store(self.outer.0, Ordering::Relaxed);
         if self.outer.0 != 0 {
-            seat.place.store(self.outer.1, Ordering::Relaxed);
+            self.seat.place.store(self.outer.1, Ordering::Relaxed);
         }
     }
 }

@@ -168,18 +168,19 @@ impl<F: Future> Future for Supervised<F> {
                 // Only a poll after completion comes here.
                 return Poll::Pending;
             };
-            let cancel = state.tasks.take_cancel(this.guard.id, this.told_to_end);
+            // Later the table knows of it.
+            let _first = match this.guard.known {
+                None => FirstTurn::begin(state.id(), this.guard.location),
+                Some(_) => None,
+            };
             let turn = Turn {
                 future: this.future.as_mut(),
                 catching: this.catching,
                 location: this.guard.location,
             };
-            // Later the table knows of it.
-            let _first = (this.guard.known.is_none())
-                .then(|| FirstTurn::begin(state.id(), this.guard.location));
             let span = this.span.as_deref();
             // Two ways, so that the usual one carries nothing of the other.
-            let step = match cancel {
+            let step = match state.tasks.take_cancel(this.guard.id, this.told_to_end) {
                 None => within(&mut this.guard.state, span, || turn.take(cx)),
                 Some(cancel) => within(&mut this.guard.state, span, || turn.take_last(cx, cancel)),
             };
@@ -307,12 +308,14 @@ fn report_torn(location: &Location<'_>, failure: &Failure) {
 pub struct Outcome<T>(End<T>);
 
 enum End<T> {
-    Done {
-        value: T,
-        books: Books,
-    },
-    /// Empty once it was taken, and so was a value.
-    Failed(Option<Box<Unheard>>),
+    Done(Done<T>),
+    Failed(Box<Unheard>),
+}
+
+/// A value that nobody has taken yet, or the books without one.
+struct Done<T> {
+    value: Option<T>,
+    books: Books,
 }
 
 /// Where the handle may have left notes for the task.
@@ -336,34 +339,36 @@ impl<T> Outcome<T> {
         };
         let location = guard.location;
         Self(match result {
-            Ok(value) => End::Done { value, books },
-            Err(failure) => End::Failed(Some(Box::new(Unheard {
+            Ok(value) => End::Done(Done {
+                value: Some(value),
+                books,
+            }),
+            Err(failure) => End::Failed(Box::new(Unheard {
                 failure: Some(failure.at(location)),
                 location,
                 books,
-            }))),
+            })),
         })
     }
 
     #[inline]
-    pub(crate) fn into_result(mut self) -> Result<T, Failure> {
-        match std::mem::replace(&mut self.0, End::Failed(None)) {
-            End::Done { value, .. } => Ok(value),
-            End::Failed(Some(unheard)) => Err((*unheard).hear()),
-            End::Failed(None) => Err(taken_before()),
+    pub(crate) fn into_result(self) -> Result<T, Failure> {
+        match self.0 {
+            End::Done(mut done) => done.value.take().ok_or_else(taken_before),
+            End::Failed(unheard) => Err((*unheard).hear()),
         }
     }
 }
 
-impl<T> Drop for Outcome<T> {
+impl<T> Drop for Done<T> {
     /// Nobody took the value, and whoever drops it here, often a runtime, is not to suffer
     /// from its destructor.
     #[inline]
     fn drop(&mut self) {
         if needs_drop::<T>()
-            && let End::Done { value, books } = std::mem::replace(&mut self.0, End::Failed(None))
+            && let Some(value) = self.value.take()
         {
-            books.state.discard(value);
+            self.books.state.discard(value);
         }
     }
 }

@@ -13,6 +13,8 @@ use std::collections::hash_map::{Entry, HashMap};
 use std::panic::Location;
 use std::task::Waker;
 
+use rustc_hash::FxBuildHasher;
+
 use crate::sync::primitive::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::primitive::{Mutex, MutexGuard, lock};
 
@@ -70,12 +72,13 @@ struct Counts {
     ended: AtomicU64,
 }
 
-/// Two maps, because there are many suspended tasks and seldom a cancel.
+/// Two maps, because there are many suspended tasks and seldom a cancel. Nobody outside
+/// chooses the numbers, so they need no hash that withstands an attack.
 #[derive(Default)]
 struct Shard {
-    suspended: HashMap<TaskId, Suspended>,
+    suspended: HashMap<TaskId, Suspended, FxBuildHasher>,
     /// Why tasks are to end that have not been told yet.
-    cancels: HashMap<TaskId, String>,
+    cancels: HashMap<TaskId, String, FxBuildHasher>,
 }
 
 struct Suspended {
@@ -315,7 +318,7 @@ impl TaskTable {
                 .iter()
                 .map(|(id, task)| (*id, task.waker.clone()))
                 .collect();
-            // The order of a hash map differs from run to run.
+            // A hash map has no order of its own.
             wakers.sort_unstable_by_key(|(id, _)| *id);
             for (_, waker) in wakers {
                 waker.wake();
