@@ -5,6 +5,7 @@
 //! nothing more may happen it waits 50 ms. Bodies that need only some abilities of
 //! a loop are functions of their own, so that a test can give them those alone.
 
+pub mod accepting;
 pub mod adopting;
 pub mod asking;
 pub mod attempts;
@@ -32,6 +33,7 @@ pub mod coroutines;
 pub mod datagrams;
 pub mod delaying;
 pub mod destructors;
+pub mod dialling;
 pub mod driving;
 pub mod ending;
 pub mod errors;

@@ -1,6 +1,7 @@
 //! What the checks observe with: a protocol that keeps a journal, peers without a
 //! protocol, the reports of a loop, and ways to wait that never assume speed.
 
+mod handshake;
 mod inside;
 mod journal;
 mod layered;
@@ -14,6 +15,7 @@ mod spans;
 mod starving;
 mod waiting;
 
+pub use handshake::Handshake;
 pub use inside::{inside, is_inside};
 pub use journal::{Event, Journal};
 pub use layered::{GOODBYE, Layered, as_seen, record};

@@ -165,6 +165,12 @@ macro_rules! for_each_behaviour {
                 retrying: Core {
                     cli_13 cli_15
                 }
+                accepting: Tcp {
+                    serv_19 serv_20
+                }
+                dialling: Tcp {
+                    cli_31 cli_32
+                }
                 driving: Tcp {
                     cli_29 tran_41 tran_42 tran_43 tran_44 tran_45
                 }

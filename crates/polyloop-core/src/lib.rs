@@ -69,7 +69,7 @@ pub use event_loop::{RunError, backend, context};
 pub use net::client::{Attempts, ConnectError, Connected};
 pub use net::datagrams::{DatagramEndpoint, DatagramProtocol, DatagramTransport, EndpointStopped};
 pub use net::endpoint::{Endpoint, EndpointError, IntoEndpoint};
-pub use net::server::{ListenError, Server, UnfitSocket};
+pub use net::server::{Incoming, ListenError, Server, UnfitSocket};
 #[cfg(unix)]
 pub use net::udp::WatchedUdp;
 pub use net::udp::{
@@ -78,7 +78,7 @@ pub use net::udp::{
 };
 pub use net::{
     Backoff, ClientService, ClientServiceBuilder, ConnectOptions, DriveError, DriveOptions,
-    GiveUpOn, ListenOptions, Listener, Loop, MainLoop, RetryPolicy, Tcp, TcpOptions,
+    GiveUpOn, Layer, ListenOptions, Listener, Loop, MainLoop, RetryPolicy, Tcp, TcpOptions,
 };
 #[cfg(unix)]
 pub use os::{

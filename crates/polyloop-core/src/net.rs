@@ -9,6 +9,7 @@ mod client_service;
 pub mod datagrams;
 mod drive;
 pub(crate) mod endpoint;
+mod layer;
 #[cfg(all(test, shuttle))]
 mod models;
 mod options;
@@ -26,6 +27,7 @@ use std::task::{Context, Poll};
 pub use client::Connected;
 pub use client_service::{ClientService, ClientServiceBuilder};
 pub use drive::{DriveError, DriveOptions};
+pub use layer::Layer;
 pub use options::{ConnectOptions, ListenOptions, TcpOptions};
 pub use retry::{Backoff, GiveUpOn, RetryPolicy};
 pub use whole_loop::{Loop, MainLoop};

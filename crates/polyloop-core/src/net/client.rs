@@ -14,12 +14,13 @@ use error::judge;
 pub use error::{Attempts, ConnectError};
 use race::Race;
 
-use super::ConnectOptions;
 use super::drive::{self, Reached};
+use super::{ConnectOptions, Layer};
 use crate::event_loop::calls::after;
 use crate::event_loop::names::LookupError;
 use crate::net::Loop;
 use crate::net::endpoint::{Endpoint, EndpointError};
+use crate::promise::failure::Failure;
 use crate::protocol::address::Address;
 use crate::protocol::connection::Connection;
 use crate::protocol::factory::{ProtocolFactory, Started};
@@ -28,27 +29,52 @@ use crate::protocol::peer::Peer;
 /// What connecting with a factory gives.
 pub type Connected<F> = Connection<<F as ProtocolFactory>::Protocol>;
 
-pub(crate) async fn connect<L: Loop, F: ProtocolFactory>(
+pub(crate) async fn connect<L, Y, F>(
     lp: L,
     endpoint: Result<Endpoint, EndpointError>,
-    options: ConnectOptions,
+    options: ConnectOptions<Y>,
     factory: F,
-) -> Result<Connected<F>, ConnectError> {
-    let endpoint = endpoint?;
+) -> Result<Connected<F>, ConnectError>
+where
+    L: Loop,
+    Y: Layer<L::TcpStream>,
+    F: ProtocolFactory,
+{
+    let (endpoint, (options, layer)) = (endpoint?, options.split());
     lp.state().check_open()?;
     // Stopped on every way out, and otherwise when the connection is lost (FACT-06).
     let factory = Started::new(factory).map_err(ConnectError::Factory)?;
-    let (reached, address) = reach(&lp, &endpoint, &options).await?;
-    let peer = Peer::new(address);
+    let (reached, peer) = reach(&lp, &endpoint, &options, &layer).await?;
     Ok(drive::begin(&lp, reached, peer, options.write_limits, factory).await?)
 }
 
-/// A connection and the address it leads to, within the limit.
-async fn reach<L: Loop>(
+pub(crate) async fn dial<L, Y>(
+    lp: L,
+    endpoint: Result<Endpoint, EndpointError>,
+    options: ConnectOptions<Y>,
+) -> Result<Y::Stream, ConnectError>
+where
+    L: Loop,
+    Y: Layer<L::TcpStream>,
+{
+    let (endpoint, (options, layer)) = (endpoint?, options.split());
+    lp.state().check_open()?;
+    match reach(&lp, &endpoint, &options, &layer).await? {
+        (Reached::Stream { stream, .. }, _) => Ok(stream),
+        (Reached::Reset(error), peer) => {
+            let attempts = Attempts(vec![(peer.into_address(), error)]);
+            Err(judge(&endpoint, attempts))
+        }
+    }
+}
+
+/// A connection and the peer that it leads to, within the limit.
+async fn reach<L: Loop, Y: Layer<L::TcpStream>>(
     lp: &L,
     endpoint: &Endpoint,
     options: &ConnectOptions,
-) -> Result<(Reached<L::TcpStream>, Address), ConnectError> {
+    layer: &Y,
+) -> Result<(Reached<Y::Stream>, Peer), ConnectError> {
     let mut race = Race::new(lp, options);
     let outcome = if options.timeout.is_some_and(|limit| limit.is_zero()) {
         // Whether the system would be done at once differs from loop to loop.
@@ -62,26 +88,33 @@ async fn reach<L: Loop>(
         // The limit counts for the lookup, too.
         let lookup = options.lookup.within(options.timeout);
         let mut work = pin!(async {
-            // One address alone runs no race.
-            if let Some(address) = endpoint.address() {
+            let won = if let Some(address) = endpoint.address() {
                 if !families.include(&address) {
                     let address = address.ip();
                     return Err(unknown(LookupError::WrongFamily { address, families }));
                 }
-                return match attempt(lp, address, &options.tcp).await {
-                    Ok(reached) => Ok(Some((reached, address.into()))),
+                // One address alone runs no race.
+                match attempt(lp, address, &options.tcp).await {
+                    Ok(reached) => Some((reached, address.into())),
                     Err(error) => {
                         race.lost(address, error);
-                        Ok(None)
+                        None
                     }
-                };
+                }
+            } else {
+                let addresses = lp
+                    .resolve_with(endpoint.host(), endpoint.port(), &lookup)
+                    .await
+                    .map_err(unknown)?;
+                race.enter(addresses);
+                poll_fn(|cx| race.poll(cx)).await
+            };
+            match won {
+                Some((reached, address)) => {
+                    wrap(lp, reached, address, endpoint, layer).await.map(Some)
+                }
+                None => Ok(None),
             }
-            let addresses = lp
-                .resolve_with(endpoint.host(), endpoint.port(), &lookup)
-                .await
-                .map_err(unknown)?;
-            race.enter(addresses);
-            Ok(poll_fn(|cx| race.poll(cx)).await)
         });
         let mut limit = pin!(
             options
@@ -109,5 +142,31 @@ async fn reach<L: Loop>(
             limit: options.timeout,
             attempts: failed,
         }),
+    }
+}
+
+/// The layer's part. A connection that is reset before it can begin has failed in it.
+async fn wrap<L: Loop, Y: Layer<L::TcpStream>>(
+    lp: &L,
+    reached: Reached<L::TcpStream>,
+    address: Address,
+    endpoint: &Endpoint,
+    layer: &Y,
+) -> Result<(Reached<Y::Stream>, Peer), ConnectError> {
+    let peer = Peer::new(address);
+    let failed = |peer: Peer, source| ConnectError::Layer {
+        endpoint: endpoint.clone(),
+        peer: peer.into_address(),
+        source,
+    };
+    match reached {
+        Reached::Stream { stream, local } => {
+            match layer.wrap(lp, stream, peer.clone(), Some(endpoint)).await {
+                Ok((stream, peer)) => Ok((Reached::Stream { stream, local }, peer)),
+                Err(source) => Err(failed(peer, source)),
+            }
+        }
+        Reached::Reset(error) if Y::WAITS => Err(failed(peer, Failure::new(error))),
+        Reached::Reset(error) => Ok((Reached::Reset(error), peer)),
     }
 }

@@ -18,10 +18,9 @@ use supervision::Supervision;
 
 use crate::event_loop::lifecycle::LoopClosed;
 use crate::event_loop::task;
-use crate::net::ConnectOptions;
-use crate::net::Loop;
 use crate::net::endpoint::{Endpoint, EndpointError, IntoEndpoint};
 use crate::net::retry::{Backoff, RetryPolicy};
+use crate::net::{ConnectOptions, Layer, Loop};
 use crate::promise::Promise as _;
 use crate::promise::deferred::Deferred;
 use crate::promise::discard::Guarded;
@@ -168,19 +167,24 @@ impl<P: Protocol> fmt::Debug for ClientService<P> {
 
 /// What [`ClientService::builder`] returns.
 #[must_use = "a service is made by `build` and runs from `start` on"]
-pub struct ClientServiceBuilder<F: ProtocolFactory> {
+pub struct ClientServiceBuilder<F: ProtocolFactory, Y = ()> {
     endpoint: Endpoint,
     factory: F,
-    options: ConnectOptions,
+    options: ConnectOptions<Y>,
     policy: Guarded<Box<dyn RetryPolicy>>,
     prepare: Option<Mutex<Prepare<F::Protocol>>>,
 }
 
-impl<F: ProtocolFactory> ClientServiceBuilder<F> {
+impl<F: ProtocolFactory, Y> ClientServiceBuilder<F, Y> {
     /// Options of each connection.
-    pub fn options(mut self, options: ConnectOptions) -> Self {
-        self.options = options;
-        self
+    pub fn options<N>(self, options: ConnectOptions<N>) -> ClientServiceBuilder<F, N> {
+        ClientServiceBuilder {
+            endpoint: self.endpoint,
+            factory: self.factory,
+            options,
+            policy: self.policy,
+            prepare: self.prepare,
+        }
     }
 
     /// How long to wait after a failure or a loss: [`Backoff::exponential`] unless
@@ -212,11 +216,14 @@ impl<F: ProtocolFactory> ClientServiceBuilder<F> {
     }
 
     /// Makes the service, stopped.
-    pub fn build<L: Loop>(mut self, lp: &L) -> ClientService<F::Protocol> {
+    pub fn build<L: Loop>(mut self, lp: &L) -> ClientService<F::Protocol>
+    where
+        Y: Layer<L::TcpStream>,
+    {
         self.policy.seed_from_loop(lp.random_seed());
         let plan = Arc::new(Plan {
             endpoint: self.endpoint,
-            options: self.options,
+            options: self.options.over(Arc::new),
             factory: SharedFactory::new(self.factory),
             policy: Mutex::new(self.policy),
             prepare: self.prepare,
@@ -239,7 +246,7 @@ impl<F: ProtocolFactory> ClientServiceBuilder<F> {
     }
 }
 
-impl<F: ProtocolFactory> fmt::Debug for ClientServiceBuilder<F> {
+impl<F: ProtocolFactory, Y: fmt::Debug> fmt::Debug for ClientServiceBuilder<F, Y> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientServiceBuilder")
             .field("endpoint", &self.endpoint)

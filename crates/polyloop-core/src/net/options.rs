@@ -37,7 +37,7 @@ impl Default for TcpOptions {
 /// Options of a client connection.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct ConnectOptions {
+pub struct ConnectOptions<Y = ()> {
     /// Options of the socket.
     pub tcp: TcpOptions,
     /// The limit for the whole attempt, name resolution included: 30 s unless set;
@@ -52,6 +52,8 @@ pub struct ConnectOptions {
     pub lookup: LookupOptions,
     /// The watermarks of the write buffer.
     pub write_limits: WriteLimits,
+    /// What its stream is made into before there is a protocol: nothing else unless set.
+    pub layer: Y,
 }
 
 impl Default for ConnectOptions {
@@ -62,6 +64,7 @@ impl Default for ConnectOptions {
             attempt_delay: Duration::from_millis(250),
             lookup: LookupOptions::default(),
             write_limits: WriteLimits::default(),
+            layer: (),
         }
     }
 }
@@ -73,7 +76,7 @@ impl Default for ConnectOptions {
     clippy::struct_excessive_bools,
     reason = "each is a switch of its own, set by name"
 )]
-pub struct ListenOptions {
+pub struct ListenOptions<Y = ()> {
     /// Options of the accepted sockets. `local_address` has no meaning here.
     pub tcp: TcpOptions,
     /// How many connections may wait to be accepted: 128 unless set (SERV-04).
@@ -93,6 +96,12 @@ pub struct ListenOptions {
     pub lookup: LookupOptions,
     /// The watermarks of each connection's write buffer.
     pub write_limits: WriteLimits,
+    /// How long a [layer](Self::layer) may take with a connection: 60 s unless set; `None`
+    /// leaves it to the layer (TLS-04, SERV-19).
+    pub handshake_limit: Option<Duration>,
+    /// What the stream of each connection is made into before there is a protocol: nothing
+    /// else unless set.
+    pub layer: Y,
 }
 
 impl Default for ListenOptions {
@@ -106,11 +115,45 @@ impl Default for ListenOptions {
             start_serving: true,
             lookup: LookupOptions::default(),
             write_limits: WriteLimits::default(),
+            handshake_limit: Some(Duration::from_secs(60)),
+            layer: (),
         }
     }
 }
 
+/// Those of a layer are of whatever layer there is; without one there are defaults.
 macro_rules! setters {
+    ($name:ident<layer>: $($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
+        impl $name {
+            /// The defaults.
+            pub fn new() -> Self {
+                Self::default()
+            }
+        }
+
+        impl<Y> $name<Y> {
+            $(
+                $(#[$doc])*
+                pub fn $field(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+
+            /// Puts `layer` over what there is: the last one that is set is the one that the
+            /// protocol is on.
+            pub fn layer<N>(self, layer: N) -> $name<(Y, N)> {
+                self.over(|below| (below, layer))
+            }
+
+            /// The same without the layer, which is given beside it.
+            pub(super) fn split(self) -> ($name, Y) {
+                let mut own = None;
+                let plain = self.over(|layer| own = Some(layer));
+                (plain, own.expect("`over` asks once"))
+            }
+        }
+    };
     ($name:ident: $($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
         impl $name {
             /// The defaults.
@@ -143,7 +186,7 @@ setters! { TcpOptions:
     local_address: Option<SocketAddr>,
 }
 
-setters! { ConnectOptions:
+setters! { ConnectOptions<layer>:
     /// Sets [`tcp`](Self#structfield.tcp).
     tcp: TcpOptions,
     /// Sets [`timeout`](Self#structfield.timeout).
@@ -156,7 +199,7 @@ setters! { ConnectOptions:
     write_limits: WriteLimits,
 }
 
-setters! { ListenOptions:
+setters! { ListenOptions<layer>:
     /// Sets [`tcp`](Self#structfield.tcp).
     tcp: TcpOptions,
     /// Sets [`backlog`](Self#structfield.backlog).
@@ -173,4 +216,38 @@ setters! { ListenOptions:
     lookup: LookupOptions,
     /// Sets [`write_limits`](Self#structfield.write_limits).
     write_limits: WriteLimits,
+    /// Sets [`handshake_limit`](Self#structfield.handshake_limit).
+    handshake_limit: Option<Duration>,
+}
+
+impl<Y> ConnectOptions<Y> {
+    /// The same with another layer.
+    pub(super) fn over<N>(self, change: impl FnOnce(Y) -> N) -> ConnectOptions<N> {
+        ConnectOptions {
+            tcp: self.tcp,
+            timeout: self.timeout,
+            attempt_delay: self.attempt_delay,
+            lookup: self.lookup,
+            write_limits: self.write_limits,
+            layer: change(self.layer),
+        }
+    }
+}
+
+impl<Y> ListenOptions<Y> {
+    /// The same with another layer.
+    fn over<N>(self, change: impl FnOnce(Y) -> N) -> ListenOptions<N> {
+        ListenOptions {
+            tcp: self.tcp,
+            backlog: self.backlog,
+            reuse_address: self.reuse_address,
+            reuse_port: self.reuse_port,
+            v6_only: self.v6_only,
+            start_serving: self.start_serving,
+            lookup: self.lookup,
+            write_limits: self.write_limits,
+            handshake_limit: self.handshake_limit,
+            layer: change(self.layer),
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 mod acceptor;
 mod adopting;
+mod handshakes;
+mod incoming;
 mod listening;
 mod member;
 mod registry;
@@ -9,11 +11,11 @@ mod registry;
 use std::future::Future;
 use std::io;
 use std::marker::PhantomData;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 
 use thiserror::Error;
 
-use super::{ListenOptions, Listener};
+use super::{Layer, ListenOptions, Listener as _};
 use crate::event_loop::lifecycle::LoopClosed;
 use crate::event_loop::names::LookupError;
 use crate::event_loop::task;
@@ -26,8 +28,9 @@ use crate::protocol::address::Address;
 use crate::protocol::connection::Connection;
 use crate::protocol::factory::{ProtocolFactory, Started};
 use crate::sync::primitive::Arc;
-use acceptor::{Acceptor, Options};
+use acceptor::Acceptor;
 pub use adopting::UnfitSocket;
+pub use incoming::Incoming;
 use registry::Registry;
 
 /// Why nothing is listening.
@@ -212,55 +215,67 @@ impl<P: Protocol> std::fmt::Debug for Server<P> {
     }
 }
 
-pub(crate) async fn serve<L: Loop, F: ProtocolFactory>(
+pub(crate) async fn serve<L, Y, F>(
     lp: L,
     endpoint: Result<Endpoint, EndpointError>,
-    options: ListenOptions,
+    options: ListenOptions<Y>,
     factory: F,
-) -> Result<Server<F::Protocol>, ListenError> {
-    let endpoint = endpoint?;
-    lp.state().check_open()?;
-    let addresses = listening::addresses(&lp, &endpoint, &options.lookup).await?;
-    let every_interface = endpoint.is_every_interface();
-    let listeners = listening::bind_all(&lp, &addresses, &options, every_interface)?;
-    begin(
-        &lp,
-        listeners,
-        &addresses,
-        Options::of_bound(options),
-        factory,
-    )
+) -> Result<Server<F::Protocol>, ListenError>
+where
+    L: Loop,
+    Y: Layer<L::TcpStream>,
+    F: ProtocolFactory,
+{
+    let (options, layer) = options.split();
+    let incoming = open(&lp, endpoint, &options, layer).await?;
+    begin(lp, incoming, &options, factory)
 }
 
-pub(crate) fn adopt<L: Loop, F: ProtocolFactory>(
-    lp: &L,
+pub(crate) fn adopt<L, Y, F>(
+    lp: L,
     socket: TcpListener,
-    options: ListenOptions,
+    options: ListenOptions<Y>,
     factory: F,
-) -> Result<Server<F::Protocol>, ListenError> {
+) -> Result<Server<F::Protocol>, ListenError>
+where
+    L: Loop,
+    Y: Layer<L::TcpStream>,
+    F: ProtocolFactory,
+{
+    let (options, layer) = options.split();
     lp.state().check_open()?;
     let address = adopting::listening_on(&socket)?;
     socket.set_nonblocking(true).map_err(ListenError::Adopt)?;
     let listener = lp.adopt_tcp(socket).map_err(ListenError::Adopt)?;
-    begin(
-        lp,
-        vec![listener],
-        &[address],
-        Options::of_adopted(options),
-        factory,
-    )
+    let local = Arc::new([address.into()]);
+    let incoming = Incoming::new(lp.clone(), vec![listener], local, &options, layer, false);
+    begin(lp, incoming, &options, factory)
 }
 
-fn begin<L: Loop, F: ProtocolFactory>(
+pub(crate) async fn accept<L: Loop, Y: Layer<L::TcpStream>>(
+    lp: L,
+    endpoint: Result<Endpoint, EndpointError>,
+    options: ListenOptions<Y>,
+) -> Result<Incoming<L, Y>, ListenError> {
+    let (options, layer) = options.split();
+    open(&lp, endpoint, &options, layer).await
+}
+
+/// From an endpoint to what comes in there.
+async fn open<L: Loop, Y: Layer<L::TcpStream>>(
     lp: &L,
-    listeners: Vec<L::TcpListener>,
-    addresses: &[SocketAddr],
-    options: Options,
-    factory: F,
-) -> Result<Server<F::Protocol>, ListenError> {
+    endpoint: Result<Endpoint, EndpointError>,
+    options: &ListenOptions,
+    layer: Y,
+) -> Result<Incoming<L, Y>, ListenError> {
+    let endpoint = endpoint?;
+    lp.state().check_open()?;
+    let addresses = listening::addresses(lp, &endpoint, &options.lookup).await?;
+    let every_interface = endpoint.is_every_interface();
+    let listeners = listening::bind_all(lp, &addresses, options, every_interface)?;
     let local = listeners
         .iter()
-        .zip(addresses)
+        .zip(&addresses)
         .map(|(listener, asked)| {
             listener
                 .local_addr()
@@ -271,15 +286,22 @@ fn begin<L: Loop, F: ProtocolFactory>(
         let none = io::Error::new(io::ErrorKind::AddrNotAvailable, "there is no interface");
         return Err(ListenError::Adopt(none));
     }
+    let lp = lp.clone();
+    Ok(Incoming::new(lp, listeners, local, options, layer, true))
+}
+
+fn begin<L: Loop, Y: Layer<L::TcpStream>, F: ProtocolFactory>(
+    lp: L,
+    incoming: Incoming<L, Y>,
+    options: &ListenOptions,
+    factory: F,
+) -> Result<Server<F::Protocol>, ListenError> {
     // Only now: a failed bind leaves the factory unstarted (FACT-07).
     let factory = Started::new(factory).map_err(ListenError::Factory)?;
-    let registry = Registry::new(
-        !options.listen.start_serving,
-        options.listen.write_limits,
-        &local,
-    );
-    let acceptor = Acceptor::new(lp.clone(), listeners, factory, options, registry.clone());
-    task::spawn(lp, acceptor).detach();
+    let local: Arc<[Address]> = incoming.local_addrs().into();
+    let registry = Registry::new(!options.start_serving, options.write_limits, &local);
+    let acceptor = Acceptor::new(lp.clone(), incoming, factory, registry.clone());
+    task::spawn(&lp, acceptor).detach();
     Ok(Server {
         registry,
         local,

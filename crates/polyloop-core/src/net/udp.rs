@@ -9,7 +9,7 @@
 //!
 //! Nothing is kept back here: a datagram is the system's as soon as it is sent, and what the
 //! system has no room for is told to whoever sends (UDP-07). Protocols are one floor up, in
-//! [`datagrams`](crate::net::datagrams).
+//! [`crate::net::datagrams`].
 
 mod datagram_socket;
 mod error;

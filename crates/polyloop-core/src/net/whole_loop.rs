@@ -9,8 +9,8 @@ use std::future::Future;
 use super::client::{self, ConnectError};
 use super::drive::{self, DriveError, DriveOptions};
 use super::endpoint::IntoEndpoint;
-use super::server::{self, ListenError, Server};
-use super::{ConnectOptions, Connected, ListenOptions, Stream, Tcp};
+use super::server::{self, Incoming, ListenError, Server};
+use super::{ConnectOptions, Connected, Layer, ListenOptions, Stream, Tcp};
 use crate::event_loop::backend::{Backend, MainBackend};
 use crate::event_loop::calls::Calls;
 use crate::event_loop::lifecycle::Lifecycle;
@@ -72,17 +72,60 @@ pub trait Loop: Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + L
 
     /// [`connect`](Self::connect) with options of your own.
     #[track_caller]
-    fn connect_with<E, F>(
+    fn connect_with<E, Y, F>(
         &self,
         endpoint: E,
-        options: ConnectOptions,
+        options: ConnectOptions<Y>,
         factory: F,
     ) -> impl Future<Output = Result<Connected<F>, ConnectError>> + Send
     where
         E: IntoEndpoint,
+        Y: Layer<Self::TcpStream>,
         F: ProtocolFactory,
     {
         client::connect(self.clone(), endpoint.into_endpoint(), options, factory)
+    }
+
+    /// Connects to `endpoint` and gives the stream: for code that speaks
+    /// [`futures_io`](crate::futures_io). It does all that [`connect`](Self::connect) does
+    /// before there is a protocol: every address of a name, the limits, the errors
+    /// (CLI-32). A connection that its peer resets at once is an error here.
+    ///
+    /// Cancel safe: dropping the future closes the sockets of every attempt.
+    ///
+    /// ```
+    /// use futures_util::{AsyncReadExt as _, AsyncWriteExt as _};
+    /// use polyloop_core::{Failure, Loop};
+    ///
+    /// async fn ask<L: Loop>(lp: &L, question: &str) -> Result<String, Failure> {
+    ///     let mut stream = lp.dial("localhost:7").await?;
+    ///     stream.write_all(question.as_bytes()).await?;
+    ///     stream.close().await?;
+    ///     let mut answer = String::new();
+    ///     stream.read_to_string(&mut answer).await?;
+    ///     Ok(answer)
+    /// }
+    /// ```
+    #[track_caller]
+    fn dial<E: IntoEndpoint>(
+        &self,
+        endpoint: E,
+    ) -> impl Future<Output = Result<Self::TcpStream, ConnectError>> + Send {
+        self.dial_with(endpoint, ConnectOptions::default())
+    }
+
+    /// [`dial`](Self::dial) with options of your own.
+    #[track_caller]
+    fn dial_with<E, Y>(
+        &self,
+        endpoint: E,
+        options: ConnectOptions<Y>,
+    ) -> impl Future<Output = Result<Y::Stream, ConnectError>> + Send
+    where
+        E: IntoEndpoint,
+        Y: Layer<Self::TcpStream>,
+    {
+        client::dial(self.clone(), endpoint.into_endpoint(), options)
     }
 
     /// Puts a protocol that `factory` makes for `peer` on a stream that is there already:
@@ -153,17 +196,44 @@ pub trait Loop: Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + L
 
     /// [`serve`](Self::serve) with options of your own.
     #[track_caller]
-    fn serve_with<E, F>(
+    fn serve_with<E, Y, F>(
         &self,
         endpoint: E,
-        options: ListenOptions,
+        options: ListenOptions<Y>,
         factory: F,
     ) -> impl Future<Output = Result<Server<F::Protocol>, ListenError>> + Send
     where
         E: IntoEndpoint,
+        Y: Layer<Self::TcpStream>,
         F: ProtocolFactory,
     {
         server::serve(self.clone(), endpoint.into_endpoint(), options, factory)
+    }
+
+    /// Listens on `endpoint` and gives what comes in as streams: for code that speaks
+    /// [`futures_io`](crate::futures_io). It is what a [`Server`] is made of, with its
+    /// errors, its rests and its limits (SERV-20). Settles once the port is open.
+    #[track_caller]
+    fn accept<E: IntoEndpoint>(
+        &self,
+        endpoint: E,
+    ) -> impl Future<Output = Result<Incoming<Self>, ListenError>> + Send {
+        self.accept_with(endpoint, ListenOptions::default())
+    }
+
+    /// [`accept`](Self::accept) with options of your own. Those of protocols
+    /// (`start_serving`, `write_limits`) have no meaning here.
+    #[track_caller]
+    fn accept_with<E, Y>(
+        &self,
+        endpoint: E,
+        options: ListenOptions<Y>,
+    ) -> impl Future<Output = Result<Incoming<Self, Y>, ListenError>> + Send
+    where
+        E: IntoEndpoint,
+        Y: Layer<Self::TcpStream>,
+    {
+        server::accept(self.clone(), endpoint.into_endpoint(), options)
     }
 
     /// Serves on a socket that listens already: one that a supervisor passed on, or
@@ -173,16 +243,17 @@ pub trait Loop: Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + L
     ///
     /// A socket that does not listen, or is none of TCP, is refused with
     /// [`ListenError::Unfit`] (SERV-14).
-    fn serve_socket<F>(
+    fn serve_socket<Y, F>(
         &self,
         socket: std::net::TcpListener,
-        options: ListenOptions,
+        options: ListenOptions<Y>,
         factory: F,
     ) -> Result<Server<F::Protocol>, ListenError>
     where
+        Y: Layer<Self::TcpStream>,
         F: ProtocolFactory,
     {
-        server::adopt(self, socket, options, factory)
+        server::adopt(self.clone(), socket, options, factory)
     }
 }
 

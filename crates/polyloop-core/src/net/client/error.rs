@@ -63,6 +63,19 @@ pub enum ConnectError {
         /// What the system said, with the local address.
         source: io::Error,
     },
+    /// A [layer](crate::Layer) over the connection failed, such as a handshake (CLI-31,
+    /// TLS-02). The connection was closed.
+    #[error(
+        "can't connect to {endpoint}: connected to {peer}, but a layer over it failed: {source}"
+    )]
+    Layer {
+        /// What was asked for.
+        endpoint: Endpoint,
+        /// The other end.
+        peer: Address,
+        /// What failed.
+        source: Failure,
+    },
     /// The factory's start hook panicked.
     #[error("can't connect: the factory failed to start: {0}")]
     Factory(Failure),
@@ -138,6 +151,7 @@ impl ConnectError {
             Self::Endpoint(_) => io::ErrorKind::InvalidInput,
             Self::Dns { source, .. } => source.io_kind(),
             Self::Bind { source, .. } => source.kind(),
+            Self::Layer { source, .. } => source.io_kind().unwrap_or(io::ErrorKind::Other),
             Self::Refused { .. } => io::ErrorKind::ConnectionRefused,
             Self::TimedOut { .. } => io::ErrorKind::TimedOut,
             Self::Unreachable { attempts, .. } | Self::Other { attempts, .. } => attempts

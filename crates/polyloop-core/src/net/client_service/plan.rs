@@ -12,14 +12,14 @@ use crate::promise::failure::Failure;
 use crate::protocol::connection::Connection;
 use crate::protocol::factory::ProtocolFactory;
 use crate::protocol::shared_factory::SharedFactory;
-use crate::sync::primitive::Mutex;
+use crate::sync::primitive::{Arc, Mutex};
 
 pub(super) type Step = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 pub(super) type Prepare<P> = Guarded<Box<dyn FnMut(Connection<P>) -> Step + Send>>;
 
-pub(super) struct Plan<F: ProtocolFactory> {
+pub(super) struct Plan<F: ProtocolFactory, Y> {
     pub(super) endpoint: Endpoint,
-    pub(super) options: ConnectOptions,
+    pub(super) options: ConnectOptions<Arc<Y>>,
     pub(super) factory: SharedFactory<F>,
     /// The locks are the task's alone; they make the plan shareable.
     pub(super) policy: Mutex<Guarded<Box<dyn RetryPolicy>>>,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::plan::Plan;
 use super::state::{Order, Shared};
-use crate::net::Loop;
+use crate::net::{Layer, Loop};
 use crate::promise::deferred::{Deferred, Resolver};
 use crate::promise::discard::Guarded;
 use crate::promise::failure::{Failure, FailureKind, catch};
@@ -23,9 +23,9 @@ use crate::sync::primitive::atomic::{AtomicBool, Ordering};
 use crate::sync::primitive::{Arc, lock};
 
 /// What one run of the task needs.
-pub(super) struct Supervision<L: Loop, F: ProtocolFactory> {
+pub(super) struct Supervision<L: Loop, F: ProtocolFactory, Y> {
     pub(super) lp: L,
-    pub(super) plan: Arc<Plan<F>>,
+    pub(super) plan: Arc<Plan<F, Y>>,
     pub(super) shared: Arc<Shared<F::Protocol>>,
 }
 
@@ -59,7 +59,7 @@ impl<P: Protocol> Rejected<P> {
     }
 }
 
-impl<L: Loop, F: ProtocolFactory> Supervision<L, F> {
+impl<L: Loop, F: ProtocolFactory, Y: Layer<L::TcpStream>> Supervision<L, F, Y> {
     pub(super) fn run(self) -> impl Future<Output = ()> + Send {
         // Made here, so that a task that its loop refuses ends like any other.
         let running = Arc::new(Running {

@@ -25,7 +25,7 @@ pub(super) enum Member {
         closing: bool,
     },
     Asked(Arc<Mailbox>),
-    /// It is lost, and its socket has not gone yet.
+    /// It is lost, and its socket has not gone yet; or it is none yet, and has a socket.
     Lost,
 }
 

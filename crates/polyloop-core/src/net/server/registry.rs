@@ -35,6 +35,28 @@ struct Inner {
     drained: Crowd<Resolver<()>>,
 }
 
+/// A place in the list of what is no connection yet, and has a socket. Given up when this
+/// is dropped.
+pub(super) struct Place {
+    registry: Arc<Registry>,
+    key: usize,
+}
+
+impl Place {
+    pub(super) fn take(registry: &Arc<Registry>) -> Self {
+        Self {
+            key: lock(&registry.inner).members.insert(Member::Lost),
+            registry: registry.clone(),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.registry.leave(self.key);
+    }
+}
+
 /// How far a server has come; it never goes back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {

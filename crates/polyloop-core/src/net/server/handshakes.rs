@@ -1,0 +1,197 @@
+//! What a layer is at with new connections: each in a task of its own, so that a slow peer
+//! keeps nobody waiting and several threads can do the work.
+
+use std::any::type_name;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use slab::Slab;
+use thiserror::Error;
+
+use super::incoming::report_failed;
+use super::registry::{Place, Registry};
+use crate::event_loop::calls::after;
+use crate::event_loop::task::{self, Task};
+use crate::net::{Layer, Loop};
+use crate::promise::Promise as _;
+use crate::promise::failure::{Failure, catch};
+use crate::protocol::address::Address;
+use crate::protocol::peer::Peer;
+use crate::sync::primitive::{Arc, Mutex, lock};
+
+/// A new connection was given up: its layer took too long (TLS-04).
+#[derive(Debug, Error)]
+#[error("the handshake with {peer} was not done within {limit:?}")]
+struct TookTooLong {
+    peer: Address,
+    limit: Duration,
+}
+
+/// Those under way, and those that are done. Dropping it ends them.
+pub(super) struct Handshakes<L: Loop, S> {
+    limit: Option<Duration>,
+    shared: Arc<Mutex<Shared<L, S>>>,
+    registry: Option<Arc<Registry>>,
+}
+
+struct Shared<L: Loop, S> {
+    /// A task's handle comes a moment after its place, and the task may be quicker.
+    under_way: Slab<Option<Task<L, ()>>>,
+    done: VecDeque<(S, Peer)>,
+    /// Who waits for those that are done.
+    waiting: Option<Waker>,
+    closed: bool,
+}
+
+impl<L: Loop, S: Send + 'static> Handshakes<L, S> {
+    pub(super) fn new(limit: Option<Duration>) -> Self {
+        let shared = Shared {
+            under_way: Slab::new(),
+            done: VecDeque::new(),
+            waiting: None,
+            closed: false,
+        };
+        Self {
+            limit,
+            shared: Arc::new(Mutex::new(shared)),
+            registry: None,
+        }
+    }
+
+    pub(super) fn count_in(&mut self, registry: &Arc<Registry>) {
+        self.registry = Some(registry.clone());
+    }
+
+    /// One that is done, if there is one; if not, whom to wake when there is.
+    pub(super) fn take(&self, waker: &Waker) -> Option<(S, Peer)> {
+        let mut shared = lock(&self.shared);
+        let done = shared.done.pop_front();
+        let replaced = match &shared.waiting {
+            Some(known) if known.will_wake(waker) => None,
+            _ if done.is_some() => None,
+            _ => shared.waiting.replace(waker.clone()),
+        };
+        drop(shared);
+        drop(replaced);
+        done
+    }
+
+    /// Has the layer wrap a connection.
+    pub(super) fn begin<Y>(&self, lp: &L, layer: &Arc<Y>, stream: L::TcpStream, peer: Peer)
+    where
+        Y: Layer<L::TcpStream, Stream = S>,
+    {
+        let place = self.registry.as_ref().map(Place::take);
+        let key = lock(&self.shared).under_way.insert(None);
+        let (limit, shared) = (self.limit, self.shared.clone());
+        let (own, layer) = (lp.clone(), layer.clone());
+        let task = task::spawn(lp, async move {
+            let ended = Ended { shared, key };
+            match wrap(&own, &*layer, stream, peer, limit).await {
+                Ok(wrapped) => ended.done(wrapped),
+                Err(failure) => report_failed(&own, type_name::<Y>(), &failure),
+            }
+            drop(place);
+        });
+        task.ignore_failure();
+        let mut shared = lock(&self.shared);
+        if let Some(under_way) = shared.under_way.get_mut(key) {
+            *under_way = Some(task);
+        }
+    }
+
+    pub(super) fn close(&self) {
+        let mut shared = lock(&self.shared);
+        shared.closed = true;
+        let tasks: Vec<_> = shared.under_way.drain().collect();
+        let done = std::mem::take(&mut shared.done);
+        let waiting = shared.waiting.take();
+        drop(shared);
+        for task in tasks.into_iter().flatten() {
+            task.cancel("the listener was closed");
+        }
+        drop((done, waiting));
+    }
+}
+
+impl<L: Loop, S> Drop for Handshakes<L, S> {
+    fn drop(&mut self) {
+        let mut shared = lock(&self.shared);
+        shared.closed = true;
+        let tasks: Vec<_> = shared.under_way.drain().collect();
+        let done = std::mem::take(&mut shared.done);
+        drop(shared);
+        for task in tasks.into_iter().flatten() {
+            task.cancel("the listener was closed");
+        }
+        drop(done);
+    }
+}
+
+/// Within the limit; a panic is a failure.
+async fn wrap<L: Loop, Y: Layer<L::TcpStream>>(
+    lp: &L,
+    layer: &Y,
+    stream: L::TcpStream,
+    peer: Peer,
+    limit: Option<Duration>,
+) -> Result<(Y::Stream, Peer), Failure> {
+    let address = peer.address().clone();
+    let mut wrapping = pin!(layer.wrap(lp, stream, peer, None));
+    let mut timer = pin!(limit.map(|limit| lp.timer(after(lp.state().now(), limit))));
+    poll_fn(|cx| {
+        match catch(|| Ok(wrapping.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => {}
+            Ok(ready) => return ready,
+            Err(panicked) => return Poll::Ready(Err(panicked)),
+        }
+        match (timer.as_mut().as_pin_mut(), limit) {
+            (Some(timer), Some(limit)) => timer.poll(cx).map(|()| {
+                let peer = address.clone();
+                Err(Failure::new(TookTooLong { peer, limit }))
+            }),
+            _ => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Leaves the list of those under way, however it ends.
+struct Ended<L: Loop, S> {
+    shared: Arc<Mutex<Shared<L, S>>>,
+    key: usize,
+}
+
+impl<L: Loop, S> Ended<L, S> {
+    fn done(self, wrapped: (S, Peer)) {
+        let mut shared = lock(&self.shared);
+        let refused = if shared.closed {
+            Some(wrapped)
+        } else {
+            shared.done.push_back(wrapped);
+            None
+        };
+        let waiting = shared.waiting.take();
+        drop(shared);
+        drop(refused);
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+    }
+}
+
+impl<L: Loop, S> Drop for Ended<L, S> {
+    fn drop(&mut self) {
+        let mut shared = lock(&self.shared);
+        let own = if shared.closed {
+            None
+        } else {
+            shared.under_way.try_remove(self.key)
+        };
+        drop(shared);
+        drop(own);
+    }
+}
