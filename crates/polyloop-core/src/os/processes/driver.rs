@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::process::ExitStatus;
 use std::task::{Context, Poll};
 
+use bytes::{Buf as _, BytesMut};
 use futures_io::{AsyncRead as _, AsyncWrite as _};
 
 use super::process::Shared;
@@ -23,6 +24,9 @@ use crate::sync::primitive::Arc;
 
 /// Reads of one pipe per poll, after which others get their turn.
 const READS_PER_POLL: usize = 8;
+
+/// The same of writes.
+const WRITES_PER_POLL: usize = 8;
 
 /// How much is read at once: what a pipe holds.
 const READ_SIZE: usize = 64 << 10;
@@ -107,29 +111,31 @@ impl<L: Watch, P: ProcessProtocol> Driver<L, P> {
         any
     }
 
-    fn write_input(&mut self, cx: &mut Context<'_>) {
-        let mut written = 0;
+    /// Whether the child may take more at once.
+    fn write_input(&mut self, cx: &mut Context<'_>) -> bool {
+        let waiting = &mut self.transport.input;
+        let mut blocked = false;
         let mut broken = false;
         if let Some(input) = &mut self.input {
-            while written < self.transport.input.len() {
-                let rest = &self.transport.input[written..];
-                match Pin::new(&mut *input).poll_write(cx, rest) {
-                    Poll::Ready(Ok(taken)) => written += taken,
-                    Poll::Ready(Err(_)) => {
-                        broken = true;
-                        break;
-                    }
-                    Poll::Pending => break,
+            for _ in 0..WRITES_PER_POLL {
+                if waiting.is_empty() || blocked || broken {
+                    break;
+                }
+                match Pin::new(&mut *input).poll_write(cx, waiting) {
+                    // What is behind it is not moved.
+                    Poll::Ready(Ok(taken)) => waiting.advance(taken),
+                    Poll::Ready(Err(_)) => broken = true,
+                    Poll::Pending => blocked = true,
                 }
             }
         }
-        self.transport.input.drain(..written);
         if broken {
             self.transport.input.clear();
             self.transport.input_is = Input::Closed;
             self.input = None;
             self.backlog = false;
-            return self.tell(P::input_lost);
+            self.tell(P::input_lost);
+            return false;
         }
         if !self.transport.input.is_empty() {
             self.backlog = true;
@@ -137,9 +143,10 @@ impl<L: Watch, P: ProcessProtocol> Driver<L, P> {
             self.transport.input_is = Input::Closed;
             self.input = None;
         } else if std::mem::take(&mut self.backlog) {
-            self.transport.input.shrink_to(READ_SIZE);
+            self.transport.input = BytesMut::new();
             self.tell(P::input_drained);
         }
+        !blocked && self.input.is_some() && !self.transport.input.is_empty()
     }
 
     /// Whether there may be more to read.
@@ -237,7 +244,7 @@ impl<L: Watch, P: ProcessProtocol> Future for Driver<L, P> {
         }
         this.hear_of_exit(cx);
         // Last, since any callback may have written.
-        this.write_input(cx);
+        again |= this.write_input(cx);
         let silent = this.outputs.iter().all(Option::is_none);
         match &this.exited {
             Some(outcome) if silent => {

@@ -2,6 +2,7 @@
 
 use std::process::ExitStatus;
 
+use bytes::BytesMut;
 use thiserror::Error;
 
 use super::reaper::Kin;
@@ -15,7 +16,7 @@ use crate::sync::primitive::Arc;
 pub struct ProcessTransport {
     kin: Arc<Kin>,
     /// What the child has not taken yet.
-    pub(super) input: Vec<u8>,
+    pub(super) input: BytesMut,
     pub(super) input_is: Input,
     /// Which of the outputs are read.
     pub(super) reads: [bool; 2],
@@ -35,7 +36,7 @@ impl ProcessTransport {
     pub(super) fn new(kin: Arc<Kin>, has_input: bool, reads: [bool; 2]) -> Self {
         Self {
             kin,
-            input: Vec::new(),
+            input: BytesMut::new(),
             input_is: if has_input {
                 Input::Open
             } else {
