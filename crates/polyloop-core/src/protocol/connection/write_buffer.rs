@@ -138,20 +138,21 @@ impl WriteBuffer {
     /// The same for several parts: all of them or, if together they take care, none.
     #[inline]
     pub(super) fn append_all_at_once(&mut self, parts: &[&[u8]]) -> bool {
-        let whole: usize = parts.iter().map(|part| part.len()).sum();
-        let end = self.end + whole;
-        if end < self.free_to
-            && let Some(mut room) = self.bytes.get_mut(self.end..end)
-        {
-            self.end = end;
-            for part in parts {
-                let (here, behind) = room.split_at_mut(part.len());
-                here.copy_from_slice(part);
-                room = behind;
+        let mut end = self.end;
+        for part in parts {
+            let start = end;
+            end += part.len();
+            if end >= self.free_to {
+                return false;
             }
-            return true;
+            let Some(room) = self.bytes.get_mut(start..end) else {
+                return false;
+            };
+            room.copy_from_slice(part);
         }
-        false
+        // Only now does any of it count.
+        self.end = end;
+        true
     }
 
     /// Appends `data`; every write has to be looked at until the buffer is opened again.
