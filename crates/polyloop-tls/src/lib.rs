@@ -61,6 +61,7 @@ mod error;
 mod handshake;
 mod identities;
 mod identity;
+mod layer;
 mod protocols;
 mod provider;
 mod record_buffer;

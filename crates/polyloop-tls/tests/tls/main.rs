@@ -5,6 +5,7 @@ mod authority;
 mod determinism;
 mod ends;
 mod foreign;
+mod layers;
 mod making;
 mod refusals;
 mod seeds;
