@@ -68,6 +68,8 @@ impl Parse for MainArguments {
 pub(crate) struct TestArguments {
     /// The deadline; on the simulated loop, of each seed.
     pub(crate) timeout: Duration,
+    /// How much virtual time each seed of the simulated loop may take.
+    pub(crate) virtual_timeout: Option<Duration>,
     pub(crate) loops: Vec<Chosen>,
     /// How many seeds the simulated loop tries.
     pub(crate) seeds: u64,
@@ -88,9 +90,10 @@ pub(crate) struct Chosen {
 impl Parse for TestArguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         const EXPECTED: &str = "expected `timeout = seconds`, `loops(name, …)`, `sim`, \
-             `seeds = number`, `trace = \"path\"` or `crate = path`";
+             `seeds = number`, `virtual_timeout = seconds`, `trace = \"path\"` or `crate = path`";
         let mut arguments = Self {
             timeout: DEFAULT_TIMEOUT,
+            virtual_timeout: None,
             loops: all(),
             seeds: 1,
             trace: None,
@@ -104,6 +107,10 @@ impl Parse for TestArguments {
                 "timeout" => arguments.timeout = timeout(word, input)?,
                 "seeds" => {
                     arguments.seeds = seeds(word, input)?;
+                    for_sim = Some(word.clone());
+                }
+                "virtual_timeout" => {
+                    arguments.virtual_timeout = Some(timeout(word, input)?);
                     for_sim = Some(word.clone());
                 }
                 "trace" => {
@@ -282,7 +289,7 @@ fn timeout(word: &Ident, input: ParseStream<'_>) -> Result<Duration> {
             &literal,
             format!(
                 "`{}` is not a deadline; expected more than zero seconds, such as 5 or 0.5, \
-                 or a number with a unit, such as \"500ms\", \"5s\" or \"2m\"",
+                 or a number with a unit, such as \"500ms\", \"5s\", \"2m\" or \"1h\"",
                 literal.to_token_stream()
             ),
         )
@@ -298,6 +305,7 @@ fn duration(text: &str) -> Option<Duration> {
         "ms" => 0.001,
         "s" => 1.0,
         "m" => 60.0,
+        "h" => 3600.0,
         _ => return None,
     };
     let number: f64 = number.trim().parse().ok()?;
@@ -317,10 +325,11 @@ mod tests {
             ("500ms", Duration::from_millis(500)),
             ("5 s", Duration::from_secs(5)),
             ("2m", Duration::from_secs(120)),
+            ("1.5h", Duration::from_secs(5_400)),
         ] {
             assert_eq!(duration(text), Some(expected), "{text}");
         }
-        for text in ["", "0", "-1", "5 h", "ms", "1e300", "inf", "nan"] {
+        for text in ["", "0", "-1", "5 d", "ms", "1e300", "inf", "nan"] {
             assert_eq!(duration(text), None, "{text}");
         }
     }
@@ -351,7 +360,13 @@ mod tests {
             (many.seeds, many.trace.to_token_stream().to_string()),
             (2000, "\"x\"".to_owned())
         );
+        let limited: TestArguments = syn::parse_str("seeds = 5, virtual_timeout = \"1h\"").unwrap();
+        assert_eq!(limited.virtual_timeout, Some(Duration::from_secs(3600)));
+        assert_eq!(limited.timeout, DEFAULT_TIMEOUT);
         for wrong in [
+            "virtual_timeout = 0",
+            "virtual_timeout",
+            "loops(real), virtual_timeout = 5",
             "sim, loops(sim)",
             "seeds = 0",
             "seeds = \"many\"",

@@ -127,11 +127,12 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | argument | what it does |
 /// | --- | --- |
-/// | `timeout = 5`, `timeout = "500ms"` | the deadline, in seconds or with a unit (`ms`, `s`, `m`); 60 s unless set. In real time, and on the simulated loop for each seed |
+/// | `timeout = 5`, `timeout = "500ms"` | the deadline, in seconds or with a unit (`ms`, `s`, `m`, `h`); 60 s unless set. In real time, and on the simulated loop for each seed |
 /// | `loops(tokio, smol)` | only these, as far as they are compiled in |
 /// | `loops(real)` | every loop but the simulated one: for tests with sockets or processes of the machine |
 /// | `sim` | short for `loops(sim)`: only the simulated loop |
 /// | `seeds = 200` | the simulated loop runs the test under the seeds 0 to 199, each in a simulation of its own, and with each of the schedulers in turn; 1 unless set |
+/// | `virtual_timeout = 600`, `virtual_timeout = "1h"` | how much virtual time each seed of the simulated loop may take; no limit unless set |
 /// | `trace = "path.html"` | where the simulated loop draws the run of a failing seed; any constant text, such as `concat!(env!("CARGO_TARGET_TMPDIR"), "/")` |
 /// | `crate = path` | where `polyloop` is, if it is no dependency of the package |
 ///
@@ -146,7 +147,9 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// The deadline of a simulated test is in real time, too, and for each seed, so that it
 /// finds a seed that hangs and lets any number of them go on over night. A run that still
-/// goes on then is reported like one that fails, with its seed and its last events.
+/// goes on then is reported like one that fails, with its seed and its last events. A limit
+/// of virtual time (`virtual_timeout`) ends it sooner, under every seed at the same moment of
+/// the simulation, with what every task waits for.
 ///
 /// Other attributes (`#[ignore]`, `#[should_panic]`, `#[cfg(…)]`, documentation)
 /// go to the tests; lint levels stay on the function. An attribute that supplies arguments

@@ -6,6 +6,8 @@
 //! path such as that of `crate = pl` would not be found, but of a type in it: its
 //! functions are written where the attribute stands.
 
+use std::time::Duration;
+
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote};
 use syn::{Error, ItemFn, Result};
@@ -111,6 +113,12 @@ fn word(chosen: &Chosen) -> Ident {
     Ident::new(chosen.known.word, Span::call_site())
 }
 
+/// A duration in code.
+fn duration(duration: Duration) -> TokenStream {
+    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    quote!(::core::time::Duration::new(#seconds, #nanos))
+}
+
 /// What the test on one loop does.
 fn run(
     arguments: &TestArguments,
@@ -128,23 +136,28 @@ fn run(
             ::core::stringify!(#word)
         )
     };
-    let seconds = arguments.timeout.as_secs();
-    let nanos = arguments.timeout.subsec_nanos();
-    let deadline = quote!(::core::time::Duration::new(#seconds, #nanos));
+    let deadline = duration(arguments.timeout);
     if !chosen.known.is_simulated() {
         let make = quote!(#polyloop::__private::#word);
         return quote!(#polyloop::__private::run_test(#path, #deadline, #make, #call););
     }
     let seeds = arguments.seeds;
     let none = || quote!(::core::option::Option::None);
-    let some = |trace| quote!(::core::option::Option::Some(#trace));
-    let trace = arguments.trace.as_ref().map_or_else(none, some);
+    let some = |value: TokenStream| quote!(::core::option::Option::Some(#value));
+    let trace = arguments
+        .trace
+        .as_ref()
+        .map(quote::ToTokens::to_token_stream);
+    let trace = trace.map_or_else(none, some);
+    let virtual_deadline = arguments.virtual_timeout.map(duration);
+    let virtual_deadline = virtual_deadline.map_or_else(none, some);
     quote! {
         #polyloop::__private::run_seeds(
             #polyloop::__private::SeedsTest {
                 path: #path,
                 package: ::core::option_env!("CARGO_PKG_NAME"),
                 deadline: #deadline,
+                virtual_deadline: #virtual_deadline,
                 seeds: #seeds,
                 trace: #trace,
             },

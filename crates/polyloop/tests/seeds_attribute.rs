@@ -105,6 +105,21 @@ async fn the_deadline_is_in_real_time_and_tells_the_seed(lp: SimLoop) {
     }
 }
 
+/// Ends at the same moment on every machine, long before the deadline.
+#[polyloop::test(sim, seeds = 3, virtual_timeout = "2h", timeout = 600)]
+#[should_panic(expected = "is not done at 7200s of virtual time, its limit")]
+async fn the_limit_of_virtual_time_tells_what_waits(lp: SimLoop) {
+    loop {
+        lp.sleep(Duration::from_secs(60)).await;
+    }
+}
+
+/// Each seed has it whole; the loops that are not simulated have none.
+#[polyloop::test(seeds = 3, virtual_timeout = 0.001)]
+async fn the_limit_of_virtual_time_is_for_each_seed<L: Loop>(lp: L) {
+    lp.sleep(Duration::from_millis(1)).await;
+}
+
 /// A hunt over night has as many deadlines as seeds.
 #[polyloop::test(sim, seeds = 30, timeout = 2)]
 async fn the_deadline_is_for_each_seed() {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use polyloop_core::Lifecycle;
-use polyloop_sim::{Seeds, SimLoop};
+use polyloop_sim::{Seeds, Sim, SimLoop};
 
 use super::testing::{TestOutcome, Watched, watch};
 
@@ -21,6 +21,8 @@ pub struct SeedsTest {
     pub package: Option<&'static str>,
     /// How long it may take under each seed, in real time.
     pub deadline: Duration,
+    /// How much virtual time it may take under each seed.
+    pub virtual_deadline: Option<Duration>,
     /// How many seeds.
     pub seeds: u64,
     /// Where the run of a failing seed is drawn.
@@ -41,6 +43,7 @@ where
         path,
         package,
         deadline,
+        virtual_deadline,
         seeds,
         trace,
     } = test;
@@ -57,6 +60,9 @@ where
     let work = move || {
         let mut runs = Seeds::first(seeds).each_scheduler().each_pace().named(name);
         runs = runs.until(over);
+        if let Some(limit) = virtual_deadline {
+            runs = runs.builder(Sim::builder().time_limit(limit));
+        }
         if let Some(package) = package {
             runs = runs.package(package);
         }

@@ -13,4 +13,10 @@ async fn for_nobody() {}
 #[polyloop::test(sim, loops(tokio))]
 async fn both() {}
 
+#[polyloop::test(loops(real), virtual_timeout = 100)]
+async fn for_no_clock() {}
+
+#[polyloop::test(sim, virtual_timeout = "1 year")]
+async fn for_ever() {}
+
 fn main() {}
