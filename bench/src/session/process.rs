@@ -34,6 +34,10 @@ impl Process {
     pub(crate) fn start(name: impl Into<String>, mut command: Command) -> Result<Self, String> {
         let name = name.into();
         let mut child = command
+            // A backtrace for each error would be counted, where the caller's shell asks
+            // for them.
+            .env("RUST_BACKTRACE", "0")
+            .env_remove("RUST_LIB_BACKTRACE")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -66,7 +66,7 @@ fn pair(sim: &Sim, times: u32) -> io::Result<()> {
 fn connections(sim: &Sim) -> io::Result<()> {
     const HOSTS: u32 = 100;
 
-    let name = |number: u32| format!("host {}", number % HOSTS);
+    let name = |number: u32| format!("host-{}", number % HOSTS);
     for number in 0..HOSTS {
         serve(&sim.host(&name(number)))?;
     }

@@ -135,7 +135,7 @@ async fn echo<R>(
     exchanges: u32,
     at_the_end: impl FnOnce() -> R,
 ) -> R {
-    let name = move |number: u32| format!("host {}", number % hosts);
+    let name = move |number: u32| format!("host-{}", number % hosts);
     let mut open = Vec::new();
     for number in 0..hosts {
         let server = sim.host(&name(number)).serve("0.0.0.0:7", || Echo).await;
