@@ -96,6 +96,19 @@ fn kv_says_where_it_listens_and_on_what_loop() {
 }
 
 #[test]
+fn a_program_listens_on_whatever_its_argument_says() {
+    in_time(|| {
+        for text in ["tcp:0:interface=127.0.0.1:backlog=5", "TCP:127.0.0.1:0"] {
+            let kv = Running::start(env!("CARGO_BIN_EXE_kv"), &[text]);
+            kv.exchange("PING\r\n", "+PONG\r\n");
+        }
+        let wrong = output(env!("CARGO_BIN_EXE_kv"), &["tcp:0:timeout=5"]);
+        let text = String::from_utf8_lossy(&wrong.stderr);
+        assert!(text.contains("timeout= is for connecting"), "{text}");
+    });
+}
+
+#[test]
 fn the_environment_chooses_where_no_argument_does() {
     in_time(|| {
         for name in AnyLoop::available() {

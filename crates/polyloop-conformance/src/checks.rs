@@ -36,6 +36,8 @@ pub mod destructors;
 pub mod dialling;
 pub mod driving;
 pub mod ending;
+pub mod endpoint_texts;
+pub mod endpoint_uses;
 pub mod errors;
 pub mod factories;
 pub mod factory_faults;

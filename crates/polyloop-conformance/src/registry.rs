@@ -47,6 +47,12 @@ macro_rules! for_each_behaviour {
                 resolving: SystemSockets {
                     loop_46
                 }
+                endpoint_texts: Core {
+                    endp_01 endp_02 endp_03 endp_04 endp_05 endp_06 endp_09 endp_11
+                }
+                endpoint_uses: Tcp {
+                    endp_07 endp_08 endp_10 endp_12
+                }
                 names: Resolve {
                     dns_01
                 }

@@ -21,6 +21,7 @@ const SECTIONS: &[(&str, usize)] = &[
     ("FACT", 10),
     ("SERV", 20),
     ("CLI", 32),
+    ("ENDP", 12),
     ("DNS", 5),
     ("ERR", 10),
     ("BACK", 24),

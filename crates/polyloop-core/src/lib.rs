@@ -68,7 +68,10 @@ pub use event_loop::timers::{Sleep, Timers, yield_now};
 pub use event_loop::{RunError, backend, context};
 pub use net::client::{Attempts, ConnectError, Connected};
 pub use net::datagrams::{DatagramEndpoint, DatagramProtocol, DatagramTransport, EndpointStopped};
-pub use net::endpoint::{Endpoint, EndpointError, IntoEndpoint};
+pub use net::endpoint::{
+    Arguments, Endpoint, EndpointError, InheritedError, IntoEndpoint, Parameter, Scheme, Schemes,
+    TLS_PARAMETERS, quote,
+};
 pub use net::server::{Incoming, ListenError, Server, UnfitSocket};
 #[cfg(unix)]
 pub use net::udp::WatchedUdp;

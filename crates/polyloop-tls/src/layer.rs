@@ -51,8 +51,8 @@ impl<S: Stream> Layer<S> for TlsConnector {
         peer: Peer,
         asked: Option<&Endpoint>,
     ) -> Result<(TlsStream<S>, Peer), Failure> {
-        let host = match (asked, peer.address().as_ip()) {
-            (Some(endpoint), _) => endpoint.host().to_owned(),
+        let host = match (asked.and_then(Endpoint::host), peer.address().as_ip()) {
+            (Some(host), _) => host.to_owned(),
             (None, Some(address)) => address.ip().to_string(),
             (None, None) => peer.address().to_string(),
         };

@@ -11,7 +11,8 @@ use polyloop_examples::program::{LoopChoice, announce};
 struct Arguments {
     #[command(flatten)]
     choice: LoopChoice,
-    /// Where to listen, such as 127.0.0.1:1884; port 0 picks a free one.
+    /// Where to listen, such as 127.0.0.1:1884, tcp:1884 or fd:3; port 0 picks a
+    /// free one.
     address: String,
     /// Messages that may wait for a client.
     #[arg(long, default_value_t = BrokerOptions::default().inbox)]

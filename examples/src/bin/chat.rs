@@ -11,7 +11,8 @@ use polyloop_examples::program::{LoopChoice, announce};
 struct Arguments {
     #[command(flatten)]
     choice: LoopChoice,
-    /// Where to listen, such as 127.0.0.1:7777; port 0 picks a free one.
+    /// Where to listen, such as 127.0.0.1:7777, tcp:7777 or fd:3; port 0 picks a
+    /// free one.
     address: String,
     /// The longest line, in bytes.
     #[arg(long, default_value_t = ChatOptions::default().line_limit)]

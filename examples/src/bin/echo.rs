@@ -19,7 +19,8 @@ struct Arguments {
 enum Role {
     /// Serves until it is stopped.
     Server {
-        /// Where to listen, such as 127.0.0.1:7777; port 0 picks a free one.
+        /// Where to listen, such as 127.0.0.1:7777, tcp:7777 or fd:3; port 0 picks a
+        /// free one.
         address: String,
     },
     /// Sends a text and prints the answer.

@@ -11,7 +11,7 @@ use polyloop_examples::program::{LoopChoice, announce};
 struct Arguments {
     #[command(flatten)]
     choice: LoopChoice,
-    /// Where to listen; port 0 picks a free one.
+    /// Where to listen, such as 127.0.0.1:6379, tcp:6379 or fd:3; port 0 picks a free one.
     #[arg(default_value = "127.0.0.1:6379")]
     address: String,
 }

@@ -11,7 +11,8 @@ use polyloop_examples::proxy::Proxy;
 struct Arguments {
     #[command(flatten)]
     choice: LoopChoice,
-    /// Where to listen, such as 127.0.0.1:8080; port 0 picks a free one.
+    /// Where to listen, such as 127.0.0.1:8080, tcp:8080 or fd:3; port 0 picks a
+    /// free one.
     listen: String,
     /// Where to forward to: host:port.
     target: String,

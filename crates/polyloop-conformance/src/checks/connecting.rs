@@ -485,10 +485,12 @@ pub fn cli_30<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         ] {
             let endpoint: Endpoint = text.parse()?;
             ensure_eq!(endpoint.to_string(), shown, "how {text:?} is shown");
-            let parts = if endpoint.host().contains(':') {
-                format!("[{}]:{}", endpoint.host(), endpoint.port())
+            let host = endpoint.host().unwrap_or_default();
+            let port = endpoint.port().unwrap_or_default();
+            let parts = if host.contains(':') {
+                format!("[{host}]:{port}")
             } else {
-                format!("{}:{}", endpoint.host(), endpoint.port())
+                format!("{host}:{port}")
             };
             ensure_eq!(parts, shown, "the parts of {text:?}");
             if let Some(address) = endpoint.address() {

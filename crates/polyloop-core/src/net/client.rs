@@ -19,7 +19,7 @@ use super::{ConnectOptions, Layer};
 use crate::event_loop::calls::after;
 use crate::event_loop::names::LookupError;
 use crate::net::Loop;
-use crate::net::endpoint::{Endpoint, EndpointError};
+use crate::net::endpoint::{Endpoint, EndpointError, for_client};
 use crate::promise::failure::Failure;
 use crate::protocol::address::Address;
 use crate::protocol::connection::Connection;
@@ -40,8 +40,10 @@ where
     Y: Layer<L::TcpStream>,
     F: ProtocolFactory,
 {
-    let (endpoint, (options, layer)) = (endpoint?, options.split());
+    let (endpoint, (mut options, layer)) = (endpoint?, options.split());
     lp.state().check_open()?;
+    let endpoint = for_client(&endpoint, &mut options)
+        .map_err(|unusable| ConnectError::unusable(&endpoint, unusable))?;
     // Stopped on every way out, and otherwise when the connection is lost (FACT-06).
     let factory = Started::new(factory).map_err(ConnectError::Factory)?;
     let (reached, peer) = reach(&lp, &endpoint, &options, &layer).await?;
@@ -57,8 +59,10 @@ where
     L: Loop,
     Y: Layer<L::TcpStream>,
 {
-    let (endpoint, (options, layer)) = (endpoint?, options.split());
+    let (endpoint, (mut options, layer)) = (endpoint?, options.split());
     lp.state().check_open()?;
+    let endpoint = for_client(&endpoint, &mut options)
+        .map_err(|unusable| ConnectError::unusable(&endpoint, unusable))?;
     match reach(&lp, &endpoint, &options, &layer).await? {
         (Reached::Stream { stream, .. }, _) => Ok(stream),
         (Reached::Reset(error), peer) => {
@@ -103,7 +107,11 @@ async fn reach<L: Loop, Y: Layer<L::TcpStream>>(
                 }
             } else {
                 let addresses = lp
-                    .resolve_with(endpoint.host(), endpoint.port(), &lookup)
+                    .resolve_with(
+                        endpoint.host().unwrap_or_default(),
+                        endpoint.port().unwrap_or_default(),
+                        &lookup,
+                    )
                     .await
                     .map_err(unknown)?;
                 race.enter(addresses);

@@ -20,7 +20,9 @@ use crate::event_loop::lifecycle::LoopClosed;
 use crate::event_loop::names::LookupError;
 use crate::event_loop::task;
 use crate::net::Loop;
-use crate::net::endpoint::{Endpoint, EndpointError};
+use crate::net::endpoint::{
+    Endpoint, EndpointError, InheritedError, Unusable, for_server, inherited,
+};
 use crate::promise::Promise as _;
 use crate::promise::failure::Failure;
 use crate::protocol::Protocol;
@@ -40,6 +42,38 @@ pub enum ListenError {
     /// The text is not an endpoint.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// Something in the endpoint is for connecting.
+    #[error("can't listen on {endpoint}: {problem}")]
+    Misused {
+        /// What was asked for.
+        endpoint: Endpoint,
+        /// What is for the other side.
+        problem: String,
+    },
+    /// The loop has no such sockets, or nothing was given that speaks such a protocol.
+    #[error("can't listen on {endpoint}: not supported: {problem}")]
+    Unsupported {
+        /// What was asked for.
+        endpoint: Endpoint,
+        /// What is not there.
+        problem: String,
+    },
+    /// The [`Scheme`](crate::Scheme) of the endpoint failed.
+    #[error("can't listen on {endpoint}: {source}")]
+    Scheme {
+        /// What was asked for.
+        endpoint: Endpoint,
+        /// What it said.
+        source: Failure,
+    },
+    /// No such socket was passed on to this process.
+    #[error("can't listen on {endpoint}: {source}")]
+    Inherited {
+        /// What was asked for.
+        endpoint: Endpoint,
+        /// Why not.
+        source: InheritedError,
+    },
     /// The host could not be resolved.
     #[error("can't listen on {endpoint}: the name can't be resolved: {source}")]
     Dns {
@@ -79,6 +113,16 @@ pub enum ListenError {
     /// The loop was closed.
     #[error(transparent)]
     Closed(#[from] LoopClosed),
+}
+
+impl ListenError {
+    fn unusable(endpoint: Endpoint, unusable: Unusable) -> Self {
+        match unusable {
+            Unusable::Misused(problem) => Self::Misused { endpoint, problem },
+            Unusable::Unsupported(problem) => Self::Unsupported { endpoint, problem },
+            Unusable::Scheme(source) => Self::Scheme { endpoint, source },
+        }
+    }
 }
 
 impl From<ListenError> for Failure {
@@ -226,8 +270,8 @@ where
     Y: Layer<L::TcpStream>,
     F: ProtocolFactory,
 {
-    let (options, layer) = options.split();
-    let incoming = open(&lp, endpoint, &options, layer).await?;
+    let (mut options, layer) = options.split();
+    let incoming = open(&lp, endpoint, &mut options, layer).await?;
     begin(lp, incoming, &options, factory)
 }
 
@@ -244,12 +288,23 @@ where
 {
     let (options, layer) = options.split();
     lp.state().check_open()?;
+    let incoming = incoming_of(&lp, socket, &options, layer)?;
+    begin(lp, incoming, &options, factory)
+}
+
+/// What comes in on a socket that listens already.
+fn incoming_of<L: Loop, Y: Layer<L::TcpStream>>(
+    lp: &L,
+    socket: TcpListener,
+    options: &ListenOptions,
+    layer: Y,
+) -> Result<Incoming<L, Y>, ListenError> {
     let address = adopting::listening_on(&socket)?;
     socket.set_nonblocking(true).map_err(ListenError::Adopt)?;
     let listener = lp.adopt_tcp(socket).map_err(ListenError::Adopt)?;
     let local = Arc::new([address.into()]);
-    let incoming = Incoming::new(lp.clone(), vec![listener], local, &options, layer, false);
-    begin(lp, incoming, &options, factory)
+    let (lp, listeners) = (lp.clone(), vec![listener]);
+    Ok(Incoming::new(lp, listeners, local, options, layer, false))
 }
 
 pub(crate) async fn accept<L: Loop, Y: Layer<L::TcpStream>>(
@@ -257,19 +312,30 @@ pub(crate) async fn accept<L: Loop, Y: Layer<L::TcpStream>>(
     endpoint: Result<Endpoint, EndpointError>,
     options: ListenOptions<Y>,
 ) -> Result<Incoming<L, Y>, ListenError> {
-    let (options, layer) = options.split();
-    open(&lp, endpoint, &options, layer).await
+    let (mut options, layer) = options.split();
+    open(&lp, endpoint, &mut options, layer).await
 }
 
 /// From an endpoint to what comes in there.
 async fn open<L: Loop, Y: Layer<L::TcpStream>>(
     lp: &L,
     endpoint: Result<Endpoint, EndpointError>,
-    options: &ListenOptions,
+    options: &mut ListenOptions,
     layer: Y,
 ) -> Result<Incoming<L, Y>, ListenError> {
     let endpoint = endpoint?;
     lp.state().check_open()?;
+    let endpoint = match for_server(&endpoint, options) {
+        Ok(usable) => usable,
+        Err(unusable) => return Err(ListenError::unusable(endpoint, unusable)),
+    };
+    if let Some(which) = endpoint.inherited() {
+        let socket = inherited::take(which).map_err(|source| ListenError::Inherited {
+            endpoint: endpoint.clone(),
+            source,
+        })?;
+        return incoming_of(lp, socket, options, layer);
+    }
     let addresses = listening::addresses(lp, &endpoint, &options.lookup).await?;
     let every_interface = endpoint.is_every_interface();
     let listeners = listening::bind_all(lp, &addresses, options, every_interface)?;

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::event_loop::lifecycle::LoopClosed;
 use crate::event_loop::names::LookupError;
 use crate::net::drive::DriveError;
-use crate::net::endpoint::{Endpoint, EndpointError};
+use crate::net::endpoint::{Endpoint, EndpointError, Unusable};
 use crate::net::socket::LocalBindError;
 use crate::promise::failure::Failure;
 use crate::protocol::address::Address;
@@ -21,6 +21,30 @@ pub enum ConnectError {
     /// The text is not an endpoint.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// Something in the endpoint is for listening, or missing.
+    #[error("can't connect to {endpoint}: {problem}")]
+    Misused {
+        /// What was asked for.
+        endpoint: Endpoint,
+        /// What is for the other side, or missing.
+        problem: String,
+    },
+    /// The loop has no such sockets, or nothing was given that speaks such a protocol.
+    #[error("can't connect to {endpoint}: not supported: {problem}")]
+    Unsupported {
+        /// What was asked for.
+        endpoint: Endpoint,
+        /// What is not there.
+        problem: String,
+    },
+    /// The [`Scheme`](crate::Scheme) of the endpoint failed.
+    #[error("can't connect to {endpoint}: {source}")]
+    Scheme {
+        /// What was asked for.
+        endpoint: Endpoint,
+        /// What it said.
+        source: Failure,
+    },
     /// The host could not be resolved (CLI-04).
     #[error("can't connect to {endpoint}: the name can't be resolved: {source}")]
     Dns {
@@ -133,6 +157,16 @@ impl From<ConnectError> for Failure {
 }
 
 impl ConnectError {
+    #[cold]
+    pub(super) fn unusable(endpoint: &Endpoint, unusable: Unusable) -> Self {
+        let endpoint = endpoint.clone();
+        match unusable {
+            Unusable::Misused(problem) => Self::Misused { endpoint, problem },
+            Unusable::Unsupported(problem) => Self::Unsupported { endpoint, problem },
+            Unusable::Scheme(source) => Self::Scheme { endpoint, source },
+        }
+    }
+
     /// What became of each address that was tried (CLI-10).
     pub fn attempts(&self) -> &[(Address, io::Error)] {
         match self {
@@ -148,7 +182,8 @@ impl ConnectError {
     /// alike.
     pub fn io_kind(&self) -> io::ErrorKind {
         match self {
-            Self::Endpoint(_) => io::ErrorKind::InvalidInput,
+            Self::Endpoint(_) | Self::Misused { .. } => io::ErrorKind::InvalidInput,
+            Self::Unsupported { .. } => io::ErrorKind::Unsupported,
             Self::Dns { source, .. } => source.io_kind(),
             Self::Bind { source, .. } => source.kind(),
             Self::Layer { source, .. } => source.io_kind().unwrap_or(io::ErrorKind::Other),

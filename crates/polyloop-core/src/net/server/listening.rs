@@ -19,15 +19,16 @@ pub(super) async fn addresses<L: Loop>(
     endpoint: &Endpoint,
     options: &LookupOptions,
 ) -> Result<Vec<SocketAddr>, ListenError> {
+    let port = endpoint.port().unwrap_or_default();
     if endpoint.is_every_interface() {
         let mut every = vec![
-            (Ipv6Addr::UNSPECIFIED, endpoint.port()).into(),
-            (Ipv4Addr::UNSPECIFIED, endpoint.port()).into(),
+            (Ipv6Addr::UNSPECIFIED, port).into(),
+            (Ipv4Addr::UNSPECIFIED, port).into(),
         ];
         every.retain(|address| options.families.include(address));
         return Ok(every);
     }
-    lp.resolve_with(endpoint.host(), endpoint.port(), options)
+    lp.resolve_with(endpoint.host().unwrap_or_default(), port, options)
         .await
         .map_err(|source| ListenError::Dns {
             endpoint: endpoint.clone(),
