@@ -271,15 +271,15 @@ macro_rules! for_each_behaviour {
                 #[cfg(unix)]
                 Processes processes {
                     child_protocols: Processes {
-                        proc_01 proc_02 proc_03 proc_08
+                        proc_01 proc_02 proc_03 proc_08 proc_11
                     }
                     children: Processes {
-                        proc_04 proc_05 proc_06 proc_07 proc_09 proc_10
+                        proc_04 proc_05 proc_06 proc_07 proc_09 proc_10 proc_12
                     }
                 }
                 Signals signals {
                     catching_signals: Signals {
-                        sig_01 sig_02 sig_03 sig_04 sig_05 sig_06 sig_07
+                        sig_01 sig_02 sig_03 sig_04 sig_05 sig_06 sig_07 sig_08
                     }
                 }
                 Udp udp {

@@ -26,8 +26,8 @@ const SECTIONS: &[(&str, usize)] = &[
     ("ERR", 10),
     ("BACK", 24),
     ("WATCH", 14),
-    ("SIG", 7),
-    ("PROC", 10),
+    ("SIG", 8),
+    ("PROC", 12),
     ("UDP", 12),
     ("DGRAM", 7),
 ];

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use polyloop_core::sync::Event;
 use polyloop_core::{
-    Failure, MainLoop, RunError, ShutdownPhase, Signal, SignalError, Signals, context,
+    Failure, MainLoop, RunError, ShutdownPhase, Signal, SignalError, Signals, context, yield_now,
 };
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
@@ -48,8 +48,11 @@ pub fn sig_01<L: MainLoop + Signals>(make: &dyn Fn() -> L) -> Verdict {
             "{signal}: the run ended with {stopped:?}"
         );
         ensure!(hook_ran.is_set(), "{signal}: the hook did not run");
+        ensure_eq!(stopping.stopped_by(), Some(signal), "what stopped it");
         drop(stopping);
         ensure_eq!(lp.run(async { 1 })?, 1, "the next run after {signal}");
+        let again = lp.stop_on_signals()?;
+        ensure_eq!(again.stopped_by(), None, "before another has come");
     }
     Ok(())
 }
@@ -134,7 +137,7 @@ pub fn sig_04<L: MainLoop + Signals>(make: &dyn Fn() -> L) -> Verdict {
             "{signal}: {refused:?}"
         );
     }
-    for number in [0, -1, 4711] {
+    for number in [0, -1, 4711, i32::MIN, i32::MAX] {
         let signal = Signal::from_raw(number);
         let refused = lp.signals([Signal::WINCH, signal]);
         ensure!(
@@ -235,6 +238,45 @@ pub fn sig_07<L: MainLoop + Signals>(make: &dyn Fn() -> L) -> Verdict {
         })??;
     }
     ensure_eq!(reports.mentioning("on purpose"), 1, "reports of the panic");
+    ensure!(lp.remove_signal_handler(Signal::WINCH), "it was gone");
+    Ok(())
+}
+
+/// Runs that end as the signal comes, before its call has had its turn, and hooks that end so.
+pub fn sig_08<L: MainLoop + Signals>(make: &dyn Fn() -> L) -> Verdict {
+    let _alone = alone();
+    let lp = make();
+    let calls = Flag::new();
+    let noted = calls.clone();
+    lp.add_signal_handler(Signal::WINCH, move || noted.set())?;
+    for yields in 0..12 {
+        let inner = lp.clone();
+        lp.run(async move {
+            inner.raise_signal(Signal::WINCH)?;
+            for _ in 0..yields % 4 {
+                yield_now().await;
+            }
+            Ok::<_, Fault>(())
+        })??;
+    }
+    for phase in [
+        ShutdownPhase::Before,
+        ShutdownPhase::During,
+        ShutdownPhase::After,
+    ] {
+        let inner = lp.clone();
+        lp.on_shutdown(phase, move || async move {
+            inner.raise_signal(Signal::WINCH)?;
+            yield_now().await;
+            Ok::<_, Failure>(())
+        });
+        lp.run(async {})?;
+    }
+    let (inner, before) = (lp.clone(), calls.count());
+    lp.run(async move {
+        inner.raise_signal(Signal::WINCH)?;
+        until(&inner, "the handler's call", || calls.count() > before).await
+    })??;
     ensure!(lp.remove_signal_handler(Signal::WINCH), "it was gone");
     Ok(())
 }

@@ -245,3 +245,89 @@ pub fn proc_08<L: MainLoop + Processes>(make: &dyn Fn() -> L) -> Verdict {
         Ok(())
     })
 }
+
+/// Where a protocol resumes reading, which it has paused at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resumes {
+    Exited,
+    InputDrained,
+    InputLost,
+}
+
+struct Paused {
+    at: Resumes,
+    notes: Notes,
+}
+
+impl Paused {
+    fn has_come(&self, at: Resumes, process: &mut ProcessTransport) {
+        if self.at == at {
+            process.resume_reading();
+        }
+    }
+}
+
+impl ProcessProtocol for Paused {
+    fn process_started(&mut self, process: &mut ProcessTransport) -> Result<(), Failure> {
+        process.pause_reading();
+        if self.at != Resumes::Exited {
+            process.write(&pattern(300_000))?;
+        }
+        Ok(())
+    }
+
+    fn output_received(
+        &mut self,
+        process: &mut ProcessTransport,
+        pipe: OutputPipe,
+        data: &[u8],
+    ) -> Result<(), Failure> {
+        self.notes.output_received(process, pipe, data)
+    }
+
+    fn process_exited(
+        &mut self,
+        process: &mut ProcessTransport,
+        _: ExitStatus,
+    ) -> Result<(), Failure> {
+        self.has_come(Resumes::Exited, process);
+        Ok(())
+    }
+
+    fn input_drained(&mut self, process: &mut ProcessTransport) -> Result<(), Failure> {
+        self.has_come(Resumes::InputDrained, process);
+        Ok(())
+    }
+
+    fn input_lost(&mut self, process: &mut ProcessTransport) -> Result<(), Failure> {
+        self.has_come(Resumes::InputLost, process);
+        Ok(())
+    }
+}
+
+/// Once the child has ended, has taken all of its input, or wants no more of it. Nothing
+/// else happens that would have its pipes looked at.
+pub fn proc_11<L: MainLoop + Processes>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        for (at, script) in [
+            (Resumes::Exited, "echo out"),
+            (Resumes::InputDrained, "echo out; exec cat >/dev/null"),
+            (Resumes::InputLost, "echo out; exec <&-; exec sleep 1000"),
+        ] {
+            let notes = Notes::new(&Journal::new(), b"");
+            let received = notes.received.clone();
+            let process = lp.spawn_process(&mut shell(script), Paused { at, notes })?;
+            let what = format!("what was written before reading was resumed: {at:?}");
+            until(&lp, &what, || {
+                let received = received.lock().unwrap_or_else(PoisonError::into_inner);
+                received.0 == b"out\n"
+            })
+            .await?;
+            if at != Resumes::Exited {
+                process.kill()?;
+            }
+            process.ended().await;
+        }
+        Ok(())
+    })
+}

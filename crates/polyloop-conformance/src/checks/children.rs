@@ -1,14 +1,17 @@
 //! PROC: children for code that awaits: how they are started and end.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, Read as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use polyloop_core::{Child, MainLoop, ProcessError, ProcessSignalError, Processes, Signal};
+use polyloop_core::{
+    Child, Interest, MainLoop, ProcessError, ProcessSignalError, Processes, Signal,
+};
 
-use crate::fault::{Verdict, ensure, ensure_eq};
+use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{run, until};
 
 /// What a shell makes of `script`.
@@ -179,4 +182,41 @@ pub fn proc_10<L: MainLoop + Processes>(make: &dyn Fn() -> L) -> Verdict {
         drop(server);
         Ok(())
     })
+}
+
+/// One that ends by itself, and one that is killed when it is dropped.
+pub fn proc_12<L: MainLoop + Processes>(make: &dyn Fn() -> L) -> Verdict {
+    let lp = make();
+    let inner = lp.clone();
+    let (mut ends, mut stays) = lp.run(async move {
+        let ends = inner.spawn_child(Command::new("cat").stdin(Stdio::piped()))?;
+        let stays = inner.spawn_child(Command::new("sleep").arg("1000").stdout(Stdio::piped()))?;
+        Ok::<_, Fault>((ends, stays))
+    })??;
+    lp.close()?;
+    ensure_eq!(ends.try_wait(), None, "a look while it runs");
+    ends.stdin = None;
+    let timers = make();
+    let inner = timers.clone();
+    timers.run(async move {
+        until(&inner, "the end of the first", || ends.try_wait().is_some()).await?;
+        let status = ends.wait().await?;
+        ensure!(status.success(), "it ended with {status}");
+        let late = ends.kill();
+        ensure!(
+            matches!(late, Err(ProcessSignalError::Exited { .. })),
+            "a signal after the end: {late:?}"
+        );
+        let output = stays.stdout.take();
+        stays.kill_on_drop(true);
+        drop(stays);
+        let Some(output) = output else {
+            return Err(Fault::new("a piped output is not there"));
+        };
+        // Its loop is closed, so the pipe is asked directly.
+        let output = inner.watch(std::fs::File::from(output.as_fd().try_clone_to_owned()?))?;
+        let read = |mut output: &std::fs::File| output.read(&mut [0]);
+        ensure_eq!(output.io(Interest::Readable, read).await?, 0, "the output");
+        Ok(())
+    })?
 }

@@ -62,7 +62,8 @@ pub trait Signals: Backend {
     ///
     /// A handler that panics is reported, and stays. It stays also when a run ends, until it
     /// is [removed](Self::remove_signal_handler) or the loop is closed; what comes between two
-    /// runs of a loop that needs to be run is told in the next.
+    /// runs of a loop that needs to be run is told in the next. One that comes while a run
+    /// winds up goes with the calls of that run (SIG-08).
     ///
     /// A signal that can't be caught or does not exist is an error (SIG-04).
     fn add_signal_handler<F>(&self, signal: Signal, handler: F) -> Result<(), SignalError>

@@ -96,15 +96,15 @@ impl<L: Watch> Child<L> {
     /// pipes may have more to read, and may stay open, where a child of its own has them.
     ///
     /// A child that reads its input to the end wants its input closed first. Fails if the
-    /// loop ends before the child, or somebody else has waited for it. May be called any
-    /// number of times, also at once.
+    /// loop ends before the child, or somebody else has taken its status (which the system itself
+    /// does where `SIGCHLD` is ignored). May be called any number of times, also at once.
     ///
     /// Cancel safe.
     pub async fn wait(&self) -> io::Result<ExitStatus> {
         self.kin.ended().await
     }
 
-    /// How it ended, if it has.
+    /// How it ended, if it has, also where its loop was closed (PROC-12).
     pub fn try_wait(&self) -> Option<ExitStatus> {
         self.kin.reap();
         self.kin.status()

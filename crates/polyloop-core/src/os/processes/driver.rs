@@ -16,6 +16,7 @@ use super::{
     Child, ChildInput, ChildOutput, OutputPipe, Process, ProcessEnd, ProcessError, ProcessProtocol,
     ProcessTransport,
 };
+use crate::event_loop::state::LoopState;
 use crate::event_loop::task::{self, take_cancel};
 use crate::os::Watch;
 use crate::promise::Promise as _;
@@ -46,7 +47,7 @@ pub(super) fn start<L: Watch, P: ProcessProtocol>(
     let shared = Shared::new(kin.clone());
     let exit = async move { kin.ended().await };
     let driver = Driver {
-        lp: lp.clone(),
+        state: lp.state().clone(),
         child,
         input,
         outputs,
@@ -57,13 +58,15 @@ pub(super) fn start<L: Watch, P: ProcessProtocol>(
         exited: None,
         started: false,
         backlog: false,
+        skipped: false,
     };
     task::spawn(lp, driver).detach();
     Ok(Process { shared })
 }
 
 struct Driver<L: Watch, P: ProcessProtocol> {
-    lp: L,
+    /// No handle of the loop, which goes with the last that its users have (LOOP-51).
+    state: Arc<LoopState>,
     /// Without its pipes. It may have to be killed when this goes.
     child: Child<L>,
     input: Option<ChildInput<L>>,
@@ -77,6 +80,8 @@ struct Driver<L: Watch, P: ProcessProtocol> {
     started: bool,
     /// Something had to wait for the child to take it.
     backlog: bool,
+    /// An output was not looked at in this poll, since reading is paused.
+    skipped: bool,
 }
 
 impl<L: Watch, P: ProcessProtocol> Unpin for Driver<L, P> {}
@@ -92,7 +97,7 @@ impl<L: Watch, P: ProcessProtocol> Driver<L, P> {
         };
         let transport = &mut self.transport;
         if let Err(failure) = catch(|| callback(protocol, transport)) {
-            self.lp.state().report(
+            self.state.report(
                 "a process protocol failed, so its child is killed",
                 &failure,
             );
@@ -161,6 +166,7 @@ impl<L: Watch, P: ProcessProtocol> Driver<L, P> {
                 return false;
             };
             if self.transport.paused {
+                self.skipped = true;
                 return false;
             }
             // An idle child has no buffer.
@@ -213,8 +219,7 @@ impl<L: Watch, P: ProcessProtocol> Driver<L, P> {
             Ok(())
         });
         for failure in [told, dropped].into_iter().filter_map(Result::err) {
-            self.lp
-                .state()
+            self.state
                 .report("a process protocol failed at its end", &failure);
         }
         self.shared.end(end);
@@ -230,6 +235,7 @@ impl<L: Watch, P: ProcessProtocol> Future for Driver<L, P> {
             // Of what has ended already, the end is told.
             let end = match this.child.try_wait() {
                 Some(status) => ProcessEnd::Exited(status),
+                None if this.child.kin.is_lost() => ProcessEnd::StatusTaken,
                 None => ProcessEnd::LeftBehind,
             };
             this.end(end);
@@ -239,6 +245,7 @@ impl<L: Watch, P: ProcessProtocol> Future for Driver<L, P> {
             this.tell(P::process_started);
         }
         let mut again = this.read_mail(cx);
+        this.skipped = false;
         for pipe in OutputPipe::BOTH {
             again |= this.read_output(cx, pipe);
         }
@@ -250,6 +257,7 @@ impl<L: Watch, P: ProcessProtocol> Future for Driver<L, P> {
             Some(outcome) if silent => {
                 let end = match outcome {
                     Ok(status) => ProcessEnd::Exited(*status),
+                    Err(_) if this.child.kin.is_lost() => ProcessEnd::StatusTaken,
                     Err(_) => ProcessEnd::LeftBehind,
                 };
                 this.end(end);
@@ -274,7 +282,8 @@ impl<L: Watch, P: ProcessProtocol> Driver<L, P> {
         let ends = self.transport.input_is != Input::Open
             && self.input.is_some()
             && self.transport.input.is_empty();
-        closes || writes || ends
+        let reads = self.skipped && !self.transport.paused;
+        closes || writes || ends || reads
     }
 }
 

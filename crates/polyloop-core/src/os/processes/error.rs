@@ -83,6 +83,16 @@ pub enum ProcessSignalError {
         /// How it ended.
         status: ExitStatus,
     },
+    /// It has ended already, and how is not known: somebody else has taken its status.
+    #[error(
+        "{signal} was not sent: process {id} has ended, and somebody else has taken its status"
+    )]
+    StatusTaken {
+        /// The number that it had.
+        id: u32,
+        /// The signal.
+        signal: Signal,
+    },
     /// The system refused.
     #[error("{signal} was not sent to process {id}: {source}; expected a signal of this system")]
     Refused {

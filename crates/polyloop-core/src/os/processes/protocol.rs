@@ -77,8 +77,8 @@ pub trait ProcessProtocol: Send + 'static {
         Ok(())
     }
 
-    /// The child has ended, by an exit code or by a signal (PROC-04). Told once; output may
-    /// still come, from children of its own.
+    /// The child has ended, by an exit code or by a signal (PROC-04). Told once, unless how is
+    /// not [known](ProcessEnd::StatusTaken); output may still come, from children of its own.
     fn process_exited(
         &mut self,
         process: &mut ProcessTransport,
@@ -123,14 +123,17 @@ pub enum ProcessEnd {
     Exited(ExitStatus),
     /// The loop's run has ended before the child, which may run on.
     LeftBehind,
+    /// The child has ended, and how is not known: somebody else in this process has taken its
+    /// status, or the system was told to keep none, since `SIGCHLD` is ignored.
+    StatusTaken,
 }
 
 impl ProcessEnd {
-    /// How the child ended, if it has.
+    /// How the child ended, if that is known.
     pub fn status(self) -> Option<ExitStatus> {
         match self {
             Self::Exited(status) => Some(status),
-            Self::LeftBehind => None,
+            Self::LeftBehind | Self::StatusTaken => None,
         }
     }
 }
@@ -140,6 +143,7 @@ impl fmt::Display for ProcessEnd {
         match self {
             Self::Exited(status) => status.fmt(f),
             Self::LeftBehind => f.write_str("the loop's run ended before the child"),
+            Self::StatusTaken => f.write_str("it ended, and somebody else has taken its status"),
         }
     }
 }

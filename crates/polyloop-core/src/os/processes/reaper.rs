@@ -19,9 +19,15 @@ use crate::sync::primitive::{Arc, Mutex, PoisonError, lock};
 /// its status has not been taken, and that happens here alone, under the lock.
 pub(super) struct Kin {
     id: u32,
-    child: Mutex<Option<Child>>,
-    status: Mutex<Option<ExitStatus>>,
+    state: Mutex<State>,
     ended: Event,
+}
+
+enum State {
+    Running(Child),
+    Ended(ExitStatus),
+    /// Somebody else has taken its status.
+    Lost,
 }
 
 impl Kin {
@@ -31,66 +37,82 @@ impl Kin {
 
     /// How it ended, if it was reaped.
     pub(super) fn status(&self) -> Option<ExitStatus> {
-        *lock(&self.status)
+        match *lock(&self.state) {
+            State::Ended(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Whether it has ended, and nobody here will ever know how.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(*lock(&self.state), State::Lost)
     }
 
     /// Waits until it was reaped. Fails if nobody will ever tell, since the loop has gone.
     pub(super) async fn ended(&self) -> io::Result<ExitStatus> {
         let _ = self.ended.wait().await;
-        self.status().ok_or_else(|| {
-            io::Error::other("the loop has ended, so nobody waits for the child any more")
-        })
+        // Its loop may have gone before it.
+        self.reap();
+        match *lock(&self.state) {
+            State::Ended(status) => Ok(status),
+            State::Lost => Err(io::Error::other(format!(
+                "process {} has ended, and its status is not known: somebody else has taken it, \
+                 or this program ignores SIGCHLD, so that the system keeps none",
+                self.id
+            ))),
+            State::Running(_) => Err(io::Error::other(
+                "the loop has ended, so nobody waits for the child any more",
+            )),
+        }
     }
 
     /// Sends it a signal, unless it has ended.
     pub(super) fn signal(&self, signal: Signal) -> Result<(), ProcessSignalError> {
         let id = self.id;
         let refused = |source| ProcessSignalError::Refused { id, signal, source };
-        let child = lock(&self.child);
-        if let Some(status) = self.status() {
-            return Err(ProcessSignalError::Exited { id, signal, status });
+        let state = lock(&self.state);
+        match *state {
+            State::Ended(status) => return Err(ProcessSignalError::Exited { id, signal, status }),
+            State::Lost => return Err(ProcessSignalError::StatusTaken { id, signal }),
+            State::Running(_) => {}
         }
         let number = nix::sys::signal::Signal::try_from(signal.as_raw())
             .map_err(|error| refused(error.into()))?;
         let process = i32::try_from(id).map_err(|_| refused(io::ErrorKind::InvalidInput.into()))?;
         let sent = nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), number);
-        drop(child);
+        drop(state);
         sent.map_err(|error| refused(error.into()))
     }
 
     /// Takes its status if it has ended. Whether it has.
     pub(super) fn reap(&self) -> bool {
-        let mut child = lock(&self.child);
-        let Some(running) = &mut *child else {
+        let mut state = lock(&self.state);
+        let State::Running(child) = &mut *state else {
             return true;
         };
-        match running.try_wait() {
-            Ok(None) => false,
-            Ok(Some(status)) => {
-                *lock(&self.status) = Some(status);
-                *child = None;
-                drop(child);
-                self.ended.set();
-                true
-            }
-            Err(_) => {
-                // Somebody else has taken its status.
-                *child = None;
-                drop(child);
-                self.ended.set();
-                true
-            }
-        }
+        *state = match child.try_wait() {
+            Ok(None) => return false,
+            Ok(Some(status)) => State::Ended(status),
+            Err(_) => State::Lost,
+        };
+        drop(state);
+        self.ended.set();
+        true
     }
 }
 
 /// Children whose loop has gone before them. They are looked at whenever another is started.
-static ORPHANS: process::Mutex<Vec<Child>> = process::Mutex::new(Vec::new());
+static ORPHANS: process::Mutex<Vec<Arc<Kin>>> = process::Mutex::new(Vec::new());
 
-fn look_after_orphans(further: Option<Child>) {
-    let mut orphans = ORPHANS.lock().unwrap_or_else(PoisonError::into_inner);
-    orphans.extend(further);
-    orphans.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+fn orphans() -> process::MutexGuard<'static, Vec<Arc<Kin>>> {
+    ORPHANS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn look_after_orphans() {
+    let mut known = std::mem::take(&mut *orphans());
+    // Nothing is locked: whoever waits for one of them is woken.
+    known.retain(|kin| !kin.reap());
+    orphans().append(&mut known);
 }
 
 /// What says that a child may have ended.
@@ -138,7 +160,7 @@ struct Reaper(Arc<Kin>);
 impl Drop for Reaper {
     fn drop(&mut self) {
         if !self.0.reap() {
-            look_after_orphans(lock(&self.0.child).take());
+            orphans().push(self.0.clone());
             // Whoever waits is told that nobody will ever know.
             self.0.ended.set();
         }
@@ -146,24 +168,20 @@ impl Drop for Reaper {
 }
 
 /// Sees to it that the child is reaped.
-pub(super) fn look_after<L: Watch>(lp: &L, mut child: Child) -> Result<Arc<Kin>, SignalError> {
-    look_after_orphans(None);
-    let mut sign = match Sign::of(lp, &child) {
-        Ok(sign) => sign,
-        Err(error) => {
-            // Fails only where it has ended.
-            let _ = child.kill();
-            look_after_orphans(Some(child));
-            return Err(error);
-        }
-    };
+pub(super) fn look_after<L: Watch>(lp: &L, child: Child) -> Result<Arc<Kin>, SignalError> {
+    look_after_orphans();
+    let sign = Sign::of(lp, &child);
     let kin = Arc::new(Kin {
         id: child.id(),
-        child: Mutex::new(Some(child)),
-        status: Mutex::new(None),
+        state: Mutex::new(State::Running(child)),
         ended: Event::new(),
     });
+    // From here on it is never forgotten.
     let reaper = Reaper(kin.clone());
+    let mut sign = sign.inspect_err(|_| {
+        // Fails only where it has ended.
+        let _ = kin.signal(Signal::KILL);
+    })?;
     drop(lp.start(async move {
         // It may have ended before anybody listened.
         while !reaper.0.reap() {

@@ -90,7 +90,8 @@ impl ProcessTransport {
         self.paused = true;
     }
 
-    /// Undoes [`pause_reading`](Self::pause_reading).
+    /// Undoes [`pause_reading`](Self::pause_reading), whichever callback this is called in
+    /// (PROC-11).
     pub fn resume_reading(&mut self) {
         self.paused = false;
     }

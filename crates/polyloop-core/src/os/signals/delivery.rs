@@ -194,10 +194,8 @@ fn is_handled(signal: Signal) -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
         return false;
     };
-    let Some(bit) = u32::try_from(signal.as_raw() - 1)
-        .ok()
-        .and_then(|place| 1_u64.checked_shl(place))
-    else {
+    let place = signal.as_raw().checked_sub(1).map(u32::try_from);
+    let Some(bit) = place.and_then(|place| 1_u64.checked_shl(place.ok()?)) else {
         return false;
     };
     ["SigIgn:", "SigCgt:"].iter().any(|field| {

@@ -116,6 +116,13 @@ impl SignalDesk {
         self.enter(lp, signal, |entry| entry.stops += 1)
     }
 
+    /// Somebody begins to want stops. What was asked of those who have gone counts no more.
+    pub(super) fn begin_stops(&self) {
+        if lock(&self.entries).values().all(|entry| entry.stops == 0) {
+            *lock(&self.stopped_by) = None;
+        }
+    }
+
     pub(super) fn remove_stop(&self, signal: Signal) {
         self.leave(signal, |entry| entry.stops = entry.stops.saturating_sub(1));
     }

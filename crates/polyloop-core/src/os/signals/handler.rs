@@ -39,13 +39,11 @@ impl Handler {
         if self.asked.swap(true, Ordering::AcqRel) {
             return;
         }
-        let handler = self.clone();
-        call_started(state, self.location, move || handler.call());
+        let asked = Asked(self.clone());
+        call_started(state, self.location, move || asked.call());
     }
 
     fn call(&self) {
-        // Whatever comes from here on is another arrival.
-        self.asked.store(false, Ordering::Release);
         let mut stage = lock(&self.stage);
         let closure = match std::mem::replace(&mut *stage, Stage::Called) {
             Stage::Idle(closure) => closure,
@@ -69,6 +67,25 @@ impl Handler {
     pub(super) fn remove(&self) {
         let stage = std::mem::replace(&mut *lock(&self.stage), Stage::Removed);
         drop(stage);
+    }
+}
+
+/// A call for the handler waits until this is dropped: when it is made, or with the calls of
+/// a run that ends, which may be before that.
+struct Asked(Arc<Handler>);
+
+impl Asked {
+    fn call(self) {
+        let handler = self.0.clone();
+        // Whatever comes from here on is another arrival.
+        drop(self);
+        handler.call();
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.asked.store(false, Ordering::Release);
     }
 }
 

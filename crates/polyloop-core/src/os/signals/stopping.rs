@@ -31,6 +31,7 @@ impl StopOnSignals {
             // Before they are told of, so that each of them is counted.
             Some(source.end_at_second(&signals)?)
         };
+        desk.begin_stops();
         let mut stopping = Self {
             signals: Vec::new(),
             desk: Arc::downgrade(&desk),
