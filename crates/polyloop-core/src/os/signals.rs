@@ -39,10 +39,11 @@ use handler::Handler;
 ///
 /// async fn reload_on_hangup<L: Signals>(lp: &L) -> Result<(), SignalError> {
 ///     let mut hangups = lp.signals([Signal::HUP])?;
-///     loop {
-///         let signal = hangups.next().await;
+///     // `None` once the loop was closed.
+///     while let Some(signal) = hangups.next().await {
 ///         println!("{signal}: reading the configuration again");
 ///     }
+///     Ok(())
 /// }
 /// ```
 pub trait Signals: Backend {
