@@ -3,6 +3,11 @@
 //!
 //! * [`TlsConnector`] and [`TlsAcceptor`] are the two sides. Their builders begin with what is
 //!   right for most; of a configuration of rustls' own they are made with `from_config`.
+//!   Both are [layers](polyloop_core::Layer): given to the options of
+//!   [`connect_with`](polyloop_core::Loop::connect_with) and
+//!   [`serve_with`](polyloop_core::Loop::serve_with) they put TLS below any protocol, and to
+//!   those of [`dial_with`](polyloop_core::Loop::dial_with) and
+//!   [`accept_with`](polyloop_core::Loop::accept_with) below code that takes streams.
 //! * [`TlsStream`] is a secure connection for code that speaks
 //!   `futures_io::{AsyncRead, AsyncWrite}`, over any stream that does.
 //! * [`Identity`] is a certificate with its key; [`Identities`] are those of a server with
@@ -12,13 +17,13 @@
 //!
 //! ```no_run
 //! use futures_util::AsyncWriteExt;
-//! use polyloop_core::{Failure, Loop, TcpOptions};
+//! use polyloop_core::{ConnectOptions, Failure, Loop};
 //! use polyloop_tls::TlsConnector;
 //!
 //! async fn greet<L: Loop>(lp: &L) -> Result<(), Failure> {
-//!     let plain = lp.connect_tcp("192.0.2.1:443".parse()?, &TcpOptions::default()).await?;
 //!     let connector = TlsConnector::builder().alpn(["http/1.1"]).build()?;
-//!     let mut secure = connector.connect(lp, "example.org", plain).await?;
+//!     let options = ConnectOptions::new().layer(connector);
+//!     let mut secure = lp.dial_with("example.org:443", options).await?;
 //!     secure.write_all(b"GET / HTTP/1.1\r\nhost: example.org\r\n\r\n").await?;
 //!     secure.close().await?;
 //!     Ok(())
