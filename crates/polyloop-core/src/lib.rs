@@ -6,7 +6,8 @@
 //! * a [`Loop`] waits for events and dispatches them. It is the sum of small
 //!   abilities ([`Spawner`], [`Timers`], [`Calls`], [`Threads`], [`Resolve`],
 //!   [`Tcp`], [`Lifecycle`]); ask for the least you need. [`MainLoop`] is one that
-//!   a program's top level can run.
+//!   a program's top level can run. Not every loop has the rest, so it is asked for by
+//!   name: [`Udp`], [`Signals`], and on Unix [`Watch`] and [`Processes`].
 //! * a [`Promise`] is a value that isn't available yet: a spawned [`Task`], a
 //!   [`Deferred`] that you settle through its [`Resolver`], or a chain of either.
 //!   It fails with a [`Failure`].
@@ -24,8 +25,8 @@
 //! | `promise` | promises, what they fail with, and waiting for several at once; it knows no loop |
 //! | `event_loop` | the abilities of a loop, running it, its tasks, calls, timers and names; in [`backend`] what a runtime has to map: read this to add one; in [`context`] which loop is current on a thread |
 //! | `protocol` | protocols, transports, factories, and what drives a connection; [`producer`] |
-//! | [`os`] | readiness of whatever has a descriptor (on Unix), signals |
-//! | [`net`] | endpoints, sockets, options, clients, servers, a client that reconnects, and the sum of it all, [`Loop`] |
+//! | [`os`] | readiness of whatever has a descriptor and child processes (both on Unix), signals |
+//! | [`net`] | endpoints, sockets, options, clients, servers, layers between a socket and its protocol, datagrams, a client that reconnects, and the sum of it all, [`Loop`] |
 //! | [`sync`] | locks, semaphores, events, conditions and queues, for any loop |
 //! | [`schedule`] | looping calls, cooperative tasks, batched timers |
 //!

@@ -138,6 +138,8 @@
 )]
 //! * [`guide::costs`]: what the layer costs, measured, and where it is slower and why.
 //! * [`guide::adding_a_backend`]: a loop of your own.
+//! * [`Udp`], [`Signals`] and, on Unix, `Watch` and `Processes`: what a loop may have beside
+//!   [`Loop`].
 //! * [`Protocol`] and [`Transport`]: what a connection tells you and what you can
 //!   tell it. [`Promise`]: chains and cancelling. [`Loop`]: what a loop can do.
 //! * [`spawn`], [`sleep`], [`connect`], … act on the [`current`] loop.
@@ -163,6 +165,9 @@ pub use polyloop_sim::SimLoop;
 pub use polyloop_smol::SmolLoop;
 /// Secure connections: [`TlsConnector`](tls::TlsConnector),
 /// [`TlsAcceptor`](tls::TlsAcceptor) and what belongs to them.
+///
+/// It is the crate `polyloop-tls`, with its default features. Who wants others of them
+/// (`aws-lc-rs`, `deterministic`) names that crate as a dependency, too.
 #[cfg(feature = "tls")]
 pub use polyloop_tls as tls;
 #[cfg(feature = "tokio")]
