@@ -246,8 +246,10 @@ pub fn sched_17<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     let Poll::Ready(outcome) = poll_once(&mut done) else {
         return Err(Fault::new("a task waits for a loop that was closed"));
     };
+    // A loop that goes on by itself may have been done with it before the close.
+    let done_before = outcome.is_ok() && lp.state().is_driven();
     ensure!(
-        outcome.is_err_and(|failure| failure.is_cancelled()),
+        done_before || outcome.is_err_and(|failure| failure.is_cancelled()),
         "a task on a loop that was closed has ended otherwise"
     );
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use polyloop_core::net::socket::BorrowedSocket;
+use polyloop_core::net::socket::{BorrowedSocket, OwnedSocket};
 use polyloop_core::{Address, Listener, Stream};
 use socket2::SockRef;
 
@@ -118,6 +118,10 @@ impl<S: Stream> Stream for FaultyStream<S> {
             return self.inner.peer_addr();
         }
         self.inner.local_addr()
+    }
+
+    fn into_socket(self) -> io::Result<OwnedSocket> {
+        self.inner.into_socket()
     }
 
     fn set_nodelay(&self, on: bool) -> io::Result<()> {

@@ -101,7 +101,10 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         if done.is_some_and(|backlog| backlog.woken) {
             self.wake(cx)?;
         }
-        Ok(true)
+        // What came meanwhile has woken this task for turns that had no time for it, and
+        // wakes it no more.
+        let more = self.mailbox.get().is_some_and(|mailbox| mailbox.has_mail());
+        Ok(!more)
     }
 
     fn wake(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
