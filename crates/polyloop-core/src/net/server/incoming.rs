@@ -38,7 +38,7 @@ const REST: Duration = Duration::from_secs(1);
 ///
 /// ```
 /// use futures_util::AsyncWriteExt as _;
-/// use polyloop_core::{Failure, Loop, Spawner as _};
+/// use polyloop_core::{Failure, Loop, Promise as _, Spawner as _};
 ///
 /// async fn greet<L: Loop>(lp: &L) -> Result<(), Failure> {
 ///     let mut incoming = lp.accept("127.0.0.1:0").await?;
