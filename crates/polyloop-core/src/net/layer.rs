@@ -10,6 +10,7 @@ use crate::net::endpoint::Endpoint;
 use crate::net::{Loop, Stream};
 use crate::promise::failure::Failure;
 use crate::protocol::peer::Peer;
+use crate::sync::primitive::Arc;
 
 /// Turns the stream of a new connection into another one.
 ///
@@ -99,7 +100,7 @@ impl<S: Stream, A: Layer<S>, B: Layer<A::Stream>> Layer<S> for (A, B) {
     }
 }
 
-impl<S: Stream, Y: Layer<S>> Layer<S> for std::sync::Arc<Y> {
+impl<S: Stream, Y: Layer<S>> Layer<S> for Arc<Y> {
     type Stream = Y::Stream;
 
     const WAITS: bool = Y::WAITS;
