@@ -138,7 +138,7 @@ impl Question {
         self.tries += 1;
         let question = [&self.number, self.name.as_bytes()].concat();
         match transport.send(&question) {
-            Err(SendError::Failed(_) | SendError::Full) | Ok(()) => Ok(()),
+            Err(SendError::Failed { .. } | SendError::Full) | Ok(()) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -58,6 +58,7 @@ pub mod promise_sharing;
 pub mod promise_timeout;
 pub mod protocol_events;
 pub mod queues;
+pub mod racing;
 pub mod reaching;
 pub mod resolving;
 pub mod retrying;

@@ -112,7 +112,7 @@ macro_rules! for_each_behaviour {
                     tran_34 tran_35 tran_36
                 }
                 handles: Tcp {
-                    tran_37 tran_38 tran_39 tran_40 tran_47 proto_15
+                    tran_37 tran_38 tran_39 tran_40 tran_47 tran_48 proto_15
                 }
                 reaching: Tcp {
                     proto_14 proto_16 proto_17 proto_18
@@ -162,8 +162,10 @@ macro_rules! for_each_behaviour {
                     serv_04
                 }
                 connecting: Tcp {
-                    cli_01 cli_02 cli_03 cli_05 cli_06 cli_07 cli_08 cli_09 cli_10
-                    cli_11 cli_12 cli_30
+                    cli_01 cli_02 cli_03 cli_05 cli_10 cli_11 cli_12 cli_30
+                }
+                racing: Tcp {
+                    cli_06 cli_07 cli_08 cli_09
                 }
                 connecting: Resolve {
                     cli_04

@@ -14,7 +14,7 @@ const SECTIONS: &[(&str, usize)] = &[
     ("SYNC", 18),
     ("SCHED", 22),
     ("CORO", 14),
-    ("TRAN", 47),
+    ("TRAN", 48),
     ("PROD", 8),
     ("PROTO", 18),
     ("BUF", 4),

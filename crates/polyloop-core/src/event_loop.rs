@@ -21,6 +21,7 @@ pub(crate) mod lifecycle;
 #[cfg(all(test, shuttle))]
 pub(crate) mod models;
 pub(crate) mod names;
+pub(crate) mod read_buffer;
 mod report_limits;
 mod run;
 pub(crate) mod spawner;

@@ -13,7 +13,7 @@ use polyloop_core::{
 
 use crate::fault::{Verdict, ensure, ensure_eq};
 use crate::probe::{
-    End, Journal, MUCH, Probe, RawListener, busy_for, dial, listen, pattern, quiet, raw_peer,
+    End, Flag, Journal, MUCH, Probe, RawListener, busy_for, dial, listen, pattern, quiet, raw_peer,
     read_all, run, until,
 };
 
@@ -242,6 +242,42 @@ pub fn tran_47<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             woken_at > WOKEN,
             "woken behind {woken_at} posts, having been asked for behind {WOKEN}"
         );
+        Ok(())
+    })
+}
+
+/// Asked for in one callback, so that it takes several turns; the one that asks for more is
+/// done in the last but one, so the wake of what it asks for comes before the last.
+pub fn tran_48<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    const POSTS: usize = 600;
+    run(make, async |lp| {
+        for asks in [0, POSTS / 2, POSTS - 1] {
+            let (connection, _peer) = raw_peer(&lp, Probe::new(&Journal::new())).await?;
+            let (done, more) = (Flag::new(), Flag::new());
+            let (each, last) = (done.clone(), more.clone());
+            connection
+                .call(move |_, t| {
+                    let handle = t.handle();
+                    for number in 0..POSTS {
+                        let (each, last, own) = (each.clone(), last.clone(), handle.clone());
+                        handle.post(move |_| {
+                            each.set();
+                            if number == asks {
+                                own.post(move |_| {
+                                    last.set();
+                                    Ok(())
+                                });
+                            }
+                            Ok(())
+                        });
+                    }
+                })
+                .await?;
+            let what = format!("what post {asks} of {POSTS} asked for");
+            until(&lp, &what, || more.is_set()).await?;
+            ensure_eq!(done.count(), POSTS, "posts done before it");
+            connection.abort();
+        }
         Ok(())
     })
 }

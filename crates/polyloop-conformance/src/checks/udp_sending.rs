@@ -180,6 +180,12 @@ pub fn udp_04<L: MainLoop + Udp>(make: &dyn Fn() -> L) -> Verdict {
                 "the sentence is {text:?}"
             );
         }
+        let nobody = SocketAddr::new(local.ip(), 0);
+        let refused = near.send_to(b"x", nobody).await.err();
+        ensure!(
+            matches!(refused, Some(SendError::NoPort { to }) if to == nobody),
+            "of port 0 it said {refused:?}"
+        );
         let options = UdpOptions::new().local_address(Some(HERE));
         let refused = lp.connect_udp(other, &options).err();
         ensure!(

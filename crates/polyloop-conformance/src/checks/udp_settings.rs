@@ -26,8 +26,7 @@ pub fn udp_08<L: MainLoop + Udp>(make: &dyn Fn() -> L) -> Verdict {
         ensure!(!near.broadcast()?, "broadcast is on from the start");
         let refused = near.send_to(b"x", to).await.err();
         ensure!(
-            matches!(&refused, Some(SendError::Failed(error))
-                if error.kind() == io::ErrorKind::PermissionDenied),
+            matches!(&refused, Some(SendError::BroadcastOff { to: told }) if *told == to),
             "without leave it said {refused:?}"
         );
         nothing_for(&lp, &far, "broadcast was off").await?;

@@ -105,7 +105,15 @@ pub fn watch_08<L: MainLoop + Watch>(make: &dyn Fn() -> L) -> Verdict {
             );
         }
         Ok(())
-    })
+    })?;
+    let lp = make();
+    lp.close()?;
+    let refused = lp.watch(io::pipe()?.0).map(drop);
+    ensure!(
+        matches!(refused, Err(WatchError::Closed(_))),
+        "on a loop that was closed it said {refused:?}"
+    );
+    Ok(())
 }
 
 fn refused<T>(outcome: Result<T, WatchError>, number: i32) -> Verdict<WatchError> {

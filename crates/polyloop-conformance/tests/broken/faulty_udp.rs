@@ -119,7 +119,10 @@ impl DatagramSocket for FaultyUdp {
 
     fn try_send_to(&self, data: &[u8], to: SocketAddr) -> Result<(), SendError> {
         if self.has(Fault::QueuesDatagrams) {
-            let from = self.local_addr().map_err(SendError::Failed)?;
+            let from = self.local_addr().map_err(|source| SendError::Failed {
+                to: Some(to),
+                source,
+            })?;
             let mut kept = KEPT.lock().expect("no panic");
             kept.push_back((to, data.to_vec(), from));
             return Ok(());

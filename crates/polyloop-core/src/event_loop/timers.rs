@@ -1,7 +1,7 @@
 //! [`Timers`]: the clock of a loop, and sleeping by it.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -144,11 +144,35 @@ impl<T: Timer> Future for Sleep<T> {
 /// ```
 pub fn yield_now() -> impl Future<Output = ()> + Send {
     let mut given_up = false;
-    std::future::poll_fn(move |cx| {
+    poll_fn(move |cx| {
         if std::mem::replace(&mut given_up, true) {
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     })
+}
+
+/// What comes of `work` within the limit, or `None`. A limit of zero begins nothing: whether
+/// the system would be done at once differs from loop to loop.
+pub(crate) async fn within<B: Backend, T>(
+    backend: &B,
+    limit: Option<Duration>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let Some(limit) = limit else {
+        return Some(work.await);
+    };
+    if limit.is_zero() {
+        return None;
+    }
+    let mut work = pin!(work);
+    let mut timer = pin!(backend.timer(after(backend.state().now(), limit)));
+    poll_fn(|cx| {
+        if let Poll::Ready(done) = work.as_mut().poll(cx) {
+            return Poll::Ready(Some(done));
+        }
+        timer.as_mut().poll(cx).map(|()| None)
+    })
+    .await
 }

@@ -5,9 +5,7 @@ mod attempt;
 mod error;
 mod race;
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::future::poll_fn;
 
 use attempt::attempt;
 use error::judge;
@@ -16,8 +14,8 @@ use race::Race;
 
 use super::drive::{self, Reached};
 use super::{ConnectOptions, Layer};
-use crate::event_loop::calls::after;
 use crate::event_loop::names::LookupError;
+use crate::event_loop::timers::within;
 use crate::net::Loop;
 use crate::net::endpoint::{Endpoint, EndpointError, for_client};
 use crate::promise::failure::Failure;
@@ -80,66 +78,40 @@ async fn reach<L: Loop, Y: Layer<L::TcpStream>>(
     layer: &Y,
 ) -> Result<(Reached<Y::Stream>, Peer), ConnectError> {
     let mut race = Race::new(lp, options);
-    let outcome = if options.timeout.is_some_and(|limit| limit.is_zero()) {
-        // Whether the system would be done at once differs from loop to loop.
-        None
-    } else {
-        let unknown = |source| ConnectError::Dns {
-            endpoint: endpoint.clone(),
-            source,
-        };
-        let families = options.lookup.families;
-        // The limit counts for the lookup, too.
-        let lookup = options.lookup.within(options.timeout);
-        let mut work = pin!(async {
-            let won = if let Some(address) = endpoint.address() {
-                if !families.include(&address) {
-                    let address = address.ip();
-                    return Err(unknown(LookupError::WrongFamily { address, families }));
-                }
-                // One address alone runs no race.
-                match attempt(lp, address, &options.tcp).await {
-                    Ok(reached) => Some((reached, address.into())),
-                    Err(error) => {
-                        race.lost(address, error);
-                        None
-                    }
-                }
-            } else {
-                let addresses = lp
-                    .resolve_with(
-                        endpoint.host().unwrap_or_default(),
-                        endpoint.port().unwrap_or_default(),
-                        &lookup,
-                    )
-                    .await
-                    .map_err(unknown)?;
-                race.enter(addresses);
-                poll_fn(|cx| race.poll(cx)).await
-            };
-            match won {
-                Some((reached, address)) => {
-                    wrap(lp, reached, address, endpoint, layer).await.map(Some)
-                }
-                None => Ok(None),
-            }
-        });
-        let mut limit = pin!(
-            options
-                .timeout
-                .map(|limit| lp.timer(after(lp.state().now(), limit)))
-        );
-        poll_fn(|cx| {
-            if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
-                return Poll::Ready(Some(outcome));
-            }
-            match limit.as_mut().as_pin_mut() {
-                Some(timer) => timer.poll(cx).map(|()| None),
-                None => Poll::Pending,
-            }
-        })
-        .await
+    let unknown = |source| ConnectError::Dns {
+        endpoint: endpoint.clone(),
+        source,
     };
+    let families = options.lookup.families;
+    // The limit counts for the lookup, too.
+    let lookup = options.lookup.within(options.timeout);
+    let work = async {
+        let won = if let Some(address) = endpoint.address() {
+            if !families.include(&address) {
+                let address = address.ip();
+                return Err(unknown(LookupError::WrongFamily { address, families }));
+            }
+            // One address alone runs no race.
+            match attempt(lp, address, &options.tcp).await {
+                Ok(reached) => Some((reached, address.into())),
+                Err(error) => {
+                    race.lost(address, error);
+                    None
+                }
+            }
+        } else {
+            let host = endpoint.host().unwrap_or_default();
+            let port = endpoint.port().unwrap_or_default();
+            let addresses = lp.resolve_with(host, port, &lookup).await;
+            race.enter(addresses.map_err(unknown)?);
+            poll_fn(|cx| race.poll(cx)).await
+        };
+        match won {
+            Some((reached, address)) => wrap(lp, reached, address, endpoint, layer).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let outcome = within(lp, options.timeout, work).await;
     let failed = Attempts(race.into_failed());
     match outcome {
         Some(Ok(Some(won))) => Ok(won),

@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 
 use thiserror::Error;
 
+use crate::event_loop::lifecycle::LoopClosed;
 use crate::promise::failure::Failure;
 
 /// Why a descriptor can't be watched. Each says which one was given, and what was expected.
@@ -46,6 +47,9 @@ pub enum WatchError {
         /// The descriptor.
         descriptor: RawFd,
     },
+    /// The loop was closed.
+    #[error(transparent)]
+    Closed(#[from] LoopClosed),
     /// The system refused it for another reason.
     #[error("descriptor {descriptor} can't be watched: {source}")]
     Refused {
@@ -83,7 +87,7 @@ impl From<WatchError> for Failure {
 impl From<WatchError> for io::Error {
     fn from(error: WatchError) -> Self {
         let kind = match &error {
-            WatchError::Unsupported { .. } => io::ErrorKind::Unsupported,
+            WatchError::Unsupported { .. } | WatchError::Closed(_) => io::ErrorKind::Unsupported,
             WatchError::NotOpen { .. } | WatchError::NeverWaits { .. } => {
                 io::ErrorKind::InvalidInput
             }

@@ -66,6 +66,9 @@ pub trait Signals: Backend {
     /// runs of a loop that needs to be run is told in the next. One that comes while a run
     /// winds up goes with the calls of that run (SIG-08).
     ///
+    /// A handler that holds its loop keeps that alive, as a task does: remove it, or close the
+    /// loop.
+    ///
     /// A signal that can't be caught or does not exist is an error (SIG-04).
     fn add_signal_handler<F>(&self, signal: Signal, handler: F) -> Result<(), SignalError>
     where

@@ -35,6 +35,7 @@ const PRESENT: &str = "only `into_inner` takes the source, and it ends the value
 
 impl<L: Watch, T: Source> Watched<L, T> {
     pub(super) fn new(lp: &L, source: T) -> Result<Self, WatchError> {
+        lp.state().check_open()?;
         let name = lp.state().name();
         let number = source.as_fd().as_raw_fd();
         let refused = |error| WatchError::new(name, number, error);

@@ -12,7 +12,6 @@ mod handle;
 mod io;
 mod mailbox;
 mod rare;
-pub(crate) mod read_buffer;
 pub(crate) mod timers;
 mod view;
 mod write_buffer;

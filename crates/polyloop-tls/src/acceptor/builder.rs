@@ -132,7 +132,9 @@ impl TlsAcceptorBuilder {
         self
     }
 
-    /// How long a handshake may take: 60 s unless set (TLS-04).
+    /// How long a handshake may take: 60 s unless set (TLS-04). As a layer of a server it has
+    /// the limit of [`ListenOptions`](polyloop_core::ListenOptions), too; the shorter one
+    /// counts.
     pub fn handshake_limit(mut self, limit: Duration) -> Self {
         self.handshake_limit = limit;
         self

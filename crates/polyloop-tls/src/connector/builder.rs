@@ -95,7 +95,8 @@ impl TlsConnectorBuilder {
         self
     }
 
-    /// How long a handshake may take: 60 s unless set (TLS-04).
+    /// How long a handshake may take: 60 s unless set (TLS-04). As a layer of a client it
+    /// counts into the limit of the connect, too.
     pub fn handshake_limit(mut self, limit: Duration) -> Self {
         self.handshake_limit = limit;
         self

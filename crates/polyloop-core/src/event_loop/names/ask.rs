@@ -1,17 +1,15 @@
 //! Asking a loop's resolver, and what it is spared.
 
 use std::borrow::Cow;
-use std::future::{Future, poll_fn};
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::task::Poll;
 
 use super::error::LookupError;
 use super::international::to_ascii;
 use super::query::{LookupOptions, Query};
 use crate::event_loop::backend::Backend;
-use crate::event_loop::calls::after;
+use crate::event_loop::timers::within;
 
 pub(super) async fn resolve<B: Backend>(
     backend: &B,
@@ -36,7 +34,12 @@ pub(super) async fn resolve<B: Backend>(
             host: host.to_owned(),
             problem,
         })?;
-    let found = within(backend, options, ask(backend, Query::with(name, options))).await;
+    let found = within(
+        backend,
+        options.timeout,
+        ask(backend, Query::with(name, options)),
+    )
+    .await;
     let mut found = match found {
         Some(Ok(found)) => found,
         Some(Err(source)) => {
@@ -59,12 +62,8 @@ pub(super) async fn resolve<B: Backend>(
     }
     families.arrange(&mut found);
     // A resolver may list an address once per kind of socket.
-    let mut seen = Vec::with_capacity(found.len());
-    found.retain(|address| {
-        let new = !seen.contains(address);
-        seen.push(*address);
-        new
-    });
+    let mut seen = HashSet::with_capacity(found.len());
+    found.retain(|address| seen.insert(*address));
     if found.is_empty() {
         return Err(LookupError::NotFound {
             host: host.to_owned(),
@@ -91,27 +90,4 @@ async fn ask<B: Backend>(backend: &B, query: Query) -> io::Result<Vec<SocketAddr
         Some(resolver) => resolver.lookup(query).await,
         None => backend.lookup(query).await,
     }
-}
-
-/// What comes of `work` within the limit, or `None`.
-async fn within<B: Backend, T>(
-    backend: &B,
-    options: &LookupOptions,
-    work: impl Future<Output = T>,
-) -> Option<T> {
-    let Some(limit) = options.timeout else {
-        return Some(work.await);
-    };
-    if limit.is_zero() {
-        return None;
-    }
-    let mut work = pin!(work);
-    let mut timer = pin!(backend.timer(after(backend.state().now(), limit)));
-    poll_fn(|cx| {
-        if let Poll::Ready(done) = work.as_mut().poll(cx) {
-            return Poll::Ready(Some(done));
-        }
-        timer.as_mut().poll(cx).map(|()| None)
-    })
-    .await
 }

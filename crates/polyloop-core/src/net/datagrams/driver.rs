@@ -14,11 +14,11 @@ use super::{DatagramProtocol, DatagramTransport};
 use crate::event_loop::backend::Backend;
 use crate::event_loop::calls::{WakeUp, after};
 use crate::event_loop::lifecycle::LoopClosed;
+use crate::event_loop::read_buffer::ReadBuffer;
 use crate::event_loop::task;
 use crate::net::udp::DatagramSocket;
 use crate::promise::Promise as _;
 use crate::promise::failure::{Failure, catch};
-use crate::protocol::connection::read_buffer::ReadBuffer;
 use crate::sync::primitive::Arc;
 
 /// Datagrams per poll, after which other tasks get their turn.

@@ -13,10 +13,11 @@ use thiserror::Error;
 
 use super::incoming::report_failed;
 use super::registry::{Place, Registry};
-use crate::event_loop::calls::after;
 use crate::event_loop::task::{self, Task};
+use crate::event_loop::timers::within;
 use crate::net::{Layer, Loop};
 use crate::promise::Promise as _;
+use crate::promise::discard::{discard, wake};
 use crate::promise::failure::{Failure, catch};
 use crate::protocol::address::Address;
 use crate::protocol::peer::Peer;
@@ -75,7 +76,7 @@ impl<L: Loop, S: Send + 'static> Handshakes<L, S> {
             _ => shared.waiting.replace(waker.clone()),
         };
         drop(shared);
-        drop(replaced);
+        discard(replaced);
         done
     }
 
@@ -102,7 +103,10 @@ impl<L: Loop, S: Send + 'static> Handshakes<L, S> {
             *under_way = Some(task);
         }
     }
+}
 
+impl<L: Loop, S> Handshakes<L, S> {
+    /// Ends those under way, and drops those that are done.
     pub(super) fn close(&self) {
         let mut shared = lock(&self.shared);
         shared.closed = true;
@@ -113,21 +117,13 @@ impl<L: Loop, S: Send + 'static> Handshakes<L, S> {
         for task in tasks.into_iter().flatten() {
             task.cancel("the listener was closed");
         }
-        drop((done, waiting));
+        discard((done, waiting));
     }
 }
 
 impl<L: Loop, S> Drop for Handshakes<L, S> {
     fn drop(&mut self) {
-        let mut shared = lock(&self.shared);
-        shared.closed = true;
-        let tasks: Vec<_> = shared.under_way.drain().collect();
-        let done = std::mem::take(&mut shared.done);
-        drop(shared);
-        for task in tasks.into_iter().flatten() {
-            task.cancel("the listener was closed");
-        }
-        drop(done);
+        self.close();
     }
 }
 
@@ -141,22 +137,15 @@ async fn wrap<L: Loop, Y: Layer<L::TcpStream>>(
 ) -> Result<(Y::Stream, Peer), Failure> {
     let address = peer.address().clone();
     let mut wrapping = pin!(layer.wrap(lp, stream, peer, None));
-    let mut timer = pin!(limit.map(|limit| lp.timer(after(lp.state().now(), limit))));
-    poll_fn(|cx| {
-        match catch(|| Ok(wrapping.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => {}
-            Ok(ready) => return ready,
-            Err(panicked) => return Poll::Ready(Err(panicked)),
-        }
-        match (timer.as_mut().as_pin_mut(), limit) {
-            (Some(timer), Some(limit)) => timer.poll(cx).map(|()| {
-                let peer = address.clone();
-                Err(Failure::new(TookTooLong { peer, limit }))
-            }),
-            _ => Poll::Pending,
-        }
+    let wrapping = poll_fn(|cx| match catch(|| Ok(wrapping.as_mut().poll(cx))) {
+        Ok(polled) => polled,
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    });
+    let wrapped = within(lp, limit, wrapping).await;
+    wrapped.unwrap_or_else(|| {
+        let (peer, limit) = (address, limit.unwrap_or_default());
+        Err(Failure::new(TookTooLong { peer, limit }))
     })
-    .await
 }
 
 /// Leaves the list of those under way, however it ends.
@@ -176,9 +165,9 @@ impl<L: Loop, S> Ended<L, S> {
         };
         let waiting = shared.waiting.take();
         drop(shared);
-        drop(refused);
+        discard(refused);
         if let Some(waiting) = waiting {
-            waiting.wake();
+            wake(waiting);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use thiserror::Error;
 
 use super::settings::MulticastInterface;
+use crate::event_loop::lifecycle::LoopClosed;
 use crate::promise::failure::Failure;
 
 /// Why there is no socket for datagrams.
@@ -49,6 +50,9 @@ pub enum UdpError {
         /// Why.
         source: io::Error,
     },
+    /// The loop was closed.
+    #[error(transparent)]
+    Closed(#[from] LoopClosed),
 }
 
 /// Why a datagram was not sent.
@@ -89,14 +93,34 @@ pub enum SendError {
     /// The socket is not connected, and no address was given.
     #[error("the socket is not connected; expected `send_to`, with an address")]
     NotConnected,
+    /// Nobody has port 0.
+    #[error("a datagram can't go to {to}; expected a port from 1 to 65535")]
+    NoPort {
+        /// Where it was to go.
+        to: SocketAddr,
+    },
+    /// The address is that of everybody, and broadcast is off (UDP-08).
+    #[error(
+        "a datagram can't go to {to}, which is a broadcast address, while broadcast is off; \
+         `set_broadcast(true)` switches it on"
+    )]
+    BroadcastOff {
+        /// Where it was to go.
+        to: SocketAddr,
+    },
     /// The endpoint was closed.
     #[error("the endpoint is closed")]
     Closed,
     /// The system refused it. On a connected socket that may be about an earlier datagram: an
     /// error of kind `ConnectionRefused` says that nobody was there, and the next one may get
     /// through (UDP-06).
-    #[error("the datagram was not sent: {0}")]
-    Failed(#[source] io::Error),
+    #[error("the datagram{} was not sent: {source}", .to.map(|to| format!(" to {to}")).unwrap_or_default())]
+    Failed {
+        /// Where it was to go.
+        to: Option<SocketAddr>,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 /// Why a setting of multicast was refused.
@@ -160,11 +184,13 @@ impl SendError {
     pub fn kind(&self) -> io::ErrorKind {
         match self {
             Self::Full => io::ErrorKind::WouldBlock,
-            Self::TooLong { .. } | Self::WrongFamily { .. } | Self::Connected { .. } => {
-                io::ErrorKind::InvalidInput
-            }
+            Self::TooLong { .. }
+            | Self::WrongFamily { .. }
+            | Self::Connected { .. }
+            | Self::NoPort { .. } => io::ErrorKind::InvalidInput,
+            Self::BroadcastOff { .. } => io::ErrorKind::PermissionDenied,
             Self::NotConnected | Self::Closed => io::ErrorKind::NotConnected,
-            Self::Failed(error) => error.kind(),
+            Self::Failed { source, .. } => source.kind(),
         }
     }
 }
@@ -172,7 +198,7 @@ impl SendError {
 impl From<SendError> for io::Error {
     fn from(error: SendError) -> Self {
         match error {
-            SendError::Failed(error) => error,
+            SendError::Failed { source, .. } => source,
             error => Self::new(error.kind(), error),
         }
     }

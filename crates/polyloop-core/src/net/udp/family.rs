@@ -80,10 +80,12 @@ impl Family {
                 limit,
             };
         }
-        if to.is_none() && lacks_destination(&error) {
-            return SendError::NotConnected;
+        match to {
+            None if lacks_destination(&error) => SendError::NotConnected,
+            Some(to) if to.port() == 0 => SendError::NoPort { to },
+            Some(to) if to.is_ipv4() && wants_leave(&error) => SendError::BroadcastOff { to },
+            _ => SendError::Failed { to, source: error },
         }
-        SendError::Failed(error)
     }
 }
 
@@ -93,6 +95,17 @@ fn is_too_long(error: &io::Error) -> bool {
     // What Windows says.
     #[cfg(not(unix))]
     let code = 10_040;
+    error.raw_os_error() == Some(code)
+}
+
+/// What the system says of a broadcast address while broadcast is off. A firewall's refusal
+/// has another number.
+fn wants_leave(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let code = libc::EACCES;
+    // What Windows says.
+    #[cfg(not(unix))]
+    let code = 10_013;
     error.raw_os_error() == Some(code)
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::num::NonZero;
 
-use socket2::{InterfaceIndexOrAddress, SockRef};
+use socket2::{InterfaceIndexOrAddress, SockRef, Socket};
 
 use super::error::MulticastError;
 
@@ -64,22 +64,16 @@ pub trait UdpSettings {
 
     /// How many hops a datagram may make that goes to one receiver.
     fn ttl(&self) -> io::Result<u32> {
-        let socket = SockRef::from(socket_of(self)?);
-        if self.local_addr()?.is_ipv4() {
-            socket.ttl_v4()
-        } else {
-            socket.unicast_hops_v6()
-        }
+        by_family(self, Socket::ttl_v4, Socket::unicast_hops_v6)
     }
 
     /// See [`ttl`](Self::ttl).
     fn set_ttl(&self, hops: u32) -> io::Result<()> {
-        let socket = SockRef::from(socket_of(self)?);
-        if self.local_addr()?.is_ipv4() {
-            socket.set_ttl_v4(hops)
-        } else {
-            socket.set_unicast_hops_v6(hops)
-        }
+        by_family(
+            self,
+            |socket| socket.set_ttl_v4(hops),
+            |socket| socket.set_unicast_hops_v6(hops),
+        )
     }
 
     /// Joins a group: what is sent to it at the socket's port is received from here on
@@ -115,43 +109,31 @@ pub trait UdpSettings {
 
     /// How many hops a datagram may make that goes to a group: 1 unless set.
     fn multicast_ttl(&self) -> io::Result<u32> {
-        let socket = SockRef::from(socket_of(self)?);
-        if self.local_addr()?.is_ipv4() {
-            socket.multicast_ttl_v4()
-        } else {
-            socket.multicast_hops_v6()
-        }
+        by_family(self, Socket::multicast_ttl_v4, Socket::multicast_hops_v6)
     }
 
     /// See [`multicast_ttl`](Self::multicast_ttl).
     fn set_multicast_ttl(&self, hops: u32) -> io::Result<()> {
-        let socket = SockRef::from(socket_of(self)?);
-        if self.local_addr()?.is_ipv4() {
-            socket.set_multicast_ttl_v4(hops)
-        } else {
-            socket.set_multicast_hops_v6(hops)
-        }
+        by_family(
+            self,
+            |socket| socket.set_multicast_ttl_v4(hops),
+            |socket| socket.set_multicast_hops_v6(hops),
+        )
     }
 
     /// Whether members on this machine get what is sent to a group from here: they do unless
     /// set.
     fn multicast_loop(&self) -> io::Result<bool> {
-        let socket = SockRef::from(socket_of(self)?);
-        if self.local_addr()?.is_ipv4() {
-            socket.multicast_loop_v4()
-        } else {
-            socket.multicast_loop_v6()
-        }
+        by_family(self, Socket::multicast_loop_v4, Socket::multicast_loop_v6)
     }
 
     /// See [`multicast_loop`](Self::multicast_loop).
     fn set_multicast_loop(&self, on: bool) -> io::Result<()> {
-        let socket = SockRef::from(socket_of(self)?);
-        if self.local_addr()?.is_ipv4() {
-            socket.set_multicast_loop_v4(on)
-        } else {
-            socket.set_multicast_loop_v6(on)
-        }
+        by_family(
+            self,
+            |socket| socket.set_multicast_loop_v4(on),
+            |socket| socket.set_multicast_loop_v6(on),
+        )
     }
 
     /// By which interface datagrams leave that go to a group. With IPv4 the system tells an
@@ -199,6 +181,20 @@ fn socket_of<S: UdpSettings + ?Sized>(settings: &S) -> io::Result<&UdpSocket> {
             "the loop's sockets are its own and have no such setting",
         )
     })
+}
+
+/// What the family of the socket has its own call for.
+fn by_family<S: UdpSettings + ?Sized, R>(
+    settings: &S,
+    v4: impl FnOnce(&Socket) -> io::Result<R>,
+    v6: impl FnOnce(&Socket) -> io::Result<R>,
+) -> io::Result<R> {
+    let socket = SockRef::from(socket_of(settings)?);
+    if settings.local_addr()?.is_ipv4() {
+        v4(&socket)
+    } else {
+        v6(&socket)
+    }
 }
 
 /// A group and an interface, as the system wants them.

@@ -25,6 +25,7 @@ pub struct WatchedUdp<L: Watch> {
 impl<L: Watch> WatchedUdp<L> {
     /// What [`Udp::adopt_udp`](super::Udp::adopt_udp) does on such a loop. For backends.
     pub fn adopt(lp: &L, socket: UdpSocket) -> Result<Self, UdpError> {
+        lp.state().check_open()?;
         let family = Family::of(&socket)?;
         let refused = |source| UdpError::Refused {
             name: lp.state().name(),
@@ -61,7 +62,10 @@ impl<L: Watch> WatchedUdp<L> {
     fn wrong_family(&self, to: SocketAddr) -> SendError {
         match self.udp().local_addr() {
             Ok(local) => SendError::WrongFamily { local, to },
-            Err(error) => SendError::Failed(error),
+            Err(source) => SendError::Failed {
+                to: Some(to),
+                source,
+            },
         }
     }
 
@@ -73,7 +77,10 @@ impl<L: Watch> WatchedUdp<L> {
     ) -> Result<(), SendError> {
         match sent {
             Ok(_) => Ok(()),
-            Err(error) => Err(self.family.send_error(error, data, to)),
+            Err(error) => {
+                let to = to.map(|to| self.family.incoming(to)).or(self.peer);
+                Err(self.family.send_error(error, data, to))
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{
     Child, ChildInput, ChildOutput, OutputPipe, Process, ProcessEnd, ProcessError, ProcessProtocol,
     ProcessTransport,
 };
+use crate::event_loop::read_buffer::ReadBuffer;
 use crate::event_loop::state::LoopState;
 use crate::event_loop::task::{self, take_cancel};
 use crate::os::Watch;
@@ -28,9 +29,6 @@ const READS_PER_POLL: usize = 8;
 
 /// The same of writes.
 const WRITES_PER_POLL: usize = 8;
-
-/// How much is read at once: what a pipe holds.
-const READ_SIZE: usize = 64 << 10;
 
 #[track_caller]
 pub(super) fn start<L: Watch, P: ProcessProtocol>(
@@ -156,7 +154,8 @@ impl<L: Watch, P: ProcessProtocol> Driver<L, P> {
 
     /// Whether there may be more to read.
     fn read_output(&mut self, cx: &mut Context<'_>, pipe: OutputPipe) -> bool {
-        let mut buffer = Vec::new();
+        let mut scratch = ReadBuffer::borrow();
+        let buffer = scratch.as_mut();
         for _ in 0..READS_PER_POLL {
             if !self.transport.reads[place(pipe)] {
                 self.outputs[place(pipe)] = None;
@@ -169,9 +168,7 @@ impl<L: Watch, P: ProcessProtocol> Driver<L, P> {
                 self.skipped = true;
                 return false;
             }
-            // An idle child has no buffer.
-            buffer.resize(READ_SIZE, 0);
-            match Pin::new(output).poll_read(cx, &mut buffer) {
+            match Pin::new(output).poll_read(cx, buffer) {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(length)) if length > 0 => {
                     let data = &buffer[..length];

@@ -219,7 +219,6 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         if self.phase != Phase::New {
             // There may be no other turn: what is left of a delivery, and what came since.
             self.read_mail(cx, usize::MAX)?;
-            self.read_mail(cx, usize::MAX)?;
         }
         let state = self.origin.backend().state();
         if !self.io.closing || state.check_open().is_err() {

@@ -41,8 +41,10 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         cx: &mut Context<'_>,
         most: usize,
     ) -> Result<bool, CloseReason> {
-        if self.backlog().is_some() {
-            return self.read_backlog(cx, most);
+        // What came meanwhile has woken this task for turns that had no time for it, so it is
+        // looked at as soon as the long delivery is done (TRAN-48).
+        if self.backlog().is_some() && !self.read_backlog(cx, most)? {
+            return Ok(false);
         }
         let mailbox = match self.mailbox.get() {
             Some(mailbox) if mailbox.has_mail() => mailbox.clone(),
@@ -101,10 +103,7 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         if done.is_some_and(|backlog| backlog.woken) {
             self.wake(cx)?;
         }
-        // What came meanwhile has woken this task for turns that had no time for it, and
-        // wakes it no more.
-        let more = self.mailbox.get().is_some_and(|mailbox| mailbox.has_mail());
-        Ok(!more)
+        Ok(true)
     }
 
     fn wake(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {

@@ -1,4 +1,5 @@
-//! The buffer to read into, lent per thread, so that an idle connection holds none.
+//! The buffer to read into, lent per thread, so that what is idle holds none: for whatever
+//! reads on a loop, connections, datagrams and the pipes of children.
 
 use std::cell::Cell;
 
@@ -12,7 +13,7 @@ thread_local! {
 }
 
 /// The thread's read buffer for the time of one poll. A callback that makes this
-/// thread drive another connection (by blocking on a loop, say) gets a second one.
+/// thread read for somebody else (by blocking on a loop, say) gets a second one.
 pub(crate) struct ReadBuffer(Option<Box<[u8]>>);
 
 impl ReadBuffer {
