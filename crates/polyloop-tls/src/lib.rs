@@ -42,7 +42,7 @@
 //! | `ring` (on by default) | ring's provider. Builds with a C compiler and nothing else |
 //! | `aws-lc-rs` | AWS-LC's, with key exchanges that withstand quantum computers; takes longer to build |
 //! | `platform-roots` (on by default) | trusts what the system trusts, unless roots are given |
-//! | `deterministic` | [cryptography for tests](deterministic), drawn from a seed |
+//! | `deterministic` | cryptography for tests, drawn from a seed: the module of that name |
 //!
 //! # Time
 //!
