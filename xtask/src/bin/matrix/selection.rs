@@ -67,6 +67,14 @@ mod tests {
         names.iter().map(|&name| name.to_owned()).collect()
     }
 
+    /// The section BUF as the catalogue has it today.
+    fn buffers() -> Vec<&'static str> {
+        catalogue()
+            .map(|(id, _)| id)
+            .filter(|id| id.starts_with("BUF-"))
+            .collect()
+    }
+
     #[test]
     fn without_names_everything_is_selected() {
         assert_eq!(ids(&[]).unwrap().len(), catalogue().count());
@@ -76,10 +84,9 @@ mod tests {
     #[test]
     fn behaviours_are_selected_by_id_or_section_in_catalogue_order() {
         let selected = ids(&given(&["buf", "LOOP-14", "loop_02", "LOOP-14"])).unwrap();
-        assert_eq!(
-            selected,
-            ["LOOP-02", "LOOP-14", "BUF-01", "BUF-02", "BUF-03"]
-        );
+        let mut expected = vec!["LOOP-02", "LOOP-14"];
+        expected.extend(buffers());
+        assert_eq!(selected, expected);
     }
 
     #[test]
@@ -91,9 +98,10 @@ mod tests {
     #[test]
     fn an_unknown_behaviour_is_answered_with_the_range_of_its_section() {
         let error = ids(&given(&["BUF-77"])).unwrap_err();
+        let last = buffers().pop().unwrap();
         assert_eq!(
             error,
-            "--only got \"BUF-77\", which is no behaviour: BUF goes from BUF-01 to BUF-03"
+            format!("--only got \"BUF-77\", which is no behaviour: BUF goes from BUF-01 to {last}")
         );
     }
 
