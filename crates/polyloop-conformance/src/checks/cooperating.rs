@@ -10,7 +10,7 @@ use polyloop_core::schedule::{
 use polyloop_core::{Deferred, Failure, MainLoop};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
-use crate::probe::{Flag, Journal, Reports, busy_for, poll_once, quiet, run, until};
+use crate::probe::{Flag, Journal, Reports, block_on, busy_for, poll_once, quiet, run, until};
 
 /// Steps without an end, counted.
 fn endless(steps: &Flag) -> impl Iterator<Item = ()> + Send + 'static {
@@ -243,8 +243,11 @@ pub fn sched_17<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
     let task = Cooperator::new(&lp).cooperate([()]);
     let mut done = task.when_done();
     lp.close()?;
-    let Poll::Ready(outcome) = poll_once(&mut done) else {
-        return Err(Fault::new("a task waits for a loop that was closed"));
+    let outcome = match poll_once(&mut done) {
+        Poll::Ready(outcome) => outcome,
+        // Another thread may have it in its hands at this moment.
+        Poll::Pending if lp.state().is_driven() => block_on(done),
+        Poll::Pending => return Err(Fault::new("a task waits for a loop that was closed")),
     };
     // A loop that goes on by itself may have been done with it before the close.
     let done_before = outcome.is_ok() && lp.state().is_driven();
