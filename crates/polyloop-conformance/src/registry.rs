@@ -194,6 +194,18 @@ macro_rules! for_each_behaviour {
                 client_service: Tcp {
                     cli_14 cli_16 cli_17 cli_18 cli_19
                 }
+                limiting: Tcp {
+                    pol_01 pol_06
+                }
+                idling: Tcp {
+                    pol_02 pol_03
+                }
+                throttling: Tcp {
+                    pol_04 pol_05
+                }
+                proxying: Tcp {
+                    pol_07
+                }
                 locks: Core {
                     sync_01 sync_02 sync_04 sync_05 sync_06 sync_07 sync_08 sync_09
                     sync_10 sync_11 sync_17 sync_18

@@ -30,6 +30,7 @@ const SECTIONS: &[(&str, usize)] = &[
     ("PROC", 12),
     ("UDP", 12),
     ("DGRAM", 7),
+    ("POL", 7),
 ];
 
 #[test]

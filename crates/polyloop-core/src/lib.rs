@@ -73,6 +73,11 @@ pub use net::endpoint::{
     Arguments, Endpoint, EndpointError, InheritedError, IntoEndpoint, Parameter, Scheme, Schemes,
     TLS_PARAMETERS, quote,
 };
+#[cfg(feature = "proxy-header")]
+pub use net::policy::{AcceptProxyHeader, ProxiedStream, ProxyHeaderError, SendProxyHeader};
+pub use net::policy::{
+    ConnectionLimit, LimitedStream, Throttle, ThrottledStream, TooManyConnections,
+};
 pub use net::server::{Incoming, ListenError, Server, UnfitSocket};
 #[cfg(unix)]
 pub use net::udp::WatchedUdp;
@@ -107,7 +112,7 @@ pub use promise::{
 pub use protocol::address::{Address, UnixAddress};
 pub use protocol::buffered::{Buffered, BufferedProtocol};
 pub use protocol::connection::{
-    Connection, ConnectionLost, CutShort, ProtocolReplaced, TransportHandle,
+    Connection, ConnectionLost, CutShort, IdleLimitPassed, ProtocolReplaced, TransportHandle,
 };
 pub use protocol::factory::ProtocolFactory;
 pub use protocol::peer::{Credentials, Peer, Secure};

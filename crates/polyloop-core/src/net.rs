@@ -13,6 +13,7 @@ mod layer;
 #[cfg(all(test, shuttle))]
 mod models;
 mod options;
+pub(crate) mod policy;
 mod retry;
 pub mod server;
 pub mod socket;

@@ -14,9 +14,11 @@ pub(crate) mod transport;
 
 use std::any::{Any, TypeId};
 use std::fmt;
+use std::time::Duration;
 
 use crate::promise::failure::Failure;
 use crate::protocol::buffered::BufferedProtocol;
+use crate::protocol::connection::IdleLimitPassed;
 use crate::protocol::timer_key::TimerKey;
 use crate::protocol::transport::Transport;
 
@@ -96,6 +98,19 @@ pub trait Protocol: AsAny + Send + 'static {
         Ok(())
     }
 
+    /// Nothing came and nothing was sent for as long as the connection's
+    /// [idle limit](Transport::set_idle_limit) allows: told once (POL-02). Not called while
+    /// the connection is closing.
+    ///
+    /// The default closes, with [`IdleLimitPassed`](crate::IdleLimitPassed) as the reason,
+    /// and cuts a peer that lets the close take more than ten seconds (POL-03): one that is
+    /// gone would never end it. A protocol that would rather ask whether the peer is there
+    /// writes a ping here and sets the limit for its answer.
+    fn went_idle(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        close_idle(transport);
+        Ok(())
+    }
+
     /// Somebody has woken it, with [`TransportHandle::wake`](crate::TransportHandle::wake):
     /// once for any number of wakes before it, and behind what was posted before them
     /// (PROTO-14). Not called while the connection is closing.
@@ -121,6 +136,17 @@ pub trait Protocol: AsAny + Send + 'static {
     /// protocol that it is of.
     fn reach(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
         itself(self, wanted)
+    }
+}
+
+/// What is left to a peer that has been silent.
+const IDLE_GRACE: Duration = Duration::from_secs(10);
+
+/// What becomes of a connection that has been silent for too long.
+pub(crate) fn close_idle(transport: &mut dyn Transport) {
+    if let Some(limit) = transport.idle_limit() {
+        transport.fail(IdleLimitPassed { limit }.into());
+        transport.close_within(IDLE_GRACE);
     }
 }
 
@@ -165,6 +191,10 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 
     fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {
         (**self).timer_fired(transport, key)
+    }
+
+    fn went_idle(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        (**self).went_idle(transport)
     }
 
     fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {

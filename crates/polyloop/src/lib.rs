@@ -121,6 +121,7 @@
 //! | `smol` | `SmolLoop` | no |
 //! | `async-std` | `AsyncStdLoop` | no |
 //! | `sim` | `SimLoop` and the module `sim`: time and the network simulated, for tests | no |
+//! | `proxy-header` | PROXY headers: `AcceptProxyHeader`, `SendProxyHeader` | no |
 //! | `tls` | the module `tls`: secure connections, on every loop | no |
 //!
 //! Every combination works, none and all included: a feature of a loop adds that loop and

@@ -1,5 +1,7 @@
 //! BUF: what wraps a protocol passes each event on.
 
+use std::time::Duration;
+
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 use polyloop_core::{
     Buffered, BufferedProtocol, CloseReason, ConnectOptions, Failure, ListenOptions, Loop,
@@ -56,6 +58,10 @@ impl BufferedProtocol for Owning {
         self.probe.timer_fired(t, key)
     }
 
+    fn went_idle(&mut self, t: &mut dyn Transport) -> Result<(), Failure> {
+        self.probe.went_idle(t)
+    }
+
     fn woken(&mut self, t: &mut dyn Transport) -> Result<(), Failure> {
         Protocol::woken(&mut self.probe, t)
     }
@@ -72,20 +78,25 @@ where
     P: Protocol,
 {
     let journal = Journal::new();
-    let protocol = wrap(Probe::new(&journal).eof(|_| Ok(OnEof::KeepOpen)));
+    let protocol = wrap(
+        Probe::new(&journal)
+            .eof(|_| Ok(OnEof::KeepOpen))
+            .idle(|_| Ok(())),
+    );
     let (connection, mut peer) = connected(lp, protocol).await?;
     peer.write_all(b"hello").await?;
     connection
         .call(|_, t| {
             t.set_write_limits(WriteLimits::with_high(1));
-            t.set_timer(KEY, std::time::Duration::ZERO);
+            t.set_timer(KEY, Duration::ZERO);
+            t.set_idle_limit(Some(Duration::ZERO));
             t.write(&pattern(MUCH)).map(drop)
         })
         .await??;
     connection.wake();
     until(lp, "the pause", || journal.has("pause")).await?;
     peer.read_exact(&mut vec![0; MUCH]).await?;
-    let rest = ["made", "data", "resume", "timer", "woken"];
+    let rest = ["made", "data", "resume", "timer", "idle", "woken"];
     until(lp, "each event of a life", || {
         rest.iter().all(|name| journal.has(name))
     })
@@ -100,10 +111,11 @@ where
     until(lp, "the loss", || journal.has("lost")).await?;
 
     let wrong = |_: &mut dyn Transport| Err::<(), _>(Failure::message("on purpose"));
-    let failing: [(&str, Fail); 4] = [
+    let failing: [(&str, Fail); 5] = [
         ("pause", |probe, wrong| probe.pause(wrong)),
         ("resume", |probe, wrong| probe.resume(wrong)),
         ("timer", |probe, wrong| probe.timer(move |t, _| wrong(t))),
+        ("idle", |probe, wrong| probe.idle(wrong)),
         ("woken", |probe, wrong| probe.woken(wrong)),
     ];
     for (name, fail) in failing {
@@ -112,7 +124,8 @@ where
         let (connection, mut peer) = connected(lp, protocol).await?;
         let told = connection
             .call(move |_, t| match name {
-                "timer" => t.set_timer(KEY, std::time::Duration::ZERO),
+                "timer" => t.set_timer(KEY, Duration::ZERO),
+                "idle" => drop(t.set_idle_limit(Some(Duration::ZERO))),
                 "woken" => t.handle().wake(),
                 _ => {
                     t.set_write_limits(WriteLimits::with_high(1));

@@ -21,6 +21,8 @@ pub enum Event {
     Resume,
     /// `timer_fired`
     Timer(TimerKey),
+    /// `went_idle`
+    Idle,
     /// `woken`
     Woken,
     /// `connection_lost`
@@ -39,6 +41,7 @@ impl Event {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Timer(_) => "timer",
+            Self::Idle => "idle",
             Self::Woken => "woken",
             Self::Lost(_) => "lost",
             Self::Note(note) => note,

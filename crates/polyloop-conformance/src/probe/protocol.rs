@@ -23,6 +23,7 @@ pub struct Probe {
     pause: Option<Step>,
     resume: Option<Step>,
     timer: Option<OnTimer>,
+    idle: Option<Step>,
     woken: Option<Step>,
     lost: Option<OnLost>,
 }
@@ -51,6 +52,7 @@ impl Probe {
             pause: None,
             resume: None,
             timer: None,
+            idle: None,
             woken: None,
             lost: None,
         }
@@ -86,6 +88,8 @@ impl Probe {
         resume(&mut dyn Transport) -> Result<(), Failure>;
         /// What to do in `timer_fired`.
         timer(&mut dyn Transport, TimerKey) -> Result<(), Failure>;
+        /// What to do in `went_idle`, instead of what it does by default.
+        idle(&mut dyn Transport) -> Result<(), Failure>;
         /// What to do in `woken`.
         woken(&mut dyn Transport) -> Result<(), Failure>;
     }
@@ -135,6 +139,14 @@ impl Protocol for Probe {
         }
     }
 
+    fn went_idle(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.journal.push(Event::Idle);
+        match &mut self.idle {
+            Some(step) => step(transport),
+            None => Plain.went_idle(transport),
+        }
+    }
+
     fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         self.journal.push(Event::Woken);
         go(&mut self.woken, transport)
@@ -145,6 +157,15 @@ impl Protocol for Probe {
         if let Some(step) = &mut self.lost {
             step(&reason);
         }
+    }
+}
+
+/// Does what protocols do by default.
+struct Plain;
+
+impl Protocol for Plain {
+    fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) -> Result<(), Failure> {
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ pub use error::{Attempts, ConnectError};
 use race::Race;
 
 use super::drive::{self, Reached};
-use super::{ConnectOptions, Layer};
+use super::{ConnectOptions, DriveOptions, Layer};
 use crate::event_loop::names::LookupError;
 use crate::event_loop::timers::within;
 use crate::net::Loop;
@@ -45,7 +45,11 @@ where
     // Stopped on every way out, and otherwise when the connection is lost (FACT-06).
     let factory = Started::new(factory).map_err(ConnectError::Factory)?;
     let (reached, peer) = reach(&lp, &endpoint, &options, &layer).await?;
-    Ok(drive::begin(&lp, reached, peer, options.write_limits, factory).await?)
+    let options = DriveOptions {
+        write_limits: options.write_limits,
+        idle_limit: options.idle_limit,
+    };
+    Ok(drive::begin(&lp, reached, peer, &options, factory).await?)
 }
 
 pub(crate) async fn dial<L, Y>(

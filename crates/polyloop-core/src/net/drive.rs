@@ -3,6 +3,7 @@
 
 use std::io;
 use std::task::Waker;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -29,6 +30,8 @@ use crate::sync::primitive::Arc;
 pub struct DriveOptions {
     /// The watermarks of the write buffer.
     pub write_limits: WriteLimits,
+    /// How long the connection may be silent: without end unless set (POL-03).
+    pub idle_limit: Option<Duration>,
 }
 
 impl DriveOptions {
@@ -41,6 +44,13 @@ impl DriveOptions {
     #[must_use]
     pub fn write_limits(mut self, write_limits: WriteLimits) -> Self {
         self.write_limits = write_limits;
+        self
+    }
+
+    /// Sets [`idle_limit`](Self#structfield.idle_limit).
+    #[must_use]
+    pub fn idle_limit(mut self, idle_limit: Option<Duration>) -> Self {
+        self.idle_limit = idle_limit;
         self
     }
 }
@@ -102,7 +112,7 @@ pub(crate) async fn drive<B: Backend, S: Stream, F: ProtocolFactory>(
     let factory = Started::new(factory).map_err(DriveError::Factory)?;
     let local = stream.local_addr().ok();
     let reached = Reached::Stream { stream, local };
-    begin(&backend, reached, peer, options.write_limits, factory).await
+    begin(&backend, reached, peer, &options, factory).await
 }
 
 /// Settles once the connection is made. Its factory is stopped when it is lost, or now if
@@ -111,7 +121,7 @@ pub(super) async fn begin<B: Backend, S: Stream, F: ProtocolFactory>(
     backend: &B,
     reached: Reached<S>,
     peer: Peer,
-    limits: WriteLimits,
+    options: &DriveOptions,
     mut factory: Started<F>,
 ) -> Result<Connected<F>, DriveError> {
     let protocol = match factory.build(&peer) {
@@ -122,16 +132,16 @@ pub(super) async fn begin<B: Backend, S: Stream, F: ProtocolFactory>(
         }
         Err(source) => return Err(failed(peer, source)),
     };
-    let mailbox = Arc::new(Mailbox::new(peer.clone(), limits));
+    let mailbox = Arc::new(Mailbox::new(peer.clone(), options.write_limits));
     let (resolver, made) = Deferred::new();
     let origin = Alone {
         backend: backend.clone(),
-        limits,
+        limits: options.write_limits,
         made: Some(resolver),
         factory: Some(factory),
         mailbox: mailbox.clone(),
     };
-    let driver = match reached {
+    let mut driver = match reached {
         Reached::Stream { stream, local } => {
             if let Some(local) = local {
                 mailbox.set_local(local);
@@ -140,6 +150,7 @@ pub(super) async fn begin<B: Backend, S: Stream, F: ProtocolFactory>(
         }
         Reached::Reset(error) => Driver::already_broken(origin, error, protocol),
     };
+    driver.limit_idle(options.idle_limit);
     task::spawn(backend, driver).detach();
     let mut unclaimed = Unclaimed::new(mailbox);
     match made.await {

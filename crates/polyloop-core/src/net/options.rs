@@ -52,6 +52,9 @@ pub struct ConnectOptions<Y = ()> {
     pub lookup: LookupOptions,
     /// The watermarks of the write buffer.
     pub write_limits: WriteLimits,
+    /// How long the connection may be silent before it is closed, or its protocol does
+    /// [something else](crate::Protocol::went_idle): without end unless set (POL-03).
+    pub idle_limit: Option<Duration>,
     /// What its stream is made into before there is a protocol: nothing else unless set.
     pub layer: Y,
 }
@@ -64,6 +67,7 @@ impl Default for ConnectOptions {
             attempt_delay: Duration::from_millis(250),
             lookup: LookupOptions::default(),
             write_limits: WriteLimits::default(),
+            idle_limit: None,
             layer: (),
         }
     }
@@ -96,6 +100,9 @@ pub struct ListenOptions<Y = ()> {
     pub lookup: LookupOptions,
     /// The watermarks of each connection's write buffer.
     pub write_limits: WriteLimits,
+    /// How long a connection may be silent before it is closed, or its protocol does
+    /// [something else](crate::Protocol::went_idle): without end unless set (POL-03).
+    pub idle_limit: Option<Duration>,
     /// How long a [layer](Self::layer) may take with a connection: 60 s unless set; `None`
     /// leaves it to the layer (TLS-04, SERV-19).
     pub handshake_limit: Option<Duration>,
@@ -115,6 +122,7 @@ impl Default for ListenOptions {
             start_serving: true,
             lookup: LookupOptions::default(),
             write_limits: WriteLimits::default(),
+            idle_limit: None,
             handshake_limit: Some(Duration::from_secs(60)),
             layer: (),
         }
@@ -197,6 +205,8 @@ setters! { ConnectOptions<layer>:
     lookup: LookupOptions,
     /// Sets [`write_limits`](Self#structfield.write_limits).
     write_limits: WriteLimits,
+    /// Sets [`idle_limit`](Self#structfield.idle_limit).
+    idle_limit: Option<Duration>,
 }
 
 setters! { ListenOptions<layer>:
@@ -216,6 +226,8 @@ setters! { ListenOptions<layer>:
     lookup: LookupOptions,
     /// Sets [`write_limits`](Self#structfield.write_limits).
     write_limits: WriteLimits,
+    /// Sets [`idle_limit`](Self#structfield.idle_limit).
+    idle_limit: Option<Duration>,
     /// Sets [`handshake_limit`](Self#structfield.handshake_limit).
     handshake_limit: Option<Duration>,
 }
@@ -229,6 +241,7 @@ impl<Y> ConnectOptions<Y> {
             attempt_delay: self.attempt_delay,
             lookup: self.lookup,
             write_limits: self.write_limits,
+            idle_limit: self.idle_limit,
             layer: change(self.layer),
         }
     }
@@ -246,6 +259,7 @@ impl<Y> ListenOptions<Y> {
             start_serving: self.start_serving,
             lookup: self.lookup,
             write_limits: self.write_limits,
+            idle_limit: self.idle_limit,
             handshake_limit: self.handshake_limit,
             layer: change(self.layer),
         }

@@ -366,7 +366,8 @@ fn begin<L: Loop, Y: Layer<L::TcpStream>, F: ProtocolFactory>(
     let factory = Started::new(factory).map_err(ListenError::Factory)?;
     let local: Arc<[Address]> = incoming.local_addrs().into();
     let registry = Registry::new(!options.start_serving, options.write_limits, &local);
-    let acceptor = Acceptor::new(lp.clone(), incoming, factory, registry.clone());
+    let idle_limit = options.idle_limit;
+    let acceptor = Acceptor::new(lp.clone(), incoming, factory, registry.clone(), idle_limit);
     task::spawn(&lp, acceptor).detach();
     Ok(Server {
         registry,

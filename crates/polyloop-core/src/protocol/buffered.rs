@@ -11,7 +11,7 @@ use std::any::{Any, TypeId};
 use crate::promise::failure::Failure;
 use crate::protocol::timer_key::TimerKey;
 use crate::protocol::transport::Transport;
-use crate::protocol::{CloseReason, OnEof, Protocol, itself};
+use crate::protocol::{CloseReason, OnEof, Protocol, close_idle, itself};
 
 /// A protocol that says where received bytes go. [`Buffered`] makes a [`Protocol`] of
 /// it.
@@ -87,6 +87,12 @@ pub trait BufferedProtocol: Send + 'static {
         Ok(())
     }
 
+    /// See [`Protocol::went_idle`].
+    fn went_idle(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        close_idle(transport);
+        Ok(())
+    }
+
     /// See [`Protocol::woken`].
     fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         let _ = transport;
@@ -143,6 +149,10 @@ impl<B: BufferedProtocol> Protocol for Buffered<B> {
 
     fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {
         self.0.timer_fired(transport, key)
+    }
+
+    fn went_idle(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.0.went_idle(transport)
     }
 
     fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {

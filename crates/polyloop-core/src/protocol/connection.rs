@@ -9,6 +9,7 @@ pub(crate) mod alarm;
 mod closing;
 pub(crate) mod driver;
 mod handle;
+mod idle;
 mod io;
 mod mailbox;
 mod rare;
@@ -24,6 +25,7 @@ use thiserror::Error;
 
 pub use closing::CutShort;
 pub use handle::TransportHandle;
+pub use idle::IdleLimitPassed;
 pub(crate) use mailbox::Mailbox;
 use mailbox::Message;
 

@@ -169,6 +169,11 @@ impl Protocol for Switchable {
         self.settle(transport)
     }
 
+    fn went_idle(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.current.went_idle(transport)?;
+        self.settle(transport)
+    }
+
     fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         self.current.woken(transport)?;
         self.settle(transport)

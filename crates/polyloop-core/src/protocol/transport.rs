@@ -182,6 +182,20 @@ pub trait Transport {
     /// Stops the timer of that key. False if it was not set, or has fired.
     fn cancel_timer(&mut self, key: TimerKey) -> bool;
 
+    /// How long the connection may be silent; `None` is without end (POL-02).
+    fn idle_limit(&self) -> Option<Duration>;
+
+    /// Sets how long nothing may come and nothing be sent before
+    /// [`went_idle`](crate::Protocol::went_idle) is called, counted from now; `None` calls it
+    /// never. The answer is the limit before. One that was passed counts again once it is
+    /// set. What is written and does not reach the system is no sign of life.
+    fn set_idle_limit(&mut self, limit: Option<Duration>) -> Option<Duration>;
+
+    /// Counts the silence from now, for a protocol that knows of a sign of life which this
+    /// connection has not shown. Without a limit, or when it was passed, this does nothing
+    /// (POL-02).
+    fn reset_idle(&mut self);
+
     /// A handle for code outside of the callbacks, and for other threads.
     fn handle(&self) -> TransportHandle;
 }

@@ -1,16 +1,18 @@
 //! The task of a server: it puts protocols on what is accepted.
 
-use std::any::type_name;
+use std::any::{TypeId, type_name};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::incoming::Incoming;
 use super::member::{Common, Membership};
 use super::registry::Registry;
 use crate::event_loop::task;
-use crate::net::{Layer, Loop};
+use crate::net::{Layer, Loop, Stream as _};
 use crate::promise::Promise as _;
+use crate::protocol::address::Address;
 use crate::protocol::connection::driver::Driver;
 use crate::protocol::factory::{ProtocolFactory, Started};
 use crate::protocol::peer::Peer;
@@ -21,6 +23,7 @@ pub(super) struct Acceptor<L: Loop, Y: Layer<L::TcpStream>, F: ProtocolFactory> 
     common: Arc<Common<L>>,
     incoming: Incoming<L, Y>,
     factory: Option<Started<F>>,
+    idle_limit: Option<Duration>,
 }
 
 impl<L: Loop, Y: Layer<L::TcpStream>, F: ProtocolFactory> Acceptor<L, Y, F> {
@@ -29,6 +32,7 @@ impl<L: Loop, Y: Layer<L::TcpStream>, F: ProtocolFactory> Acceptor<L, Y, F> {
         mut incoming: Incoming<L, Y>,
         factory: Started<F>,
         registry: Arc<Registry>,
+        idle_limit: Option<Duration>,
     ) -> Self {
         incoming.count_in(&registry);
         let common = Common {
@@ -39,6 +43,7 @@ impl<L: Loop, Y: Layer<L::TcpStream>, F: ProtocolFactory> Acceptor<L, Y, F> {
             common: Arc::new(common),
             incoming,
             factory: Some(factory),
+            idle_limit,
         }
     }
 
@@ -58,8 +63,20 @@ impl<L: Loop, Y: Layer<L::TcpStream>, F: ProtocolFactory> Acceptor<L, Y, F> {
                 return;
             }
         };
-        let driver = Driver::new(Membership::new(&self.common, peer), stream, protocol);
+        let local = self.elsewhere(&stream);
+        let membership = Membership::new(&self.common, peer, local);
+        let mut driver = Driver::new(membership, stream, protocol);
+        driver.limit_idle(self.idle_limit);
         task::spawn(&self.common.backend, driver).detach();
+    }
+
+    /// This end's address, if a layer says another one than is listened on.
+    fn elsewhere(&self, stream: &Y::Stream) -> Option<Address> {
+        if TypeId::of::<Y::Stream>() == TypeId::of::<L::TcpStream>() {
+            return None;
+        }
+        let local = stream.local_addr().ok()?;
+        (!self.common.registry.listens_at(&local)).then_some(local)
     }
 }
 

@@ -118,9 +118,9 @@ pub(super) struct Membership<B> {
 }
 
 impl<B> Membership<B> {
-    pub(super) fn new(common: &Arc<Common<B>>, peer: Peer) -> Self {
+    pub(super) fn new(common: &Arc<Common<B>>, peer: Peer, local: Option<Address>) -> Self {
         Self {
-            key: common.registry.enter(peer),
+            key: common.registry.enter(peer, local),
             common: common.clone(),
         }
     }

@@ -183,6 +183,12 @@ impl Registry {
         self.limits
     }
 
+    /// Whether a connection that says it is at `local` is where all of them are, or will be
+    /// asked for it in any case.
+    pub(super) fn listens_at(&self, local: &Address) -> bool {
+        self.local.as_ref().is_none_or(|own| own == local)
+    }
+
     /// A mailbox for a connection with `peer`.
     pub(super) fn new_mailbox(&self, peer: Peer) -> Mailbox {
         let mailbox = Mailbox::new(peer, self.limits);
@@ -192,13 +198,20 @@ impl Registry {
         mailbox
     }
 
-    /// Takes a new connection into the list.
-    pub(super) fn enter(&self, peer: Peer) -> usize {
-        let make = |peer| self.new_mailbox(peer);
-        let mut member = Member::new(peer, make);
+    /// Takes a new connection into the list. `local`: this end's address, where it is not
+    /// the one listened on.
+    pub(super) fn enter(&self, peer: Peer, local: Option<Address>) -> usize {
+        let mut member = match local {
+            Some(local) => {
+                let mailbox = Mailbox::new(peer, self.limits);
+                mailbox.set_local(local);
+                Member::Asked(Arc::new(mailbox))
+            }
+            None => Member::new(peer, |peer| self.new_mailbox(peer)),
+        };
         let mut inner = lock(&self.inner);
         if self.has_been_asked() {
-            member.mailbox(make);
+            member.mailbox(|peer| self.new_mailbox(peer));
         }
         inner.members.insert(member)
     }

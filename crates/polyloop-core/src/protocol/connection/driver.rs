@@ -19,6 +19,7 @@ use std::io;
 use std::num::NonZero;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 pub(super) use mail::Backlog;
 use turn::Turn;
@@ -107,6 +108,14 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
             busy: false,
             mailbox: OnceCell::new(),
             known_waker: None,
+        }
+    }
+
+    /// The silence that it may keep, counted from now.
+    pub(crate) fn limit_idle(&mut self, limit: Option<Duration>) {
+        if limit.is_some() {
+            let now = self.origin.backend().state().now();
+            self.io.rare_or_new().idle.set(now, limit);
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Io<S> {
     /// A large write went to the system, or it took no more for a while: there may be much
     /// that the peer does not have yet.
     pub(super) much_sent: bool,
+    /// Something was read or sent since the connection's silence was last looked at.
+    pub(super) stirred: bool,
     pub(super) reading_paused: bool,
     /// The peer sends no more.
     pub(super) eof_received: bool,
@@ -112,6 +114,7 @@ impl<S: Stream> Io<S> {
             rare: None,
             pressure: Pressure::None,
             much_sent: false,
+            stirred: false,
             reading_paused: false,
             eof_received: false,
             eof_asked: false,
@@ -160,6 +163,7 @@ impl<S: Stream> Io<S> {
             let polled = Pin::new(&mut *stream).poll_write(cx, piece);
             if let Poll::Ready(Ok(n @ 1..)) = polled {
                 self.unflushed |= stream.is_layered();
+                self.stirred = true;
                 sent += n;
                 if out.advance(n) {
                     out.keep();
@@ -263,6 +267,7 @@ impl<S: Stream> Io<S> {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
                     self.unflushed |= stream.is_layered();
+                    self.stirred = true;
                     data = &data[n..];
                 }
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}

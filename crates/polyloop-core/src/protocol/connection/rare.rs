@@ -1,11 +1,12 @@
 //! What most connections never have: timers, watermarks of their own, an error that a
-//! write ran into, a close that takes its time, more mail than one turn reads.
+//! write ran into, a close that takes its time, a limit for its silence, more mail than one turn reads.
 
 use std::time::Instant;
 
 use super::alarm::Alarm;
 use super::closing::Closing;
 use super::driver::Backlog;
+use super::idle::Idle;
 use super::timers::Timers;
 use crate::promise::failure::Failure;
 use crate::protocol::transport::WriteLimits;
@@ -19,6 +20,7 @@ pub(super) struct Rare {
     /// What a write found out inside a callback; the driver acts on it.
     pub(super) error: Option<Failure>,
     pub(super) closing: Closing,
+    pub(super) idle: Idle,
     /// When to see whether a connection that is not read from is still whole.
     pub(super) probe: Option<Instant>,
     /// When the socket of a connection that is lost goes at the latest.
@@ -33,6 +35,7 @@ impl Rare {
         let deadlines = [
             self.timers.earliest(),
             self.closing.deadline(),
+            self.idle.due(),
             self.probe,
             self.linger,
         ];

@@ -290,6 +290,22 @@ impl<O: Origin, S: Stream> Transport for View<'_, '_, O, S> {
         self.io.rare().is_some_and(|rare| rare.timers.cancel(key))
     }
 
+    fn idle_limit(&self) -> Option<Duration> {
+        self.io.rare_ref().and_then(|rare| rare.idle.limit())
+    }
+
+    fn set_idle_limit(&mut self, limit: Option<Duration>) -> Option<Duration> {
+        let now = self.now();
+        self.io.rare_or_new().idle.set(now, limit)
+    }
+
+    fn reset_idle(&mut self) {
+        let now = self.now();
+        if let Some(rare) = self.io.rare() {
+            rare.idle.reset(now);
+        }
+    }
+
     fn handle(&self) -> TransportHandle {
         // Its local address may be asked for when the socket has gone (TRAN-30).
         let _ = self.local_addr();

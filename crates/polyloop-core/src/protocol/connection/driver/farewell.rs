@@ -193,9 +193,16 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
     /// Fires the first timer that is due, and has the task woken for whatever comes next.
     pub(super) fn serve_deadlines(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
         let backend = self.origin.backend();
+        let stirred = std::mem::take(&mut self.io.stirred);
+        let closing = self.io.closing;
         let Some(rare) = self.io.rare() else {
             return Ok(());
         };
+        if closing {
+            rare.idle.end();
+        } else if stirred && rare.idle.due().is_some() {
+            rare.idle.reset(backend.state().now());
+        }
         let Some(deadline) = rare.deadline() else {
             rare.alarm.clear();
             return Ok(());
@@ -207,10 +214,13 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         }
         // What else is due is seen to in the next turn.
         self.busy = true;
-        match rare.timers.take_due(now) {
-            Some(key) => self.call(cx, |p, t| p.timer_fired(t, key)),
-            None => Ok(()),
+        if let Some(key) = rare.timers.take_due(now) {
+            return self.call(cx, |p, t| p.timer_fired(t, key));
         }
+        if rare.idle.take_due(now) {
+            return self.call(cx, |p, t| p.went_idle(t));
+        }
+        Ok(())
     }
 
     /// The loop ends. What was asked for before counts: a close that is under way goes on

@@ -170,6 +170,7 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
                     }
                 },
             };
+            self.io.stirred |= matches!(polled, Poll::Ready(Ok(1..)));
             match polled {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => {
