@@ -42,6 +42,8 @@ pub mod errors;
 pub mod factories;
 pub mod factory_faults;
 pub mod flow;
+pub mod framing_lengths;
+pub mod framing_lines;
 pub mod from_outside;
 pub mod handles;
 pub mod idling;

@@ -118,7 +118,7 @@ macro_rules! for_each_behaviour {
                     proto_14 proto_16 proto_17 proto_18
                 }
                 stream_reading: Tcp {
-                    tran_24 tran_25 tran_26 tran_27 tran_28 tran_29 tran_30
+                    tran_24 tran_25 tran_26 tran_27 tran_28 tran_29 tran_30 proto_19
                 }
                 flow: Tcp {
                     prod_08
@@ -205,6 +205,12 @@ macro_rules! for_each_behaviour {
                 }
                 proxying: Tcp {
                     pol_07
+                }
+                framing_lines: Tcp {
+                    frame_01 frame_02 frame_03 frame_04 frame_05 frame_06 frame_07
+                }
+                framing_lengths: Tcp {
+                    frame_08 frame_09 frame_10 frame_11 frame_12 frame_13
                 }
                 locks: Core {
                     sync_01 sync_02 sync_04 sync_05 sync_06 sync_07 sync_08 sync_09

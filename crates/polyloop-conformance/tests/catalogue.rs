@@ -16,7 +16,7 @@ const SECTIONS: &[(&str, usize)] = &[
     ("CORO", 14),
     ("TRAN", 48),
     ("PROD", 8),
-    ("PROTO", 18),
+    ("PROTO", 19),
     ("BUF", 4),
     ("FACT", 10),
     ("SERV", 20),
@@ -31,6 +31,7 @@ const SECTIONS: &[(&str, usize)] = &[
     ("UDP", 12),
     ("DGRAM", 7),
     ("POL", 7),
+    ("FRAME", 13),
 ];
 
 #[test]

@@ -92,6 +92,14 @@ pub trait Protocol: AsAny + Send + 'static {
         Ok(())
     }
 
+    /// Reading goes on after a [pause](Transport::pause_reading), whoever resumed it: what was
+    /// held back of earlier data is due now, before any other comes (PROTO-19). Not called
+    /// while the connection is closing.
+    fn reading_resumed(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        let _ = transport;
+        Ok(())
+    }
+
     /// The timer that [`Transport::set_timer`] set for `key` has fired.
     fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {
         let _ = (transport, key);
@@ -187,6 +195,10 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 
     fn resume_writing(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         (**self).resume_writing(transport)
+    }
+
+    fn reading_resumed(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        (**self).reading_resumed(transport)
     }
 
     fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {

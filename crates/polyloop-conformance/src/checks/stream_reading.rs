@@ -1,14 +1,17 @@
 //! TRAN: pausing reading, addresses and options, and changing the protocol.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::AsyncWriteExt;
-use polyloop_core::{MainLoop, Protocol, TransportHandle};
+use polyloop_core::{MainLoop, Protocol, TimerKey, TransportHandle};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{
     Journal, Once, Probe, RawListener, listen, pair, pattern, quiet, raw_peer, run, until,
 };
+
+const KEY: TimerKey = TimerKey::new("key");
 
 /// A hundred kilobytes against a pause; pauses and resumes repeated; and a resume
 /// that comes after a close.
@@ -236,6 +239,59 @@ pub fn tran_32<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             ["data", "eof", "lost"],
             "what the second saw"
         );
+        Ok(())
+    })
+}
+
+/// From outside, from a timer, after the peer's end; one that pauses again there gets nothing.
+pub fn proto_19<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let journal = Journal::new();
+        let mut again = true;
+        let probe = Probe::new(&journal)
+            .timer(|t, _| {
+                t.resume_reading();
+                Ok(())
+            })
+            .resumed(move |t| {
+                if std::mem::take(&mut again) {
+                    t.pause_reading();
+                }
+                Ok(())
+            });
+        let (connection, mut peer) = raw_peer(&lp, probe).await?;
+        // Nothing was paused.
+        connection.call(|_, t| t.resume_reading()).await?;
+        connection.call(|_, t| t.pause_reading()).await?;
+        peer.write_all(b"held").await?;
+        quiet(&lp).await;
+        connection.call(|_, t| t.resume_reading()).await?;
+        until(&lp, "the first", || journal.has("resumed")).await?;
+        quiet(&lp).await;
+        let paused = connection.call(|_, t| t.is_reading_paused()).await?;
+        ensure!(paused, "a pause in the callback did not count");
+        ensure_eq!(journal.names(), ["made", "resumed"], "while paused again");
+        peer.close().await?;
+        quiet(&lp).await;
+        connection
+            .call(|_, t| t.set_timer(KEY, Duration::ZERO))
+            .await?;
+        until(&lp, "the end", || journal.has("eof")).await?;
+        let expected = ["made", "resumed", "timer", "resumed", "data", "eof"];
+        ensure_eq!(journal.names()[..6], expected, "from a timer");
+
+        // On its way out there is nothing to come.
+        let journal = Journal::new();
+        let (connection, _peer) = raw_peer(&lp, Probe::new(&journal)).await?;
+        connection
+            .call(|_, t| {
+                t.pause_reading();
+                t.close();
+                t.resume_reading();
+            })
+            .await?;
+        connection.closed().await;
+        ensure_eq!(journal.names(), ["made", "lost"], "while it closed");
         Ok(())
     })
 }

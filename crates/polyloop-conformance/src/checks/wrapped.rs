@@ -54,6 +54,10 @@ impl BufferedProtocol for Owning {
         self.probe.resume_writing(t)
     }
 
+    fn reading_resumed(&mut self, t: &mut dyn Transport) -> Result<(), Failure> {
+        self.probe.reading_resumed(t)
+    }
+
     fn timer_fired(&mut self, t: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {
         self.probe.timer_fired(t, key)
     }
@@ -90,13 +94,17 @@ where
             t.set_write_limits(WriteLimits::with_high(1));
             t.set_timer(KEY, Duration::ZERO);
             t.set_idle_limit(Some(Duration::ZERO));
+            t.pause_reading();
+            t.resume_reading();
             t.write(&pattern(MUCH)).map(drop)
         })
         .await??;
     connection.wake();
     until(lp, "the pause", || journal.has("pause")).await?;
     peer.read_exact(&mut vec![0; MUCH]).await?;
-    let rest = ["made", "data", "resume", "timer", "idle", "woken"];
+    let rest = [
+        "made", "data", "resume", "resumed", "timer", "idle", "woken",
+    ];
     until(lp, "each event of a life", || {
         rest.iter().all(|name| journal.has(name))
     })
@@ -111,9 +119,10 @@ where
     until(lp, "the loss", || journal.has("lost")).await?;
 
     let wrong = |_: &mut dyn Transport| Err::<(), _>(Failure::message("on purpose"));
-    let failing: [(&str, Fail); 5] = [
+    let failing: [(&str, Fail); 6] = [
         ("pause", |probe, wrong| probe.pause(wrong)),
         ("resume", |probe, wrong| probe.resume(wrong)),
+        ("resumed", |probe, wrong| probe.resumed(wrong)),
         ("timer", |probe, wrong| probe.timer(move |t, _| wrong(t))),
         ("idle", |probe, wrong| probe.idle(wrong)),
         ("woken", |probe, wrong| probe.woken(wrong)),
@@ -125,6 +134,10 @@ where
         let told = connection
             .call(move |_, t| match name {
                 "timer" => t.set_timer(KEY, Duration::ZERO),
+                "resumed" => {
+                    t.pause_reading();
+                    t.resume_reading();
+                }
                 "idle" => drop(t.set_idle_limit(Some(Duration::ZERO))),
                 "woken" => t.handle().wake(),
                 _ => {

@@ -19,6 +19,8 @@ pub enum Event {
     Pause,
     /// `resume_writing`
     Resume,
+    /// `reading_resumed`
+    Resumed,
     /// `timer_fired`
     Timer(TimerKey),
     /// `went_idle`
@@ -40,6 +42,7 @@ impl Event {
             Self::Eof => "eof",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Resumed => "resumed",
             Self::Timer(_) => "timer",
             Self::Idle => "idle",
             Self::Woken => "woken",

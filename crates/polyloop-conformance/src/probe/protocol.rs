@@ -22,6 +22,7 @@ pub struct Probe {
     eof: Option<AtEof>,
     pause: Option<Step>,
     resume: Option<Step>,
+    resumed: Option<Step>,
     timer: Option<OnTimer>,
     idle: Option<Step>,
     woken: Option<Step>,
@@ -51,6 +52,7 @@ impl Probe {
             eof: None,
             pause: None,
             resume: None,
+            resumed: None,
             timer: None,
             idle: None,
             woken: None,
@@ -86,6 +88,8 @@ impl Probe {
         pause(&mut dyn Transport) -> Result<(), Failure>;
         /// What to do in `resume_writing`.
         resume(&mut dyn Transport) -> Result<(), Failure>;
+        /// What to do in `reading_resumed`.
+        resumed(&mut dyn Transport) -> Result<(), Failure>;
         /// What to do in `timer_fired`.
         timer(&mut dyn Transport, TimerKey) -> Result<(), Failure>;
         /// What to do in `went_idle`, instead of what it does by default.
@@ -129,6 +133,11 @@ impl Protocol for Probe {
     fn resume_writing(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         self.journal.push(Event::Resume);
         go(&mut self.resume, transport)
+    }
+
+    fn reading_resumed(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.journal.push(Event::Resumed);
+        go(&mut self.resumed, transport)
     }
 
     fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {

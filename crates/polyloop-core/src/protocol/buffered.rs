@@ -81,6 +81,12 @@ pub trait BufferedProtocol: Send + 'static {
         Ok(())
     }
 
+    /// See [`Protocol::reading_resumed`].
+    fn reading_resumed(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        let _ = transport;
+        Ok(())
+    }
+
     /// See [`Protocol::timer_fired`].
     fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {
         let _ = (transport, key);
@@ -145,6 +151,10 @@ impl<B: BufferedProtocol> Protocol for Buffered<B> {
 
     fn resume_writing(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         self.0.resume_writing(transport)
+    }
+
+    fn reading_resumed(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.0.reading_resumed(transport)
     }
 
     fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {

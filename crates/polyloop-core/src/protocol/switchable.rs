@@ -164,6 +164,11 @@ impl Protocol for Switchable {
         self.settle(transport)
     }
 
+    fn reading_resumed(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.current.reading_resumed(transport)?;
+        self.settle(transport)
+    }
+
     fn timer_fired(&mut self, transport: &mut dyn Transport, key: TimerKey) -> Result<(), Failure> {
         self.current.timer_fired(transport, key)?;
         self.settle(transport)

@@ -139,6 +139,11 @@ pub trait Transport {
     /// Undoes [`pause_reading`](Self::pause_reading).
     fn resume_reading(&mut self);
 
+    /// Whether reading is paused. A protocol that makes several messages of one piece of data
+    /// looks here after each, and holds the rest back until
+    /// [`reading_resumed`](crate::Protocol::reading_resumed).
+    fn is_reading_paused(&self) -> bool;
+
     /// How many bytes wait in the write buffer.
     fn write_buffer_size(&self) -> usize;
 

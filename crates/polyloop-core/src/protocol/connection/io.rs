@@ -35,6 +35,8 @@ pub(super) struct Io<S> {
     /// Something was read or sent since the connection's silence was last looked at.
     pub(super) stirred: bool,
     pub(super) reading_paused: bool,
+    /// Reading goes on after a pause, and the protocol has not been told yet.
+    pub(super) reading_resumed: bool,
     /// The peer sends no more.
     pub(super) eof_received: bool,
     /// This side sends no more, once the buffer is empty.
@@ -116,6 +118,7 @@ impl<S: Stream> Io<S> {
             much_sent: false,
             stirred: false,
             reading_paused: false,
+            reading_resumed: false,
             eof_received: false,
             eof_asked: false,
             eof_sent: false,

@@ -214,10 +214,16 @@ impl<O: Origin, S: Stream> Transport for View<'_, '_, O, S> {
 
     fn pause_reading(&mut self) {
         self.io.reading_paused = true;
+        self.io.reading_resumed = false;
     }
 
     fn resume_reading(&mut self) {
+        self.io.reading_resumed |= self.io.reading_paused;
         self.io.reading_paused = false;
+    }
+
+    fn is_reading_paused(&self) -> bool {
+        self.io.reading_paused
     }
 
     fn write_buffer_size(&self) -> usize {

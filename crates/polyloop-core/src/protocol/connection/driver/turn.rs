@@ -147,6 +147,19 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         Ok(())
     }
 
+    /// What a protocol held back comes before what is read from now on (PROTO-19).
+    #[cold]
+    fn tell_resumed(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
+        self.io.reading_resumed = false;
+        if !self.io.closing {
+            self.call(cx, |p, t| p.reading_resumed(t))?;
+            self.flush(cx)?;
+            // It may have paused, and resumed, once more.
+            self.busy |= self.io.reading_resumed;
+        }
+        Ok(())
+    }
+
     /// Reads and calls back, until there is no more for now or the turns are used up.
     fn read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Result<(), CloseReason> {
         for _ in 0..TURNS_PER_POLL {
@@ -207,6 +220,9 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         self.flush(cx)?;
         if !has_read_all {
             return Ok(Turn::Again);
+        }
+        if self.io.reading_resumed {
+            self.tell_resumed(cx)?;
         }
         self.read(cx, scratch)?;
         if self.io.eof_received && self.io.eof_sent && !self.io.closing {

@@ -1,0 +1,205 @@
+//! FRAME: lines, and what a protocol that is called with frames may do in a callback.
+
+use futures_util::AsyncWriteExt;
+use polyloop_core::{MainLoop, TimerKey};
+use polyloop_framing::{FrameError, Lines};
+
+use crate::fault::{Verdict, ensure, ensure_eq};
+use crate::probe::{Frames, Journal, framed, quiet, run, until};
+
+const LIMIT: usize = 8;
+
+fn short() -> Lines {
+    Lines::crlf().limit(LIMIT)
+}
+
+/// Cut at every byte; empty ones; other delimiters.
+pub fn frame_01<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let sent = b"one\r\n\r\ntw\ro\r\r\n\nend\r\n";
+        for cut in 0..sent.len() {
+            let journal = Journal::new();
+            let (one, other) = sent.split_at(cut);
+            let frames = Frames::new(Lines::default(), &journal);
+            let (connection, _peer) = framed(&lp, frames, &[one, other]).await?;
+            until(&lp, "the lines", || journal.names().len() == 4).await?;
+            let expected = ["one", "", "tw\\ro\\r", "\\nend"];
+            ensure_eq!(journal.names(), expected, "cut at {cut}");
+            connection.abort();
+        }
+        let sent: [&[u8]; 3] = [b"a--", b"-b---", b"-c--d---"];
+        let journal = Journal::new();
+        let frames = Frames::new(Lines::new("---")?, &journal);
+        let (connection, _peer) = framed(&lp, frames, &sent).await?;
+        until(&lp, "the lines", || journal.names().len() == 3).await?;
+        ensure_eq!(journal.names(), ["a", "b", "-c--d"], "by dashes");
+        connection.abort();
+        let sent: [&[u8]; 3] = [b"a\r", b"\nb\nc\r\r\n", b"\n\r\n"];
+        let journal = Journal::new();
+        let frames = Frames::new(Lines::lf_or_crlf(), &journal);
+        let (connection, _peer) = framed(&lp, frames, &sent).await?;
+        until(&lp, "the lines", || journal.names().len() == 5).await?;
+        ensure_eq!(journal.names(), ["a", "b", "c\\r", "", ""], "by either");
+        connection.abort();
+        ensure!(Lines::new("").is_err(), "an empty delimiter");
+        Ok(())
+    })
+}
+
+/// With its delimiter, and before there is one.
+pub fn frame_02<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let bad: [&[u8]; 3] = [b"123456789\r\n", b"123456789", b"12345678\r."];
+        for sent in bad {
+            let journal = Journal::new();
+            let pieces = [b"12345678\r\n", sent];
+            let frames = Frames::new(short(), &journal);
+            let (connection, _peer) = framed(&lp, frames, &pieces).await?;
+            let reason = connection.closed().await;
+            let refused = format!("refused: {}", sent.escape_ascii());
+            ensure_eq!(
+                journal.names(),
+                ["12345678", &refused, "lost"],
+                "the frames"
+            );
+            let error = reason.error().and_then(|f| f.downcast_ref::<FrameError>());
+            ensure!(
+                matches!(error, Some(FrameError::TooLong { limit: LIMIT, .. })),
+                "it ended with {reason}"
+            );
+        }
+        Ok(())
+    })
+}
+
+/// Also where both are looked at together.
+pub fn frame_03<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let pieces: [&[u8]; 3] = [b"1234567", b"8\r", b"\n12345678\r"];
+        let journal = Journal::new();
+        let frames = Frames::new(short(), &journal);
+        let (connection, mut peer) = framed(&lp, frames, &pieces).await?;
+        quiet(&lp).await;
+        ensure_eq!(journal.names(), ["12345678"], "when half of one was there");
+        peer.write_all(b"\n").await?;
+        until(&lp, "the second", || journal.names().len() == 2).await?;
+        ensure_eq!(journal.names(), ["12345678", "12345678"], "with the rest");
+        connection.abort();
+        Ok(())
+    })
+}
+
+/// In one piece, and with its beginning in an earlier one.
+pub fn frame_04<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        for begin in ["", "12345"] {
+            let behind = "678901234\r\nnot\r\nthese";
+            let journal = Journal::new();
+            let frames = Frames::new(short(), &journal).refused(|_, _, _| Ok(()));
+            let pieces = [format!("ok\r\n{begin}"), behind.to_owned()];
+            let pieces: Vec<&[u8]> = pieces.iter().map(String::as_bytes).collect();
+            let (connection, _peer) = framed(&lp, frames, &pieces).await?;
+            until(&lp, "both", || journal.names().len() == 2).await?;
+            quiet(&lp).await;
+            let refused = format!("refused: {begin}{}", behind.escape_default());
+            ensure_eq!(journal.names(), ["ok", &refused], "the frames");
+            connection.abort();
+        }
+        Ok(())
+    })
+}
+
+/// For good and for so many bytes, within one piece and over several.
+pub fn frame_05<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let switching = |journal: &Journal| {
+            Frames::new(short(), journal).frame(|_, lines, frame| {
+                match frame {
+                    b"raw" => lines.set_raw(true),
+                    b"raw 4" => lines.raw_for(4),
+                    b"enough" => lines.set_raw(false),
+                    _ => {}
+                }
+                Ok(())
+            })
+        };
+        let journal = Journal::new();
+        let pieces: [&[u8]; 4] = [b"a\r\nraw\r\nb\r\nand c", b"d\r\n", b"enough", b"e\r\n"];
+        let (connection, _peer) = framed(&lp, switching(&journal), &pieces).await?;
+        until(&lp, "all", || journal.names().len() == 6).await?;
+        let expected = ["a", "raw", "b\\r\\nand c", "d\\r\\n", "enough", "e"];
+        ensure_eq!(journal.names(), expected, "for good");
+        connection.abort();
+        let journal = Journal::new();
+        let pieces: [&[u8]; 2] = [b"raw 4\r\n\r\nxyline\r\nraw 4\r\n1", b"234line\r\n"];
+        let (connection, _peer) = framed(&lp, switching(&journal), &pieces).await?;
+        until(&lp, "all", || journal.names().len() == 7).await?;
+        let expected = ["raw 4", "\\r\\nxy", "line", "raw 4", "1", "234", "line"];
+        ensure_eq!(journal.names(), expected, "for so many bytes");
+        connection.abort();
+        Ok(())
+    })
+}
+
+/// Gracefully and at once, with whole and unfinished ones behind it.
+pub fn frame_06<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        for abort in [false, true] {
+            let journal = Journal::new();
+            let frames = Frames::new(short(), &journal).frame(move |t, _, frame| {
+                match frame {
+                    b"last" if abort => t.abort(),
+                    b"last" => t.close(),
+                    _ => {}
+                }
+                Ok(())
+            });
+            let pieces: [&[u8]; 2] = [b"fir", b"st\r\nlast\r\nmore\r\nand half"];
+            let (connection, peer) = framed(&lp, frames, &pieces).await?;
+            drop(peer);
+            connection.closed().await;
+            until(&lp, "the end", || journal.has("lost")).await?;
+            ensure_eq!(journal.names(), ["first", "last", "lost"], "the frames");
+        }
+        Ok(())
+    })
+}
+
+/// By whomever it is resumed; and the peer's end comes behind what was held.
+pub fn frame_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let journal = Journal::new();
+        let frames = Frames::new(short(), &journal).frame(|t, _, frame| {
+            if frame == b"pause" {
+                t.pause_reading();
+            }
+            Ok(())
+        });
+        let pieces: [&[u8]; 2] = [b"a\r\npause\r\nb\r\npause\r\nc\r\npau", b"se\r\nd\r\n"];
+        let (connection, mut peer) = framed(&lp, frames, &pieces).await?;
+        peer.close().await?;
+        quiet(&lp).await;
+        ensure_eq!(journal.names(), ["a", "pause"], "before any resume");
+        connection.call(|_, t| t.resume_reading()).await?;
+        until(&lp, "the second", || journal.has("b")).await?;
+        quiet(&lp).await;
+        ensure_eq!(journal.names(), ["a", "pause", "b", "pause"], "after one");
+        // Paused and resumed at once is as if nothing had been.
+        connection
+            .call(|_, t| {
+                t.resume_reading();
+                t.pause_reading();
+                t.set_timer(TimerKey::new("nothing"), std::time::Duration::ZERO);
+            })
+            .await?;
+        quiet(&lp).await;
+        ensure_eq!(journal.names().len(), 4, "frames while paused");
+        connection.call(|_, t| t.resume_reading()).await?;
+        until(&lp, "the third", || journal.count("pause") == 3).await?;
+        connection.call(|_, t| t.resume_reading()).await?;
+        until(&lp, "the end", || journal.has("lost")).await?;
+        let expected = ["a", "pause", "b", "pause", "c", "pause", "d", "eof", "lost"];
+        ensure_eq!(journal.names(), expected, "all");
+        Ok(())
+    })
+}
