@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polyloop_core::{IntoEndpoint, ListenError, Loop, Server};
+use polyloop_framing::Framed;
 
 pub use command::{Command, CommandError};
 pub use session::BrokerSession;
@@ -73,8 +74,8 @@ pub async fn serve<L: Loop>(
     lp: &L,
     endpoint: impl IntoEndpoint,
     options: BrokerOptions,
-) -> Result<Server<BrokerSession>, ListenError> {
+) -> Result<Server<Framed<BrokerSession>>, ListenError> {
     let topics = Arc::new(Topics::default());
-    let factory = move || BrokerSession::new(topics.clone(), options);
+    let factory = move || Framed::new(BrokerSession::new(topics.clone(), options));
     lp.serve(endpoint, factory).await
 }

@@ -11,15 +11,14 @@
 //! And what it must not do: buffer for ever. A line has a greatest length, and a
 //! member that does not read is dropped when too much waits for it.
 
-mod lines;
 mod room;
 mod session;
 
 use std::sync::Arc;
 
 use polyloop_core::{IntoEndpoint, ListenError, ListenOptions, Loop, Server};
+use polyloop_framing::Framed;
 
-pub use lines::{LineTooLong, Lines};
 pub use room::{Hears, JoinError, Room};
 pub use session::ChatSession;
 
@@ -63,7 +62,7 @@ pub async fn serve<L: Loop>(
     lp: &L,
     endpoint: impl IntoEndpoint,
     options: ChatOptions,
-) -> Result<Server<ChatSession>, ListenError> {
+) -> Result<Server<Framed<ChatSession>>, ListenError> {
     serve_with(lp, endpoint, options, ListenOptions::default()).await
 }
 
@@ -73,9 +72,9 @@ pub async fn serve_with<L: Loop>(
     endpoint: impl IntoEndpoint,
     options: ChatOptions,
     listen: ListenOptions,
-) -> Result<Server<ChatSession>, ListenError> {
+) -> Result<Server<Framed<ChatSession>>, ListenError> {
     let room = Arc::new(Room::new());
-    let factory = move || ChatSession::new(room.clone(), options);
+    let factory = move || Framed::new(ChatSession::new(room.clone(), options));
     lp.serve_with(endpoint.into_endpoint()?, listen, factory)
         .await
 }

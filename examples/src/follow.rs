@@ -4,12 +4,15 @@
 //! intervals. Nobody is handed a connection that the server has not welcomed, and a server
 //! that does not want this client is not asked again.
 
-use memchr::memchr;
 use polyloop_core::{
-    Backoff, ClientService, Connection, Deferred, Failure, IntoEndpoint, Loop, Protocol, Resolver,
+    Backoff, ClientService, Connection, Deferred, Failure, IntoEndpoint, Loop, Resolver,
     RetryPolicy, Transport,
 };
+use polyloop_framing::{FrameProtocol, Framed, Lines};
 use thiserror::Error;
+
+/// The longest line that a server may say, in bytes.
+const LONGEST_LINE: usize = 64 * 1024;
 
 /// The server has answered the greeting with something else than a welcome. That will not
 /// change, so nothing is tried any more.
@@ -29,27 +32,29 @@ pub fn follow<L, E, S>(
     endpoint: E,
     intervals: Backoff,
     on_line: S,
-) -> Result<ClientService<Follower<S>>, Failure>
+) -> Result<ClientService<Framed<Follower<S>>>, Failure>
 where
     L: Loop,
     E: IntoEndpoint,
     S: FnMut(&str) + Clone + Send + 'static,
 {
-    let service = ClientService::builder(endpoint, move || Follower::new(on_line.clone()))?
-        .retry(intervals.give_up_on(|failure| failure.downcast_ref::<Unwelcome>().is_some()))
-        .prepare(is_welcome)
-        .build(lp);
+    let service = ClientService::builder(endpoint, move || {
+        Framed::new(Follower::new(on_line.clone()))
+    })?
+    .retry(intervals.give_up_on(|failure| failure.downcast_ref::<Unwelcome>().is_some()))
+    .prepare(is_welcome)
+    .build(lp);
     service.start()?;
     Ok(service)
 }
 
 /// The step before anybody gets the connection. If it is lost meanwhile, the service knows
 /// with what.
-async fn is_welcome<S>(connection: Connection<Follower<S>>) -> Result<(), Failure>
+async fn is_welcome<S>(connection: Connection<Framed<Follower<S>>>) -> Result<(), Failure>
 where
     S: FnMut(&str) + Send + 'static,
 {
-    let welcome = connection.call(|follower, _| follower.welcome.take());
+    let welcome = connection.call(|framed, _| framed.get_mut().welcome.take());
     match welcome.await? {
         Some(welcome) => welcome.await,
         None => Ok(()),
@@ -60,8 +65,7 @@ where
 #[derive(Debug)]
 pub struct Follower<S> {
     on_line: S,
-    /// The beginning of a line whose end has not come.
-    begun: Vec<u8>,
+    lines: Lines,
     /// Until the server has answered.
     greeting: Option<Resolver<()>>,
     welcome: Option<Deferred<()>>,
@@ -72,16 +76,13 @@ impl<S: FnMut(&str) + Send + 'static> Follower<S> {
         let (greeting, welcome) = Deferred::new();
         Self {
             on_line,
-            begun: Vec::new(),
+            lines: Lines::lf_or_crlf().limit(LONGEST_LINE),
             greeting: Some(greeting),
             welcome: Some(welcome),
         }
     }
 
-    fn hear(&mut self, transport: &mut dyn Transport) {
-        let line = std::mem::take(&mut self.begun);
-        let line = String::from_utf8_lossy(&line);
-        let line = line.trim_end();
+    fn hear(&mut self, transport: &mut dyn Transport, line: &str) {
         match self.greeting.take() {
             None => (self.on_line)(line),
             Some(greeting) if line == "welcome" => {
@@ -95,26 +96,24 @@ impl<S: FnMut(&str) + Send + 'static> Follower<S> {
     }
 }
 
-impl<S: FnMut(&str) + Send + 'static> Protocol for Follower<S> {
+impl<S: FnMut(&str) + Send + 'static> FrameProtocol for Follower<S> {
+    type Codec = Lines;
+
+    fn codec(&mut self) -> &mut Lines {
+        &mut self.lines
+    }
+
     fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         transport.write(b"follow\n")?;
         Ok(())
     }
 
-    fn data_received(
+    fn frame_received(
         &mut self,
         transport: &mut dyn Transport,
-        mut data: &[u8],
+        line: &[u8],
     ) -> Result<(), Failure> {
-        while let Some(end) = memchr(b'\n', data) {
-            self.begun.extend_from_slice(&data[..end]);
-            data = &data[end + 1..];
-            self.hear(transport);
-            if transport.is_closing() {
-                return Ok(());
-            }
-        }
-        self.begun.extend_from_slice(data);
+        self.hear(transport, String::from_utf8_lossy(line).trim_end());
         Ok(())
     }
 }

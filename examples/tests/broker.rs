@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use polyloop::{Connection, Failure, Loop, Protocol, Server, Transport};
+use polyloop::{Connection, Failure, Loop, Server, Transport};
 use polyloop_examples::broker::{self, BrokerOptions, BrokerSession};
-use polyloop_examples::chat::Lines;
+use polyloop_framing::{FrameProtocol, Framed, Lines};
 
 type Heard = Arc<Mutex<Vec<String>>>;
 
@@ -16,19 +16,23 @@ struct Ear {
     heard: Heard,
 }
 
-impl Protocol for Ear {
-    fn data_received(&mut self, _: &mut dyn Transport, mut data: &[u8]) -> Result<(), Failure> {
-        while let Some(line) = self.lines.next(&mut data).map_err(Failure::new)? {
-            let line = String::from_utf8_lossy(&line).into_owned();
-            self.heard.lock().unwrap().push(line);
-        }
+impl FrameProtocol for Ear {
+    type Codec = Lines;
+
+    fn codec(&mut self) -> &mut Lines {
+        &mut self.lines
+    }
+
+    fn frame_received(&mut self, _: &mut dyn Transport, line: &[u8]) -> Result<(), Failure> {
+        let line = String::from_utf8_lossy(line).into_owned();
+        self.heard.lock().unwrap().push(line);
         Ok(())
     }
 }
 
 struct Client<L> {
     lp: L,
-    connection: Connection<Ear>,
+    connection: Connection<Framed<Ear>>,
     heard: Heard,
     next: usize,
 }
@@ -37,9 +41,11 @@ impl<L: Loop> Client<L> {
     async fn dial(lp: &L, address: SocketAddr) -> Result<Self, Failure> {
         let heard = Heard::default();
         let ear = heard.clone();
-        let factory = move || Ear {
-            lines: Lines::new(64 * 1024),
-            heard: ear.clone(),
+        let factory = move || {
+            Framed::new(Ear {
+                lines: Lines::lf().limit(64 * 1024),
+                heard: ear.clone(),
+            })
         };
         Ok(Self {
             lp: lp.clone(),
@@ -94,7 +100,7 @@ impl<L: Loop> Client<L> {
 async fn serve<L: Loop>(
     lp: &L,
     options: BrokerOptions,
-) -> Result<(Server<BrokerSession>, SocketAddr), Failure> {
+) -> Result<(Server<Framed<BrokerSession>>, SocketAddr), Failure> {
     let server = broker::serve(lp, "127.0.0.1:0", options).await?;
     let address = server.local_addr().as_ip().unwrap();
     Ok((server, address))

@@ -125,7 +125,7 @@ async fn a_line_over_the_limit_is_an_error<L: Loop>(lp: L) -> Result<(), Failure
         bob.says(&longest)?;
         ana.hears(&format!("bob: {longest}"))?;
         bob.says(&"x".repeat(101))?;
-        bob.hears("* error: a line may have at most 100 bytes")?;
+        bob.hears("* error: a frame may have at most 100 bytes, and this one has more")?;
         bob.hears("")?;
         ana.hears("* bob has left")
     })

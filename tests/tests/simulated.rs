@@ -12,6 +12,7 @@ use polyloop_core::{
 use polyloop_examples::chat::{self, ChatOptions, Room};
 use polyloop_examples::kv::{self, KvOptions};
 use polyloop_examples::proxy;
+use polyloop_framing::Framed;
 use polyloop_tests::simulated::mistaken::{BackgroundChat, Resumes};
 use polyloop_tests::simulated::{self, Setting, Trouble, World};
 use polyloop_tests::within_deadline;
@@ -61,7 +62,7 @@ async fn right_chat(lp: &SimLoop) -> Result<Address, Failure> {
 async fn background_chat(lp: &SimLoop) -> Result<Address, Failure> {
     let room = Arc::new(Room::new());
     let on = lp.clone();
-    let factory = move || BackgroundChat::new(on.clone(), room.clone());
+    let factory = move || Framed::new(BackgroundChat::new(on.clone(), room.clone()));
     Ok(lp.serve(every(7000), factory).await?.local_addr())
 }
 

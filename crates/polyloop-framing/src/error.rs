@@ -8,7 +8,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum FrameError {
     /// It is over the limit. Of what comes in, the length is not always known when that is.
-    #[error("a frame may have {limit} bytes, and this one has {}", length_of(*length))]
+    #[error("a frame may have at most {limit} bytes, and this one has {}", length_of(*length))]
     TooLong {
         /// How many bytes it has, if that is known.
         length: Option<u64>,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polyloop_core::sync::channel;
-use polyloop_core::{Bytes, CloseReason, Connection, Failure, Flow, Protocol, TimerKey, Transport};
+use polyloop_core::{Bytes, CloseReason, Connection, Failure, Flow, TimerKey, Transport};
+use polyloop_framing::{FrameProtocol, Lines};
 
 use super::BrokerOptions;
 use super::command::Command;
 use super::topics::{Outside, Topics};
-use crate::chat::Lines;
 
 /// A client has so long to say who it is.
 const CONNECT: TimerKey = TimerKey::new("connect");
@@ -45,7 +45,7 @@ impl BrokerSession {
         Self {
             topics,
             options,
-            lines: Lines::new(options.line_limit),
+            lines: Lines::lf_or_crlf().limit(options.line_limit),
             member: None,
         }
     }
@@ -167,26 +167,34 @@ fn show_out(transport: &mut dyn Transport, why: Failure) -> Result<(), Failure> 
     Ok(())
 }
 
-impl Protocol for BrokerSession {
+impl FrameProtocol for BrokerSession {
+    type Codec = Lines;
+
+    fn codec(&mut self) -> &mut Lines {
+        &mut self.lines
+    }
+
     fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         transport.set_timer(CONNECT, self.options.connect_within);
         Ok(())
     }
 
-    fn data_received(
+    fn frame_received(
         &mut self,
         transport: &mut dyn Transport,
-        mut data: &[u8],
+        line: &[u8],
     ) -> Result<(), Failure> {
         self.hears(transport);
-        while !transport.is_closing() {
-            match self.lines.next(&mut data) {
-                Ok(Some(line)) => self.obey(transport, &line)?,
-                Ok(None) => break,
-                Err(error) => show_out(transport, Failure::new(error))?,
-            }
-        }
-        Ok(())
+        self.obey(transport, line)
+    }
+
+    fn frame_refused(
+        &mut self,
+        transport: &mut dyn Transport,
+        failure: Failure,
+        _: &[u8],
+    ) -> Result<(), Failure> {
+        show_out(transport, failure)
     }
 
     fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {

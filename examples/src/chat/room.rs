@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use polyloop_core::{Bytes, Connection, Failure, Protocol, Transport};
+use polyloop_core::{Bytes, Connection, Failure, Transport};
 use thiserror::Error;
 
 /// The longest name, in characters.
@@ -28,7 +28,7 @@ pub enum JoinError {
 }
 
 /// A session as the room knows it.
-pub trait Hears: Protocol + Sized {
+pub trait Hears: Sized + 'static {
     /// Sends its person a line.
     fn hear(&mut self, transport: &mut dyn Transport, line: &Bytes) -> Result<(), Failure>;
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use polyloop_core::{
-    Bytes, CloseReason, Connection, Failure, Flow, OnEof, Protocol, Transport, WriteLimits,
-};
+use polyloop_core::{Bytes, CloseReason, Connection, Failure, Flow, Transport, WriteLimits};
+use polyloop_framing::{FrameProtocol, Lines};
 
 use super::ChatOptions;
-use super::lines::Lines;
 use super::room::{Hears, Room};
+
+/// Lines that one person says before the others have their turn.
+const AT_ONCE: usize = 32;
 
 /// The server's side of one person's connection.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub struct ChatSession {
     room: Arc<Room<Self>>,
     options: ChatOptions,
     lines: Lines,
+    /// Lines since the others had their turn.
+    in_a_row: usize,
     /// The key in the room, once they have a name.
     member: Option<u64>,
 }
@@ -26,7 +29,8 @@ impl ChatSession {
         Self {
             room,
             options,
-            lines: Lines::new(options.line_limit),
+            lines: Lines::lf_or_crlf().limit(options.line_limit),
+            in_a_row: 0,
             member: None,
         }
     }
@@ -80,7 +84,13 @@ impl Hears for ChatSession {
     }
 }
 
-impl Protocol for ChatSession {
+impl FrameProtocol for ChatSession {
+    type Codec = Lines;
+
+    fn codec(&mut self) -> &mut Lines {
+        &mut self.lines
+    }
+
     fn connection_made(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         // Somebody slow is known by this mark; see `hear`.
         transport.set_write_limits(WriteLimits::with_high(self.options.queue_limit));
@@ -88,41 +98,48 @@ impl Protocol for ChatSession {
         Ok(())
     }
 
-    fn data_received(
+    fn frame_received(
         &mut self,
         transport: &mut dyn Transport,
-        mut data: &[u8],
+        line: &[u8],
     ) -> Result<(), Failure> {
-        loop {
-            match self.lines.next(&mut data) {
-                Ok(Some(line)) => self.line(transport, &line)?,
-                Ok(None) => break,
-                Err(error) => {
-                    transport.write(format!("* error: {error}\n").as_bytes())?;
-                    // Everybody may do so at any time: it is no news for a log.
-                    transport.fail(Failure::new(error));
-                    return Ok(());
-                }
-            }
-        }
+        self.line(transport, line)?;
         // One who talks without end must not fill the queues of the others before they
-        // have had their turn to empty them. So after each read the loop goes round
-        // once: it wakes itself, and is woken in a turn of its own.
-        transport.pause_reading();
-        transport.handle().wake();
+        // have had their turn to empty them. So the loop goes round in between: the session
+        // wakes itself, and is woken in a turn of its own.
+        self.in_a_row += 1;
+        if self.in_a_row == AT_ONCE {
+            transport.pause_reading();
+            transport.handle().wake();
+        }
         Ok(())
+    }
+
+    fn frame_refused(
+        &mut self,
+        transport: &mut dyn Transport,
+        failure: Failure,
+        _: &[u8],
+    ) -> Result<(), Failure> {
+        transport.write(format!("* error: {}\n", failure.text()).as_bytes())?;
+        // Everybody may do so at any time: it is no news for a log.
+        transport.fail(failure);
+        Ok(())
+    }
+
+    /// The last line needs no end.
+    fn frame_unfinished(
+        &mut self,
+        transport: &mut dyn Transport,
+        line: &[u8],
+    ) -> Result<(), Failure> {
+        self.line(transport, line)
     }
 
     fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.in_a_row = 0;
         transport.resume_reading();
         Ok(())
-    }
-
-    fn eof_received(&mut self, transport: &mut dyn Transport) -> Result<OnEof, Failure> {
-        if let Some(line) = self.lines.finish() {
-            self.line(transport, &line)?;
-        }
-        Ok(OnEof::Close)
     }
 
     fn connection_lost(&mut self, _reason: CloseReason) {

@@ -5,7 +5,8 @@ use polyloop_core::{
 };
 use std::sync::Arc;
 
-use polyloop_examples::chat::{Hears, Lines, Room};
+use polyloop_examples::chat::{Hears, Room};
+use polyloop_framing::{FrameProtocol, Lines};
 
 /// Answers `resume_writing` in a way of its own, and leaves all else to the protocol
 /// inside.
@@ -95,7 +96,7 @@ impl<L: Loop> BackgroundChat<L> {
         Self {
             lp,
             room,
-            lines: Lines::new(1024),
+            lines: Lines::lf_or_crlf().limit(1024),
             member: None,
         }
     }
@@ -125,15 +126,18 @@ impl<L: Loop> Hears for BackgroundChat<L> {
     }
 }
 
-impl<L: Loop> Protocol for BackgroundChat<L> {
-    fn data_received(
+impl<L: Loop> FrameProtocol for BackgroundChat<L> {
+    type Codec = Lines;
+
+    fn codec(&mut self) -> &mut Lines {
+        &mut self.lines
+    }
+
+    fn frame_received(
         &mut self,
         transport: &mut dyn Transport,
-        mut data: &[u8],
+        line: &[u8],
     ) -> Result<(), Failure> {
-        while let Some(line) = self.lines.next(&mut data).map_err(Failure::new)? {
-            self.line(transport, &line)?;
-        }
-        Ok(())
+        self.line(transport, line)
     }
 }
