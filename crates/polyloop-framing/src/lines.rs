@@ -1,10 +1,11 @@
 //! [`Lines`]: frames that end with a delimiter.
 
-use std::borrow::Cow;
+mod delimiter;
 
-use memchr::memmem;
 use polyloop_core::{Failure, Flow, Transport};
 use thiserror::Error;
+
+use delimiter::Delimiter;
 
 use crate::{Decoded, Decoder, Encoder, FrameError, SendError};
 
@@ -31,9 +32,7 @@ const LIMIT: usize = 16 * 1024;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Lines {
-    delimiter: Cow<'static, [u8]>,
-    /// A carriage return before the delimiter belongs to it.
-    or_crlf: bool,
+    delimiter: Delimiter,
     limit: usize,
     /// How much of the line at hand has been looked at.
     searched: usize,
@@ -64,18 +63,18 @@ impl Lines {
     /// Lines that end with a carriage return and a line feed, as Internet protocols have
     /// them.
     pub fn crlf() -> Self {
-        Self::by(Cow::Borrowed(b"\r\n"), false)
+        Self::by(Delimiter::Crlf)
     }
 
     /// Lines that end with a line feed.
     pub fn lf() -> Self {
-        Self::by(Cow::Borrowed(b"\n"), false)
+        Self::by(Delimiter::Lf)
     }
 
     /// Lines that end with a line feed, of which a carriage return before it is a part: for
     /// people at terminals. They are sent with a line feed alone.
     pub fn lf_or_crlf() -> Self {
-        Self::by(Cow::Borrowed(b"\n"), true)
+        Self::by(Delimiter::LfOrCrlf)
     }
 
     /// Lines that end with `delimiter`.
@@ -87,13 +86,12 @@ impl Lines {
         if delimiter.is_empty() {
             return Err(EmptyDelimiter);
         }
-        Ok(Self::by(Cow::Owned(delimiter), false))
+        Ok(Self::by(Delimiter::of(&delimiter)))
     }
 
-    fn by(delimiter: Cow<'static, [u8]>, or_crlf: bool) -> Self {
+    fn by(delimiter: Delimiter) -> Self {
         Self {
             delimiter,
-            or_crlf,
             limit: LIMIT,
             searched: 0,
             raw: Raw::Off,
@@ -134,26 +132,14 @@ impl Lines {
         FrameError::TooLong { length, limit }
     }
 
-    /// How many bytes at the end of `bytes` may be the beginning of a delimiter (FRAME-03).
-    fn begun(&self, bytes: &[u8]) -> usize {
-        if self.or_crlf {
-            return usize::from(bytes.ends_with(b"\r"));
-        }
-        let most = (self.delimiter.len() - 1).min(bytes.len());
-        (1..=most)
-            .rev()
-            .find(|&count| bytes.ends_with(&self.delimiter[..count]))
-            .unwrap_or(0)
-    }
-
     fn check(&self, line: &[u8]) -> Result<(), FrameError> {
         if line.len() > self.limit {
             let length = Some(line.len() as u64);
             let limit = self.limit;
             return Err(FrameError::TooLong { length, limit });
         }
-        match memmem::find(line, &self.delimiter) {
-            Some(at) => Err(FrameError::HoldsDelimiter { at }),
+        match self.delimiter.find(line, 0) {
+            Some((at, _)) => Err(FrameError::HoldsDelimiter { at }),
             None => Ok(()),
         }
     }
@@ -184,31 +170,23 @@ impl Decoder for Lines {
                 return Ok(Decoded::Frame { frame, length });
             }
         }
-        // A delimiter may have begun in what was looked at.
-        let from = self.searched.saturating_sub(self.delimiter.len() - 1);
-        let Some(found) = memmem::find(&bytes[from..], &self.delimiter) else {
-            if bytes.len() - self.begun(bytes) > self.limit {
+        let Some((end, length)) = self.delimiter.find(bytes, self.searched) else {
+            if bytes.len() - self.delimiter.begun(bytes) > self.limit {
                 return Err(self.too_long().into());
             }
             self.searched = bytes.len();
             return Ok(Decoded::More);
         };
-        let end = from + found;
-        let mut frame = &bytes[..end];
-        if self.or_crlf {
-            frame = frame.strip_suffix(b"\r").unwrap_or(frame);
-        }
-        if frame.len() > self.limit {
+        if end > self.limit {
             return Err(self.too_long().into());
         }
         self.searched = 0;
-        let length = end + self.delimiter.len();
+        let frame = &bytes[..end];
         Ok(Decoded::Frame { frame, length })
     }
 
     fn longest(&self) -> usize {
-        let delimiter = self.delimiter.len() + usize::from(self.or_crlf);
-        self.limit.saturating_add(delimiter)
+        self.limit.saturating_add(self.delimiter.longest())
     }
 }
 
@@ -217,13 +195,13 @@ impl<T: AsRef<[u8]> + ?Sized> Encoder<T> for Lines {
         let line = line.as_ref();
         self.check(line)?;
         out.extend_from_slice(line);
-        out.extend_from_slice(&self.delimiter);
+        out.extend_from_slice(self.delimiter.sent());
         Ok(())
     }
 
     fn send(&mut self, transport: &mut dyn Transport, line: &T) -> Result<Flow, SendError> {
         let line = line.as_ref();
         self.check(line)?;
-        Ok(transport.write_parts(&[line, &self.delimiter])?)
+        Ok(transport.write_parts(&[line, self.delimiter.sent()])?)
     }
 }
