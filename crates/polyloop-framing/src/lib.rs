@@ -38,6 +38,9 @@
 //! }
 //! ```
 //!
+//! A client's protocol asks, too: a [`Pipeline`] or a [`Multiplex`] knows which answer
+//! belongs to which request.
+//!
 //! The numbers in the documentation (FRAME-01, …) are those of the conformance suite.
 
 #[cfg(feature = "asynchronous-codec")]
@@ -50,6 +53,7 @@ mod framed;
 mod length_prefixed;
 mod lines;
 mod netstrings;
+mod requests;
 #[cfg(feature = "tokio-util")]
 mod tokio_codec;
 
@@ -63,5 +67,6 @@ pub use framed::{FrameProtocol, Framed};
 pub use length_prefixed::LengthPrefixed;
 pub use lines::{EmptyDelimiter, Lines};
 pub use netstrings::Netstrings;
+pub use requests::{AskError, Multiplex, Pipeline, Unasked};
 #[cfg(feature = "tokio-util")]
 pub use tokio_codec::TokioCodec;
