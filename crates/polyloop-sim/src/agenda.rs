@@ -5,12 +5,11 @@
 //! gone; what they stand for lies beside it.
 
 use std::cmp::Ordering;
-use std::time::Duration;
+use std::collections::BinaryHeap;
 
-use dary_heap::QuaternaryHeap;
 use slab::Slab;
 
-use crate::clock::to_nanos;
+use crate::clock::Nanos;
 use crate::world::Due;
 
 /// Names what was entered.
@@ -20,29 +19,34 @@ pub(crate) struct TimerKey {
     number: u64,
 }
 
-/// An entry of the heap; the first one due is the greatest.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// A moment, and whose it is. The first one is the greatest. Those of one moment are equal:
+/// which of them comes first is the same in each run, and who takes them out shuffles them.
+#[derive(Clone, Copy)]
 struct Slot {
-    at: u64,
-    number: u64,
+    at: Nanos,
     place: usize,
 }
 
 impl Slot {
-    /// In one number, which is compared without a branch.
-    fn order(&self) -> u128 {
-        u128::from(self.at) << 64 | u128::from(self.number)
-    }
-
-    fn is_there(self, dues: &Slab<(u64, Due)>) -> bool {
+    /// One that is due at another moment has the place of one that is gone; which of two
+    /// that are due at the same one is no matter.
+    fn is_there(self, dues: &Slab<Entry>) -> bool {
         dues.get(self.place)
-            .is_some_and(|(known, _)| *known == self.number)
+            .is_some_and(|entry| entry.at == self.at)
     }
 }
 
+impl PartialEq for Slot {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Slot {}
+
 impl Ord for Slot {
     fn cmp(&self, other: &Self) -> Ordering {
-        other.order().cmp(&self.order())
+        other.at.cmp(&self.at)
     }
 }
 
@@ -53,24 +57,26 @@ impl PartialOrd for Slot {
 
     /// What the heap asks for at each step.
     fn le(&self, other: &Self) -> bool {
-        self.order() >= other.order()
+        self.at >= other.at
     }
+}
 
-    fn lt(&self, other: &Self) -> bool {
-        self.order() > other.order()
-    }
+struct Entry {
+    at: Nanos,
+    /// Places are used again.
+    number: u64,
+    due: Due,
 }
 
 #[derive(Default)]
 pub(crate) struct Agenda {
-    order: QuaternaryHeap<Slot>,
-    /// With their numbers.
-    dues: Slab<(u64, Due)>,
+    order: BinaryHeap<Slot>,
+    dues: Slab<Entry>,
     next: u64,
 }
 
 impl Agenda {
-    pub(crate) fn enter(&mut self, at: Duration, due: Due) -> TimerKey {
+    pub(crate) fn enter(&mut self, at: Nanos, due: Due) -> TimerKey {
         /// More places of what is gone than of what is there are not worth keeping.
         const SOME: usize = 64;
 
@@ -80,55 +86,49 @@ impl Agenda {
         }
         let number = self.next;
         self.next += 1;
-        let place = self.dues.insert((number, due));
-        let at = to_nanos(at);
-        self.order.push(Slot { at, number, place });
+        let place = self.dues.insert(Entry { at, number, due });
+        self.order.push(Slot { at, place });
         TimerKey { place, number }
     }
 
     pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut Due> {
-        let (number, due) = self.dues.get_mut(key.place)?;
-        (*number == key.number).then_some(due)
+        let entry = self.dues.get_mut(key.place)?;
+        (entry.number == key.number).then_some(&mut entry.due)
     }
 
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<Due> {
         self.get_mut(key)?;
-        Some(self.dues.remove(key.place).1)
+        Some(self.dues.remove(key.place).due)
     }
 
     /// Takes out all that `is_one` says yes to.
     pub(crate) fn remove_all(&mut self, is_one: impl Fn(&Due) -> bool) -> Vec<Due> {
-        let dues = self.dues.iter().filter(|(_, (_, due))| is_one(due));
+        let dues = self.dues.iter().filter(|(_, entry)| is_one(&entry.due));
         let places: Vec<_> = dues.map(|(place, _)| place).collect();
-        let removed = places.into_iter().map(|place| self.dues.remove(place).1);
+        let removed = places.into_iter().map(|place| self.dues.remove(place).due);
         removed.collect()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.dues.is_empty()
-    }
-
     /// When something is due next.
-    pub(crate) fn next(&mut self) -> Option<Duration> {
-        while let Some(slot) = self.order.peek() {
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<Nanos> {
+        while let Some(slot) = self.order.peek().copied() {
             if slot.is_there(&self.dues) {
-                return Some(Duration::from_nanos(slot.at));
+                return Some(slot.at);
             }
             self.order.pop();
         }
         None
     }
 
-    /// Moves what is due by `now` to `into`, in the order it was entered.
-    pub(crate) fn take_due(&mut self, now: Duration, into: &mut Vec<Due>) {
-        let now = to_nanos(now);
-        while let Some(slot) = self.order.peek().copied() {
-            if slot.at > now {
-                break;
-            }
+    /// Takes out the first of what is due by `now`.
+    #[inline]
+    pub(crate) fn pop_due(&mut self, now: Nanos) -> Option<Due> {
+        loop {
+            let slot = self.order.peek().copied().filter(|slot| slot.at <= now)?;
             self.order.pop();
             if slot.is_there(&self.dues) {
-                into.push(self.dues.remove(slot.place).1);
+                return Some(self.dues.remove(slot.place).due);
             }
         }
     }
@@ -147,26 +147,37 @@ mod tests {
     #[test]
     fn what_was_removed_is_never_due_and_its_place_is_another_s() {
         let mut agenda = Agenda::default();
-        let at = Duration::from_secs;
-        let first = agenda.enter(at(1), wake());
+        let first = agenda.enter(1, wake());
         assert!(agenda.remove(first).is_some());
-        let second = agenda.enter(at(2), wake());
+        let second = agenda.enter(2, wake());
         assert!(agenda.remove(first).is_none() && agenda.get_mut(first).is_none());
-        assert_eq!(agenda.next(), Some(at(2)));
-        let mut due = Vec::new();
-        agenda.take_due(at(1), &mut due);
-        assert!(due.is_empty() && !agenda.is_empty());
-        agenda.take_due(at(2), &mut due);
-        assert_eq!(due.len(), 1);
-        assert!(agenda.is_empty() && agenda.remove(second).is_none());
+        assert_eq!(agenda.next(), Some(2));
+        assert!(agenda.pop_due(1).is_none());
+        assert!(agenda.pop_due(2).is_some() && agenda.pop_due(2).is_none());
+        assert!(agenda.remove(second).is_none());
         assert_eq!(agenda.next(), None);
+    }
+
+    #[test]
+    fn a_place_that_is_used_again_for_the_same_moment_is_due_once() {
+        let mut agenda = Agenda::default();
+        let first = agenda.enter(3, wake());
+        agenda.remove(first);
+        let second = agenda.enter(3, wake());
+        let earlier = agenda.enter(1, wake());
+        assert!(agenda.pop_due(2).is_some() && agenda.remove(earlier).is_none());
+        // This one has the place of the one that was due first.
+        agenda.enter(4, wake());
+        assert!(agenda.pop_due(3).is_some() && agenda.remove(second).is_none());
+        assert!(agenda.pop_due(3).is_none());
+        assert_eq!(agenda.next(), Some(4));
     }
 
     #[test]
     fn what_is_gone_does_not_pile_up() {
         let mut agenda = Agenda::default();
-        for second in 0..10_000 {
-            let key = agenda.enter(Duration::from_secs(1_000_000 - second), wake());
+        for moment in 0..10_000 {
+            let key = agenda.enter(1_000_000 - moment, wake());
             agenda.remove(key);
         }
         assert!(agenda.order.len() < 100, "{}", agenda.order.len());

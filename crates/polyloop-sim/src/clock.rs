@@ -13,13 +13,25 @@ const FREE_READINGS: u32 = 1_000;
 
 /// What the first further reading takes, and how much more each one takes than the one
 /// before it: who waits for a second need not ask a million times.
-const PER_READING: Duration = Duration::from_micros(1);
+const PER_READING: Nanos = 1_000;
 
 /// A reading takes no more than so many times that, so that a wait ends near its end.
-const SLOWEST: u32 = 100;
+const SLOWEST: u64 = 100;
 
-/// No run goes further: seventy years, which the network's clock can tell apart.
-pub(crate) const END: Duration = Duration::from_secs(70 * 365 * 24 * 3600);
+/// A moment, counted from the beginning of the simulation, or a span of time: in
+/// nanoseconds, which are faster to reckon with than a [`Duration`].
+pub(crate) type Nanos = u64;
+
+/// Seventy-three years: more than any run takes, and sums of some of them still fit.
+pub(crate) const LONGEST: Nanos = Nanos::MAX / 8;
+
+/// No run goes further: seventy years.
+pub(crate) const END: Nanos = 70 * 365 * 24 * 3600 * 1_000_000_000;
+
+/// The time in nanoseconds, or the [longest](LONGEST) there is.
+pub(crate) fn nanos(time: Duration) -> Nanos {
+    u64::try_from(time.as_nanos()).map_or(LONGEST, |time| time.min(LONGEST))
+}
 
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -40,22 +52,27 @@ impl Clock {
 
     /// The time, as programs see it.
     pub(crate) fn read(&self) -> Instant {
+        self.base + Duration::from_nanos(self.reading())
+    }
+
+    /// The same, counted from the beginning of the simulation.
+    pub(crate) fn reading(&self) -> Nanos {
         let before = self.readings.fetch_add(1, Ordering::Relaxed);
         if let Some(further) = before.checked_sub(FREE_READINGS) {
-            let takes = PER_READING * (further + 1).min(SLOWEST);
-            self.nanos.fetch_add(to_nanos(takes), Ordering::AcqRel);
+            let takes = PER_READING * (u64::from(further) + 1).min(SLOWEST);
+            self.nanos.fetch_add(takes, Ordering::AcqRel);
         }
-        self.base + self.elapsed()
+        self.now()
     }
 
     /// Virtual time since the simulation began.
-    pub(crate) fn elapsed(&self) -> Duration {
-        Duration::from_nanos(self.nanos.load(Ordering::Acquire))
+    pub(crate) fn now(&self) -> Nanos {
+        self.nanos.load(Ordering::Acquire)
     }
 
     /// A deadline, counted from the beginning of the simulation.
-    pub(crate) fn since_start(&self, deadline: Instant) -> Duration {
-        deadline.saturating_duration_since(self.base)
+    pub(crate) fn since_start(&self, deadline: Instant) -> Nanos {
+        nanos(deadline.saturating_duration_since(self.base))
     }
 
     /// A turn begins: readings are free again.
@@ -64,14 +81,9 @@ impl Clock {
     }
 
     /// Moves on to `to`, if that is not in the past.
-    pub(crate) fn advance_to(&self, to: Duration) {
-        self.nanos.fetch_max(to_nanos(to), Ordering::AcqRel);
+    pub(crate) fn advance_to(&self, to: Nanos) {
+        self.nanos.fetch_max(to, Ordering::AcqRel);
     }
-}
-
-/// Five hundred years fit.
-pub(crate) fn to_nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -83,16 +95,17 @@ mod tests {
         let clock = Clock::new();
         let first = clock.read();
         assert!((1..FREE_READINGS).all(|_| clock.read() == first));
-        assert_eq!(clock.read(), first + PER_READING);
-        assert_eq!(clock.read(), first + 3 * PER_READING);
+        let takes = Duration::from_nanos(PER_READING);
+        assert_eq!(clock.read(), first + takes);
+        assert_eq!(clock.read(), first + 3 * takes);
         clock.begin_turn();
-        assert_eq!(clock.read(), first + 3 * PER_READING);
-        clock.advance_to(Duration::ZERO);
-        assert_eq!(clock.elapsed(), 3 * PER_READING);
-        while clock.elapsed() < Duration::from_secs(1) {
-            let before = clock.elapsed();
+        assert_eq!(clock.read(), first + 3 * takes);
+        clock.advance_to(0);
+        assert_eq!(clock.now(), 3 * PER_READING);
+        while clock.now() < 1_000_000_000 {
+            let before = clock.now();
             clock.read();
-            assert!(clock.elapsed() <= before + SLOWEST * PER_READING);
+            assert!(clock.now() <= before + SLOWEST * PER_READING);
         }
     }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use polyloop_core::backend;
 
+use crate::clock::Nanos;
 use crate::lock::lock;
 use crate::ready::{Entry, Mode, SOMEBODY, TIMERS, Turn, main_waker};
 use crate::report;
@@ -21,14 +22,14 @@ use crate::sim_loop::SimLoop;
 use crate::stalls::Admission;
 use crate::threads::News;
 use crate::trace::{Event, Stalled};
-use crate::world::{Due, Woken, World};
+use crate::world::{Due, Next, Woken, World};
 use crate::{HostId, Pace};
 
 /// Turns at one moment that take no time.
 const FREE_TURNS: u64 = 500;
 
 /// What each further turn takes: whoever is busy for ever keeps no timer from coming.
-const PER_TURN: Duration = Duration::from_micros(1);
+const PER_TURN: Nanos = 1_000;
 
 /// How long, in real time, an idle simulation waits for threads that went on beside it.
 const FOR_STRAYS: Duration = Duration::from_secs(10);
@@ -81,7 +82,7 @@ pub(crate) fn drive<F: Future>(lp: &SimLoop, future: F) -> F::Output {
 /// It is the main future's turn.
 struct MainTurn;
 
-fn earlier(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+fn earlier(one: Option<Nanos>, other: Option<Nanos>) -> Option<Nanos> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
@@ -94,7 +95,7 @@ struct Run<'a> {
     /// Turns since time was last moved on for want of them.
     busy: u64,
     /// The time after the last event.
-    now: Duration,
+    now: Nanos,
     /// The run was told to end; a second report can't be waited for.
     failed: bool,
     /// How much of the real time for stray threads is left.
@@ -112,7 +113,7 @@ impl<'a> Run<'a> {
             lp,
             shared,
             busy: 0,
-            now: shared.clock.elapsed(),
+            now: shared.clock.now(),
             failed: false,
             for_strays: FOR_STRAYS,
             due: Vec::new(),
@@ -125,7 +126,7 @@ impl<'a> Run<'a> {
     /// Gives what was chosen back if it has its turn now, and is not late.
     fn admit(&mut self, entry: Entry) -> Option<Entry> {
         let shared = self.shared;
-        let (host, now) = (entry.host, shared.clock.elapsed());
+        let (host, now) = (entry.host, shared.clock.now());
         let slot = match &entry.turn {
             Turn::Task(task) => Some(task.metadata().slot),
             _ => None,
@@ -145,6 +146,7 @@ impl<'a> Run<'a> {
                 None => Some(Stalled::Main),
             };
             if let Some(what) = what {
+                let until = Duration::from_nanos(until);
                 world.trace.note(now, Event::Stalled { host, what, until });
             }
         }
@@ -157,22 +159,23 @@ impl<'a> Run<'a> {
         let Some(host) = host else {
             return;
         };
-        let now = shared.clock.elapsed();
+        let now = shared.clock.now();
         let stalls = lock(&shared.stalls).turn_had(now, host, |host| self.round_trip(host));
         if let Some(until) = stalls {
-            let what = Stalled::Host;
+            let (what, until) = (Stalled::Host, Duration::from_nanos(until));
             lock(&shared.world)
                 .trace
                 .note(now, Event::Stalled { host, what, until });
         }
     }
 
-    fn round_trip(&self, host: HostId) -> Duration {
+    fn round_trip(&self, host: HostId) -> Nanos {
         lock(&self.shared.world).network.round_trip(host)
     }
 
     /// When a stall ends.
-    fn next_late(&self) -> Option<Duration> {
+    #[inline]
+    fn next_late(&self) -> Option<Nanos> {
         if self.shared.pace == Pace::Instant {
             return None;
         }
@@ -185,7 +188,7 @@ impl<'a> Run<'a> {
             Turn::Task(task) => {
                 task.metadata().set_last_turn(number);
                 let slot = task.metadata().slot;
-                let now = shared.clock.elapsed();
+                let now = shared.clock.now();
                 let ends = {
                     let mut world = lock(&shared.world);
                     world.begin_turn(now, slot);
@@ -214,7 +217,7 @@ impl<'a> Run<'a> {
             Turn::Blocking(work) => {
                 // The threads of a machine that crashed are gone with it.
                 if shared.ready.mode(entry.host) != Mode::Down {
-                    shared.workshop.begin(entry.host, work);
+                    shared.workshop.begin(entry.host, *work);
                 }
                 None
             }
@@ -229,29 +232,36 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Time passes for whoever is busy, and what comes due meanwhile happens.
+    /// A turn was had.
     fn was_busy(&mut self) {
         self.busy += 1;
-        let now = self.shared.clock.elapsed();
+        let now = self.shared.clock.now();
         // Whoever watches the clock makes it move.
         let moved = now > self.now;
-        if self.busy <= FREE_TURNS && !moved {
-            return;
+        let spins = self.busy > self.shared.spin_limit;
+        if self.busy > FREE_TURNS || moved || spins {
+            self.time_passes(now, moved, spins);
         }
+    }
+
+    /// Time passes for whoever is busy, and what comes due meanwhile happens.
+    #[cold]
+    fn time_passes(&mut self, now: Nanos, moved: bool, spins: bool) {
         let then = if moved { now } else { now + PER_TURN };
         let late = self.next_late();
         let mut world = lock(&self.shared.world);
-        match earlier(world.next_event(), late) {
-            Some(next) if next <= then => self.step(world, next.max(now), false),
+        let next = world.next();
+        match earlier(next.first(), late) {
+            Some(first) if first <= then => self.step(world, &next, first.max(now), false),
             _ => {
                 drop(world);
                 self.shared.clock.advance_to(then);
             }
         }
-        self.now = self.shared.clock.elapsed();
-        if self.busy > self.shared.spin_limit {
+        self.now = self.shared.clock.now();
+        if spins {
             let turns = std::mem::take(&mut self.busy);
-            let at = self.shared.clock.elapsed();
+            let at = self.shared.clock.now();
             let text = report::spin(&lock(&self.shared.world), self.lp.id(), at, turns);
             self.fail(text);
         }
@@ -264,48 +274,56 @@ impl<'a> Run<'a> {
         if strays == 0 {
             self.for_strays = FOR_STRAYS;
         }
-        let now = shared.clock.elapsed();
+        let now = shared.clock.now();
         let late = self.next_late();
         let mut world = lock(&shared.world);
-        let Some(next) = earlier(world.next_that_counts(), late) else {
+        let mut next = world.next();
+        let first = next.first().filter(|_| !world.is_over(&next));
+        let Some(then) = earlier(first, late) else {
             drop(world);
-            let patience = if strays > 0 {
-                FOR_STRAYS.max(shared.patience)
-            } else {
-                shared.patience
-            };
-            if !shared.ready.sleep(patience) {
-                self.report(report::deadlock, now);
-            }
-            return;
+            return self.rest(strays, now);
         };
-        let next = next.max(now);
+        let then = then.max(now);
         if strays > 0 && !self.for_strays.is_zero() {
             drop(world);
-            if self.wait_for_strays(next.saturating_sub(now)) {
+            if self.wait_for_strays(Duration::from_nanos(then - now)) {
                 return;
             }
             world = lock(&shared.world);
+            next = world.next();
         }
         match world.limit {
-            Some(limit) if next > limit && !self.failed => {
+            Some(limit) if then > limit && !self.failed => {
                 drop(world);
                 self.report(report::too_late, limit);
             }
             _ => {
                 // Whoever is only late is busy.
-                let was_idle = next > now && late != Some(next);
+                let was_idle = then > now && late != Some(then);
                 if was_idle {
                     self.busy = 0;
                 }
-                self.step(world, next, was_idle);
+                self.step(world, &next, then, was_idle);
             }
         }
-        self.now = shared.clock.elapsed();
+        self.now = shared.clock.now();
+    }
+
+    /// Nothing will happen by itself: somebody else may have something to do.
+    #[cold]
+    fn rest(&mut self, strays: usize, now: Nanos) {
+        let mut patience = self.shared.patience;
+        if strays > 0 {
+            patience = patience.max(FOR_STRAYS);
+        }
+        if !self.shared.ready.sleep(patience) {
+            self.report(report::deadlock, now);
+        }
     }
 
     /// Time passes no faster than it really does while threads are astray. True if
     /// something has become ready meanwhile.
+    #[cold]
     fn wait_for_strays(&mut self, most: Duration) -> bool {
         let begun = Instant::now();
         let woken = self.shared.ready.sleep(most.min(self.for_strays));
@@ -314,7 +332,7 @@ impl<'a> Run<'a> {
     }
 
     /// Goes to a moment and does what is due there, in an order drawn from the seed.
-    fn step(&mut self, mut world: MutexGuard<'a, World>, now: Duration, was_idle: bool) {
+    fn step(&mut self, mut world: MutexGuard<'a, World>, next: &Next, now: Nanos, was_idle: bool) {
         let shared = self.shared;
         shared.clock.begin_turn();
         shared.clock.advance_to(now);
@@ -324,36 +342,42 @@ impl<'a> Run<'a> {
             world = lock(&shared.world);
         }
         world.idle_times += u64::from(was_idle);
-        world.take_due(now, &mut self.due);
-        let network_due = world.network.next_event().is_some_and(|at| at <= now);
-        let network_first = network_due && (self.due.is_empty() || world.random.ties.bool());
+        let lone = world.take_due(now, &mut self.due);
+        shared.due_by.store(now, Ordering::Release);
+        let network_due = next.is_network_due(now);
+        let nothing_else = lone.is_none() && self.due.is_empty();
+        let network_first = network_due && (nothing_else || world.random.ties.bool());
         if network_first {
             self.advance_network(world, now);
         } else {
             drop(world);
         }
-        if self.due.is_empty() {
-            return;
+        if let Some(due) = lone {
+            self.happen(due);
+        } else if !self.due.is_empty() {
+            let mut several = std::mem::take(&mut self.due);
+            several.drain(..).for_each(|due| self.happen(due));
+            self.due = several;
         }
-        let mut due = std::mem::take(&mut self.due);
-        for due in due.drain(..) {
-            match due {
-                Due::Wake(_, waker) => {
-                    shared.ready.set_waking(TIMERS);
-                    backend::wake(waker);
-                    shared.ready.set_waking(SOMEBODY);
-                }
-                Due::Blocking(host, work) => shared.ready.push_blocking(host, work),
-                Due::Script(script) => script(self.lp.sim()),
-            }
-        }
-        self.due = due;
         if network_due && !network_first {
             self.advance_network(lock(&shared.world), now);
         }
     }
 
-    fn advance_network(&mut self, mut world: MutexGuard<'a, World>, now: Duration) {
+    fn happen(&self, due: Due) {
+        let ready = &self.shared.ready;
+        match due {
+            Due::Wake(_, waker) => {
+                ready.set_waking(TIMERS);
+                backend::wake(waker);
+                ready.set_waking(SOMEBODY);
+            }
+            Due::Blocking(host, work) => ready.push_blocking(host, work),
+            Due::Script(script) => script(self.lp.sim()),
+        }
+    }
+
+    fn advance_network(&mut self, mut world: MutexGuard<'a, World>, now: Nanos) {
         world.network.advance(now);
         world.take_effects(&mut self.woken);
         drop(world);
@@ -361,7 +385,7 @@ impl<'a> Run<'a> {
     }
 
     /// What was late until now is ready again.
-    fn go_on(&mut self, now: Duration) {
+    fn go_on(&mut self, now: Nanos) {
         let shared = self.shared;
         let mut stalls = lock(&shared.stalls);
         stalls.take_due(now, &mut self.late);
@@ -379,7 +403,7 @@ impl<'a> Run<'a> {
             .workshop
             .stand_still(shared.thread_grace, &mut self.news);
         if !self.news.is_empty() {
-            let now = shared.clock.elapsed();
+            let now = shared.clock.now();
             let mut world = lock(&shared.world);
             for news in self.news.drain(..) {
                 let event = match news {

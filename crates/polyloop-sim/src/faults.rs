@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clock::nanos;
 use crate::host::HostRef;
 use crate::lock::lock;
 use crate::network::{Crash, Fault, FaultRate};
@@ -138,7 +139,7 @@ impl Sim {
     #[track_caller]
     pub fn fault_at(&self, time: Duration, fault: Fault) {
         self.check_ends(&fault);
-        self.with_network(|network, _| network.at(time, fault));
+        self.with_network(|network, _| network.at(nanos(time), fault));
         self.shared.ready.nudge();
     }
 

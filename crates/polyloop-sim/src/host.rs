@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use polyloop_core::{LookupError, Query};
+
 use crate::lock::lock;
 use crate::{Sim, SimLoop};
 
@@ -111,26 +113,25 @@ impl<T: HostRef + ?Sized> HostRef for &T {
     }
 }
 
-/// What the system of names allows, in bytes.
-const LONGEST_NAME: usize = 253;
-
 /// Why no host may have that name.
-pub(crate) fn unfit(name: &str) -> Option<&'static str> {
-    if name.is_empty() {
-        Some("nobody could look that up")
-    } else if name.parse::<IpAddr>().is_ok() {
-        Some("that is an address, and it is looked up as one")
+pub(crate) fn unfit(name: &str) -> Option<String> {
+    // What a lookup would ask for: another script may spell an address, too.
+    let asked = match Query::parse(name) {
+        Ok(query) => query,
+        Err(LookupError::InvalidName { problem, .. }) => return Some(problem),
+        Err(error) => return Some(error.to_string()),
+    };
+    let name = asked.host();
+    let why = if name.parse::<IpAddr>().is_ok() {
+        "that is an address, and it is looked up as one"
     } else if name.eq_ignore_ascii_case("localhost") {
-        Some("that is what every host calls itself")
+        "that is what every host calls itself"
     } else if name.ends_with('.') {
-        Some("the dot at the end is no part of a name")
-    } else if name.contains(char::is_control) {
-        Some("it has control characters in it")
+        "the dot at the end is no part of a name"
     } else if name.contains([':', '[', ']']) {
-        Some("colons and brackets set an address or a port apart in `host:port`")
-    } else if name.len() > LONGEST_NAME {
-        Some("no name is longer than 253 bytes")
+        "colons and brackets set an address or a port apart in `host:port`"
     } else {
-        None
-    }
+        return None;
+    };
+    Some(why.to_owned())
 }

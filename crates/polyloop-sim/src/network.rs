@@ -39,7 +39,6 @@ mod tests;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use slab::Slab;
 
@@ -49,6 +48,7 @@ pub use link::Link;
 pub(crate) use link::is_share;
 
 use crate::HostId;
+use crate::clock::{LONGEST, Nanos, nanos};
 use crate::trace::ConnectionId;
 use connection::Connection;
 use faulting::Planned;
@@ -57,20 +57,6 @@ use machine::Machine;
 use packet::{EndKey, Outbound};
 use queue::{Due, Queue};
 use wire::Wire;
-
-/// Time inside the network: nanoseconds since the simulation began.
-type Nanos = u64;
-
-/// Far more than any simulation lasts, and still far from overflowing.
-const LONGEST: Nanos = u64::MAX / 8;
-
-fn nanos(time: Duration) -> Nanos {
-    u64::try_from(time.as_nanos()).map_or(LONGEST, |time| time.min(LONGEST))
-}
-
-fn duration(time: Nanos) -> Duration {
-    Duration::from_nanos(time)
-}
 
 /// Names one end of a connection, as a descriptor does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,10 +147,10 @@ impl Network {
         self.effects.set_payload(on);
     }
 
-    /// Moves what there is to do into `into`. To be called after each call that takes
+    /// What there is to do, to be taken out. To be looked at after each call that takes
     /// the time, and to be done when the lock around the network was let go of.
-    pub(crate) fn take_effects(&mut self, into: &mut Effects) {
-        self.effects.move_to(into);
+    pub(crate) fn effects(&mut self) -> &mut Effects {
+        &mut self.effects
     }
 
     /// Draws one place of so many; the same on machines of 32 and of 64 bits.
@@ -174,12 +160,12 @@ impl Network {
     }
 
     /// When something happens next. It may be now, also right after `advance`.
-    pub(crate) fn next_event(&mut self) -> Option<Duration> {
+    pub(crate) fn next_event(&mut self) -> Option<Nanos> {
         let settles = self.settles_at();
-        settles.or_else(|| self.queue.next()).map(duration)
+        settles.or_else(|| self.queue.next())
     }
 
-    /// Whether there is nothing to [take](Self::take_effects).
+    /// Whether there is nothing to [do](Self::effects).
     pub(crate) fn is_quiet(&self) -> bool {
         self.effects.is_empty()
     }
@@ -217,8 +203,7 @@ impl Network {
 
     /// Does all that is due. What comes of it at the same time is left for the next
     /// call, so that those who were woken get their turn before.
-    pub(crate) fn advance(&mut self, now: Duration) {
-        let now = nanos(now);
+    pub(crate) fn advance(&mut self, now: Nanos) {
         let mut due = std::mem::take(&mut self.due);
         self.queue.pop_due(now, &mut due);
         let mut settling = std::mem::take(&mut self.settling);

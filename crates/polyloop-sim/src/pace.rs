@@ -13,8 +13,8 @@ use crate::Scheduler;
 /// from the seed alone.
 ///
 /// How long something is late goes by the [links](crate::Link) of its host: up to three
-/// times as long as a segment takes to the other end and back. In the long run nothing is
-/// late for more than half of the time.
+/// times as long as a segment takes to the other end and back, and never more than ten
+/// seconds. In the long run nothing is late for more than half of the time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Pace {

@@ -21,8 +21,9 @@ pub(crate) enum Turn {
     Task(Runnable<TaskMeta>),
     /// The future that is being run.
     Main,
-    /// Work for a thread of its own.
-    Blocking(Box<dyn FnOnce() + Send>),
+    /// Work for a thread of its own. In a box of its own, so that entries are small: they
+    /// are moved about.
+    Blocking(Box<Box<dyn FnOnce() + Send>>),
     /// The host's loop was asked to stop.
     Stop,
 }
@@ -32,14 +33,22 @@ pub(crate) struct Entry {
     pub(crate) turn: Turn,
     /// The number of the choice that was to come when it was woken.
     pub(crate) since: u64,
-    /// The number of the choice that fell on it last.
-    pub(crate) last_turn: u64,
     /// It has woken itself: it lets others have a turn.
     pub(crate) yields: bool,
     /// It was late, or may not be: its turn is its turn.
     pub(crate) was_held: bool,
     /// Its host has crashed: it ends before anything else happens.
     pub(crate) ends: bool,
+}
+
+impl Entry {
+    /// The number of the choice that fell on it last, if it is a task's.
+    pub(crate) fn last_turn(&self) -> u64 {
+        match &self.turn {
+            Turn::Task(task) => task.metadata().last_turn(),
+            _ => 0,
+        }
+    }
 }
 
 /// What a host's tasks may do.
@@ -118,23 +127,23 @@ impl Ready {
     }
 
     pub(crate) fn push_task(&self, task: Runnable<TaskMeta>) {
-        let (host, last_turn) = (task.metadata().host, task.metadata().last_turn());
+        let host = task.metadata().host;
         let yields = self.is_woken_by(task.metadata().slot);
-        self.push(host, Turn::Task(task), last_turn, yields);
+        self.push(host, Turn::Task(task), yields);
     }
 
     pub(crate) fn push_blocking(&self, host: HostId, work: Box<dyn FnOnce() + Send>) {
-        self.push(host, Turn::Blocking(work), 0, false);
+        self.push(host, Turn::Blocking(Box::new(work)), false);
     }
 
-    fn push(&self, host: HostId, turn: Turn, last_turn: u64, yields: bool) {
+    #[inline]
+    fn push(&self, host: HostId, turn: Turn, yields: bool) {
         let mut queue = lock(&self.queue);
         let (since, sleeps) = (queue.turn, queue.sleeps);
         queue.put(Entry {
             host,
             turn,
             since,
-            last_turn,
             yields,
             was_held: false,
             ends: false,
@@ -153,7 +162,6 @@ impl Ready {
                 host,
                 turn: Turn::Main,
                 since: queue.turn,
-                last_turn: 0,
                 yields: false,
                 was_held: self.is_woken_by(TIMERS),
                 ends: false,
@@ -169,7 +177,7 @@ impl Ready {
     }
 
     fn push_stop(&self, host: HostId) {
-        self.push(host, Turn::Stop, 0, false);
+        self.push(host, Turn::Stop, false);
     }
 
     /// Takes back what was held for a while.
@@ -211,11 +219,12 @@ impl Ready {
         }
         let mut queue = lock(&self.queue);
         let queue = &mut *queue;
-        let chosen = queue.ending.pop_front().or_else(|| {
-            queue
-                .scheduler
-                .choose(&mut queue.random, &mut queue.waiting, queue.turn)
-        });
+        let chosen = if queue.ending.is_empty() {
+            let (random, waiting) = (&mut queue.random, &mut queue.waiting);
+            queue.scheduler.choose(random, waiting, queue.turn)
+        } else {
+            queue.ending.pop_front()
+        };
         if queue.is_empty() {
             self.filled.store(false, Ordering::Relaxed);
         }
@@ -290,6 +299,7 @@ impl Queue {
     }
 
     /// Puts one where the mode of its host says. What is run goes on whatever that is.
+    #[inline]
     fn put(&mut self, mut entry: Entry) {
         let mode = match entry.turn {
             Turn::Main => Mode::Up,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::HostId;
+use crate::clock::Nanos;
 use crate::ready::Mode;
 use crate::trace::TaskId;
 use crate::world::World;
@@ -13,17 +14,54 @@ use crate::world::World;
 /// What a task waited for at the end of its last turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
-    Until(Duration),
+    Until(Nanos),
     Connect(SocketAddr),
     Accept(SocketAddr),
     Read(SocketAddr),
     Write(SocketAddr),
 }
 
+/// All that it waited for, as far as a report would list it. In its place, since tasks wait
+/// often.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waits {
+    some: [Wait; Self::MOST],
+    len: usize,
+}
+
+impl Waits {
+    /// More would not be read.
+    const MOST: usize = 4;
+
+    pub(crate) fn none() -> Self {
+        Self {
+            some: [Wait::Until(0); Self::MOST],
+            len: 0,
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    pub(crate) fn push(&mut self, wait: Wait) {
+        if let Some(place) = self.some.get_mut(self.len) {
+            *place = wait;
+            self.len += 1;
+        }
+    }
+
+    fn as_slice(&self) -> &[Wait] {
+        &self.some[..self.len]
+    }
+}
+
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Until(moment) => write!(f, "sleeps until {moment:?}"),
+            Self::Until(moment) => {
+                write!(f, "sleeps until {:?}", Duration::from_nanos(*moment))
+            }
             Self::Connect(peer) => write!(f, "connects to {peer}"),
             Self::Accept(address) => write!(f, "accepts on {address}"),
             Self::Read(peer) => write!(f, "reads from {peer}"),
@@ -38,7 +76,8 @@ const TASKS: usize = 50;
 /// How many of the last events a report shows.
 const EVENTS: usize = 30;
 
-fn waits(waits: &[Wait]) -> String {
+fn waits(waits: &Waits) -> String {
+    let waits = waits.as_slice();
     if waits.is_empty() {
         return "waits for a promise, or for somebody to wake it".to_owned();
     }
@@ -58,7 +97,7 @@ pub(crate) struct Stuck<'a> {
     /// The host of what is run.
     pub(crate) main: HostId,
     /// The virtual time.
-    pub(crate) at: Duration,
+    pub(crate) at: Nanos,
     /// How many pieces of work have not returned from their threads.
     pub(crate) blocking: usize,
     /// What the tasks of a host may do.
@@ -70,7 +109,7 @@ pub(crate) fn deadlock(stuck: &Stuck<'_>) -> String {
     let mut text = format!(
         "nothing is left to happen in the simulation, and what it runs is not done; at {:?} of \
          virtual time these wait:\n",
-        stuck.at
+        Duration::from_nanos(stuck.at)
     );
     stuck.write_waits(&mut text);
     ending(stuck.world, &mut text);
@@ -81,7 +120,7 @@ pub(crate) fn deadlock(stuck: &Stuck<'_>) -> String {
 pub(crate) fn too_late(stuck: &Stuck<'_>) -> String {
     let mut text = format!(
         "what the simulation runs is not done at {:?} of virtual time, its limit; these wait:\n",
-        stuck.at
+        Duration::from_nanos(stuck.at)
     );
     stuck.write_waits(&mut text);
     ending(stuck.world, &mut text);
@@ -132,7 +171,8 @@ impl Stuck<'_> {
 }
 
 /// Tasks run and run, and the simulation is never idle.
-pub(crate) fn spin(world: &World, main: HostId, at: Duration, turns: u64) -> String {
+pub(crate) fn spin(world: &World, main: HostId, at: Nanos, turns: u64) -> String {
+    let at = Duration::from_nanos(at);
     let mut text = format!(
         "the simulation spins: {turns} turns without ever being idle, up to {at:?} of virtual \
          time; those that had the most of them:\n"
@@ -167,7 +207,8 @@ pub(crate) fn spin(world: &World, main: HostId, at: Duration, turns: u64) -> Str
 }
 
 /// An invariant does not hold.
-pub(crate) fn invariant(world: &World, at: Duration, why: &str) -> String {
+pub(crate) fn invariant(world: &World, at: Nanos, why: &str) -> String {
+    let at = Duration::from_nanos(at);
     let mut text = format!("an invariant does not hold at {at:?} of virtual time: {why}\n");
     ending(world, &mut text);
     text

@@ -61,16 +61,27 @@ impl Scheduler {
     }
 
     /// Takes one out. `turn` is the number of this choice.
+    #[inline]
     pub(crate) fn choose(
         self,
         random: &mut Rng,
         waiting: &mut VecDeque<Entry>,
         turn: u64,
     ) -> Option<Entry> {
-        let len = waiting.len();
-        if len <= 1 {
+        if waiting.len() <= 1 {
             return waiting.pop_front();
         }
+        self.choose_one(random, waiting, turn)
+    }
+
+    /// The same where there is a choice.
+    fn choose_one(
+        self,
+        random: &mut Rng,
+        waiting: &mut VecDeque<Entry>,
+        turn: u64,
+    ) -> Option<Entry> {
+        let len = waiting.len();
         match self {
             Self::Random => waiting.swap_remove_back(random.usize(..len)),
             Self::Fifo => waiting.pop_front(),
@@ -84,7 +95,7 @@ impl Scheduler {
             }
             Self::Starved => {
                 let drawn = (0..DRAWN).map(|_| random.usize(..len));
-                let chosen = drawn.min_by_key(|place| (waiting[*place].last_turn, *place));
+                let chosen = drawn.min_by_key(|place| (waiting[*place].last_turn(), *place));
                 waiting.swap_remove_back(chosen.unwrap_or(0))
             }
             Self::Fresh => {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::ops::{Range, RangeInclusive};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use fastrand::Rng;
 use polyloop_core::{LoopState, MainLoop, RunError};
 
 use crate::builder::Builder;
-use crate::clock::Clock;
+use crate::clock::{Clock, nanos};
 use crate::host::{HostRef, unfit};
 use crate::hosts_run::HostsRun;
 use crate::lock::lock;
@@ -58,6 +58,8 @@ pub(crate) type Check = Box<dyn FnMut() -> Result<(), String> + Send>;
 
 pub(crate) struct Shared {
     pub(crate) clock: Arc<Clock>,
+    /// Every timer that was due by then has been taken out.
+    pub(crate) due_by: AtomicU64,
     pub(crate) ready: Arc<Ready>,
     pub(crate) workshop: Arc<Workshop>,
     pub(crate) world: Mutex<World>,
@@ -105,6 +107,7 @@ impl Sim {
         world.network.set_payload(builder.payload);
         let shared = Shared {
             clock: Arc::new(Clock::new()),
+            due_by: AtomicU64::new(0),
             workshop: Arc::new(Workshop::new(ready.clone())),
             ready,
             world: Mutex::new(world),
@@ -134,18 +137,27 @@ impl Sim {
     }
 
     /// The loop of the host of that name: the one there is, or a new one with addresses
-    /// of its own. From every host it is reached under its name, in upper or lower case.
+    /// of its own. From every host it is reached under its name, in upper or lower case, and
+    /// where that is of another script also in its `xn--` form: whatever a lookup takes for
+    /// the same name is the same host.
     ///
     /// # Panics
-    /// If a name would not lead to it: one that is empty, an address, `localhost`, longer
-    /// than 253 bytes, ends with a dot, or has control characters, colons or brackets in it.
+    /// If a name would not lead to it: one that a lookup refuses, as it does with spaces and
+    /// with more than 253 characters (DNS-05), an address, `localhost`, or one that ends with
+    /// a dot or has colons or brackets in it.
     #[track_caller]
     pub fn host(&self, name: &str) -> SimLoop {
-        if let Some(why) = unfit(name) {
-            panic!("a host can't be called {name:?}: {why}");
-        }
         let mut world = lock(&self.shared.world);
-        let id = world.network.add_host(name);
+        let known = world.network.find_host(name);
+        let id = known.unwrap_or_else(|| {
+            if let Some(why) = unfit(name) {
+                panic!(
+                    "a host can't be called {name:?}: {why}; expected a name that can be looked \
+                     up, such as \"db-1\" or \"api.example\""
+                );
+            }
+            world.network.add_host(name)
+        });
         let mut made = false;
         if id.index() == world.hosts.len() {
             let clock = self.shared.clock.clone();
@@ -154,7 +166,7 @@ impl Sim {
             state.set_needs_run();
             world.hosts.push(Host {
                 state,
-                wall: (Duration::ZERO, self.shared.wall_time),
+                wall: (0, self.shared.wall_time),
                 boot: Vec::new(),
                 ending: None,
                 signals: SharedTable::default(),
@@ -204,7 +216,7 @@ impl Sim {
 
     /// Virtual time since the simulation began.
     pub fn elapsed(&self) -> Duration {
-        self.shared.clock.elapsed()
+        Duration::from_nanos(self.shared.clock.now())
     }
 
     /// Calls `script` at that time, counted from the beginning of the simulation; at once
@@ -221,7 +233,7 @@ impl Sim {
     /// sim.at(Duration::from_secs(65), |sim| sim.heal("a", "b"));
     /// ```
     pub fn at(&self, time: Duration, script: impl FnOnce(&Sim) + Send + 'static) {
-        let time = time.max(self.elapsed());
+        let time = nanos(time).max(self.shared.clock.now());
         lock(&self.shared.world).enter_due(time, Due::Script(Box::new(script)));
         self.shared.ready.nudge();
     }
@@ -289,7 +301,7 @@ impl Sim {
     pub fn note(&self, host: impl HostRef, text: impl fmt::Display) {
         let host = host.host_in(self);
         let text = text.to_string();
-        let now = self.elapsed();
+        let now = self.shared.clock.now();
         lock(&self.shared.world)
             .trace
             .note(now, Event::Note { host, text });
@@ -348,7 +360,7 @@ impl Shared {
     }
 
     pub(crate) fn task_ended(&self, slot: usize) {
-        let now = self.clock.elapsed();
+        let now = self.clock.now();
         lock(&self.world).leave_task(now, slot);
     }
 }

@@ -14,7 +14,7 @@ use polyloop_core::backend::{Backend, MainBackend};
 use polyloop_core::{Promise as _, Query, Spawner as _, yield_now};
 
 use crate::HostId;
-use crate::clock::END;
+use crate::clock::{END, Nanos, nanos};
 use crate::drive::drive;
 use crate::lock::lock;
 use crate::ready::Mode;
@@ -82,7 +82,7 @@ impl SimLoop {
     /// Sets the wall clock of this host, forwards or backwards. Its monotonic clock and
     /// its timers do not care.
     pub fn set_wall_time(&self, time: SystemTime) {
-        let now = self.sim.elapsed();
+        let now = self.shared().clock.now();
         lock(&self.sim.shared.world).hosts[self.host.index()].wall = (now, time);
     }
 
@@ -163,7 +163,7 @@ impl Backend for SimLoop {
         F::Output: Send + 'static,
     {
         let shared = self.shared();
-        let now = shared.clock.elapsed();
+        let now = shared.clock.now();
         let slot = lock(&shared.world).enter_task(now, self.host, Location::caller());
         let tracked = Tracked::new(future, shared.downgrade(), slot);
         let ready = Arc::downgrade(&shared.ready);
@@ -184,12 +184,12 @@ impl Backend for SimLoop {
         F: FnOnce() + Send + 'static,
     {
         let shared = self.shared();
-        let now = shared.clock.elapsed();
+        let now = shared.clock.now();
         let mut world = lock(&shared.world);
         let host = self.host;
         world.trace.note(now, Event::Thread { host, done: false });
         let takes = shared.draw_thread_time(&mut world.random.threads);
-        if takes.is_zero() {
+        if takes == 0 {
             drop(world);
             shared.ready.push_blocking(host, Box::new(work));
         } else {
@@ -213,11 +213,18 @@ impl Backend for SimLoop {
         SimTimer::new(shared.downgrade(), self.host, due)
     }
 
+    fn timer_after(&self, delay: Duration) -> SimTimer {
+        let shared = self.shared();
+        let due = shared.clock.reading() + nanos(delay);
+        SimTimer::new(shared.downgrade(), self.host, due)
+    }
+
     fn system_time(&self) -> SystemTime {
-        let now = self.sim.elapsed();
+        let now = self.shared().clock.now();
         let (set_at, time) = lock(&self.shared().world).hosts[self.host.index()].wall;
         // It stands still at the end of what it can say.
-        time.checked_add(now.saturating_sub(set_at)).unwrap_or(time)
+        let passed = Duration::from_nanos(now.saturating_sub(set_at));
+        time.checked_add(passed).unwrap_or(time)
     }
 
     async fn lookup(&self, query: Query) -> io::Result<Vec<SocketAddr>> {
@@ -234,13 +241,15 @@ impl Backend for SimLoop {
 }
 
 impl Shared {
-    fn draw_thread_time(&self, random: &mut fastrand::Rng) -> Duration {
-        let (least, most) = (*self.thread_time.start(), *self.thread_time.end());
+    fn draw_thread_time(&self, random: &mut fastrand::Rng) -> Nanos {
+        let (least, most) = (
+            nanos(*self.thread_time.start()),
+            nanos(*self.thread_time.end()),
+        );
         if most <= least {
             return least;
         }
-        let span = u64::try_from(most.saturating_sub(least).as_nanos()).unwrap_or(u64::MAX);
-        least + Duration::from_nanos(random.u64(..=span))
+        random.u64(least..=most)
     }
 }
 
@@ -250,11 +259,13 @@ impl MainBackend for SimLoop {
         let _driving = lock(&shared.driving);
         {
             let mut world = lock(&shared.world);
-            let now = shared.clock.elapsed();
+            let now = shared.clock.now();
             world.failure = None;
-            world.limit = Some(shared.time_limit.map_or(END, |limit| {
-                now.checked_add(limit).map_or(END, |limit| limit.min(END))
-            }));
+            world.limit = Some(
+                shared
+                    .time_limit
+                    .map_or(END, |limit| (now + nanos(limit)).min(END)),
+            );
         }
         let _all_run = shared.hosts_run.begin(&self.sim);
         let outcome = catch_unwind(AssertUnwindSafe(|| drive(self, future)));

@@ -131,7 +131,7 @@ pub(crate) struct TaskInfo {
     pub(crate) id: crate::trace::TaskId,
     pub(crate) host: HostId,
     pub(crate) location: &'static Location<'static>,
-    pub(crate) waits: Vec<crate::report::Wait>,
+    pub(crate) waits: crate::report::Waits,
     /// Its turns since the simulation was idle, which was for that many times then.
     pub(crate) turns: u64,
     pub(crate) idle_times: u64,

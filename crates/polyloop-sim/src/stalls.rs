@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use fastrand::Rng;
 
+use crate::clock::Nanos;
 use crate::ready::{Entry, Turn};
 use crate::{HostId, Pace};
 
@@ -30,10 +30,13 @@ const TO_BEGIN_WITH: u64 = 3;
 const HOSTS: [f64; 4] = [0.0, 0.0625, 0.25, 0.5];
 
 /// The longest stall, in times to the other end of the host's links and back.
-const LONGEST: f64 = 3.0;
+const LONGEST: Nanos = 3;
 
 /// Nothing was ever measured to be less late.
-const SHORTEST_ROUND_TRIP: Duration = Duration::from_micros(100);
+const SHORTEST_ROUND_TRIP: Nanos = 100_000;
+
+/// However long its links are, no computer stands still for longer.
+const LONGEST_OF_ALL: Nanos = 10_000_000_000;
 
 /// As many stalls begin at most until something else happens: whoever has one turn after
 /// the other for ever is no less busy for being late.
@@ -42,12 +45,12 @@ const IN_A_ROW: u32 = 64;
 pub(crate) struct Stalls {
     pace: Pace,
     random: Rng,
-    held: BTreeMap<(Duration, u64), Entry>,
+    held: BTreeMap<(Nanos, u64), Entry>,
     next: u64,
     /// By their numbers.
     hosts: Vec<Standing>,
     /// Since when what is run may be late again.
-    main_rested: Duration,
+    main_rested: Nanos,
     /// How many may begin until something else happens.
     left: u32,
 }
@@ -60,16 +63,15 @@ pub(crate) struct Lateness {
 }
 
 impl Lateness {
-    fn rested(&self) -> Duration {
+    fn rested(&self) -> Nanos {
         if self.times.load(Ordering::Relaxed) < TO_BEGIN_WITH {
-            return Duration::ZERO;
+            return 0;
         }
-        Duration::from_nanos(self.rested.load(Ordering::Relaxed))
+        self.rested.load(Ordering::Relaxed)
     }
 
-    fn late(&self, rested: Duration) {
+    fn late(&self, rested: Nanos) {
         self.times.fetch_add(1, Ordering::Relaxed);
-        let rested = u64::try_from(rested.as_nanos()).unwrap_or(u64::MAX);
         self.rested.store(rested, Ordering::Relaxed);
     }
 }
@@ -78,9 +80,9 @@ impl Lateness {
 struct Standing {
     share: f64,
     /// It stalls until then.
-    until: Duration,
+    until: Nanos,
     /// And not again before.
-    rested: Duration,
+    rested: Nanos,
 }
 
 /// What became of an entry that was chosen.
@@ -88,7 +90,7 @@ pub(crate) enum Admission {
     /// It has its turn.
     Turn(Entry),
     /// It is held: until then, if that is news.
-    Held(Option<Duration>),
+    Held(Option<Nanos>),
 }
 
 impl Stalls {
@@ -99,7 +101,7 @@ impl Stalls {
             held: BTreeMap::new(),
             next: 0,
             hosts: Vec::new(),
-            main_rested: Duration::ZERO,
+            main_rested: 0,
             left: IN_A_ROW,
         }
     }
@@ -107,9 +109,9 @@ impl Stalls {
     /// Holds `entry` if it is late. A stall is as long as `round_trip` says.
     pub(crate) fn admit(
         &mut self,
-        now: Duration,
+        now: Nanos,
         mut entry: Entry,
-        round_trip: impl FnOnce(HostId) -> Duration,
+        round_trip: impl FnOnce(HostId) -> Nanos,
     ) -> Admission {
         let stalls = match entry.turn {
             Turn::Task(_) => !entry.ends,
@@ -132,9 +134,9 @@ impl Stalls {
         }
         let (rested, share) = match &entry.turn {
             Turn::Task(task) => {
-                let share = match entry {
-                    Entry { last_turn: 0, .. } => FIRST_TURNS,
-                    Entry { yields: true, .. } => TURNS_AFTER_A_YIELD,
+                let share = match task.metadata().last_turn() {
+                    0 => FIRST_TURNS,
+                    _ if entry.yields => TURNS_AFTER_A_YIELD,
                     _ => FURTHER_TURNS,
                 };
                 (task.metadata().lateness.rested(), share)
@@ -157,10 +159,10 @@ impl Stalls {
     /// A turn was had on `host`. Until when that stalls now, if it does.
     pub(crate) fn turn_had(
         &mut self,
-        now: Duration,
+        now: Nanos,
         host: HostId,
-        round_trip: impl FnOnce(HostId) -> Duration,
-    ) -> Option<Duration> {
+        round_trip: impl FnOnce(HostId) -> Nanos,
+    ) -> Option<Nanos> {
         let standing = self.standing(host);
         let (rested, share) = (standing.rested, standing.share);
         if share == 0.0 || !self.begins(now, rested, share) {
@@ -172,17 +174,17 @@ impl Stalls {
         Some(until)
     }
 
-    fn begins(&mut self, now: Duration, rested: Duration, share: f64) -> bool {
+    fn begins(&mut self, now: Nanos, rested: Nanos, share: f64) -> bool {
         let begins = self.random.f64() < share && now >= rested && self.left > 0;
         self.left -= u32::from(begins);
         begins
     }
 
     /// Until when something stalls that begins to now, and when it may again.
-    fn length(&mut self, now: Duration, round_trip: Duration) -> (Duration, Duration) {
-        let most = round_trip.max(SHORTEST_ROUND_TRIP).mul_f64(LONGEST);
-        let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX / 4);
-        let length = Duration::from_nanos(self.random.u64(1..=most.max(1)));
+    fn length(&mut self, now: Nanos, round_trip: Nanos) -> (Nanos, Nanos) {
+        let round_trip = round_trip.max(SHORTEST_ROUND_TRIP);
+        let most = round_trip.saturating_mul(LONGEST).min(LONGEST_OF_ALL);
+        let length = self.random.u64(1..=most);
         let until = now + length;
         (until, until + length)
     }
@@ -191,25 +193,25 @@ impl Stalls {
         while self.hosts.len() <= host.index() {
             self.hosts.push(Standing {
                 share: HOSTS[self.random.usize(..HOSTS.len())],
-                until: Duration::ZERO,
-                rested: Duration::ZERO,
+                until: 0,
+                rested: 0,
             });
         }
         &mut self.hosts[host.index()]
     }
 
-    fn hold(&mut self, until: Duration, entry: Entry) {
+    fn hold(&mut self, until: Nanos, entry: Entry) {
         self.held.insert((until, self.next), entry);
         self.next += 1;
     }
 
     /// When something that is held goes on.
-    pub(crate) fn next_event(&self) -> Option<Duration> {
+    pub(crate) fn next_event(&self) -> Option<Nanos> {
         self.held.first_key_value().map(|((until, _), _)| *until)
     }
 
     /// Takes out what goes on by `now`.
-    pub(crate) fn take_due(&mut self, now: Duration, into: &mut Vec<Entry>) {
+    pub(crate) fn take_due(&mut self, now: Nanos, into: &mut Vec<Entry>) {
         while let Some(first) = self.held.first_entry() {
             if first.key().0 > now {
                 break;
@@ -221,7 +223,7 @@ impl Stalls {
     /// Takes out all of a host that has crashed.
     pub(crate) fn take_host(&mut self, host: HostId) -> Vec<Entry> {
         if let Some(standing) = self.hosts.get_mut(host.index()) {
-            standing.until = Duration::ZERO;
+            standing.until = 0;
         }
         let of_host = |entry: &Entry| entry.host == host && !matches!(entry.turn, Turn::Main);
         let held = self.held.iter().filter(|(_, entry)| of_host(entry));

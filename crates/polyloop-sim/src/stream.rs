@@ -5,13 +5,13 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::net::socket::BorrowedSocket;
 use polyloop_core::{Address, Stream};
 
 use crate::Sim;
+use crate::clock::Nanos;
 use crate::lock::lock;
 use crate::network::{Network, SocketId};
 use crate::report::Wait;
@@ -21,8 +21,8 @@ use crate::world::Woken;
 impl Sim {
     /// Does something with the network; whoever that wakes is woken when the lock is
     /// gone.
-    pub(crate) fn with_network<T>(&self, act: impl FnOnce(&mut Network, Duration) -> T) -> T {
-        let now = self.elapsed();
+    pub(crate) fn with_network<T>(&self, act: impl FnOnce(&mut Network, Nanos) -> T) -> T {
+        let now = self.shared.clock.now();
         let mut world = lock(&self.shared.world);
         let outcome = act(&mut world.network, now);
         if world.network.is_quiet() {
@@ -39,9 +39,9 @@ impl Sim {
     pub(crate) fn poll_network<T>(
         &self,
         wait: Wait,
-        act: impl FnOnce(&mut Network, Duration) -> Poll<T>,
+        act: impl FnOnce(&mut Network, Nanos) -> Poll<T>,
     ) -> Poll<T> {
-        let now = self.elapsed();
+        let now = self.shared.clock.now();
         let mut world = lock(&self.shared.world);
         let outcome = act(&mut world.network, now);
         if outcome.is_pending() {
@@ -113,7 +113,7 @@ impl SimTcpStream {
         self.socket.id.connection()
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Network, Duration, SocketId) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut Network, Nanos, SocketId) -> T) -> T {
         let id = self.socket.id;
         self.socket
             .sim

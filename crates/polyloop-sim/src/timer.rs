@@ -3,13 +3,15 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Weak;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use polyloop_core::backend::Timer;
 
 use crate::HostId;
 use crate::agenda::TimerKey;
+use crate::clock::Nanos;
 use crate::lock::lock;
 use crate::report::Wait;
 use crate::sim::Shared;
@@ -22,18 +24,32 @@ pub struct SimTimer {
     sim: Weak<Shared>,
     host: HostId,
     /// Since the simulation began.
-    due: Duration,
+    due: Nanos,
     /// Its place among the timers that somebody waits for.
     key: Option<TimerKey>,
+    /// It was not entered for the moment at which it is due now.
+    moved: bool,
 }
 
 impl SimTimer {
-    pub(crate) fn new(sim: Weak<Shared>, host: HostId, due: Duration) -> Self {
+    pub(crate) fn new(sim: Weak<Shared>, host: HostId, due: Nanos) -> Self {
         Self {
             sim,
             host,
             due,
             key: None,
+            moved: false,
+        }
+    }
+
+    /// Nobody waits for it any more.
+    fn leave(&mut self, sim: &Shared) {
+        let Some(key) = self.key.take() else {
+            return;
+        };
+        // Mostly it was due, and is gone.
+        if self.moved || self.due > sim.due_by.load(Ordering::Acquire) {
+            sim.remove_timer(key);
         }
     }
 }
@@ -45,10 +61,8 @@ impl Future for SimTimer {
         let Some(sim) = self.sim.upgrade() else {
             return Poll::Pending;
         };
-        if sim.clock.elapsed() >= self.due {
-            if let Some(key) = self.key.take() {
-                sim.remove_timer(key);
-            }
+        if sim.clock.now() >= self.due {
+            self.leave(&sim);
             return Poll::Ready(());
         }
         let key = sim.wait_until(self.key, self.due, self.host, cx.waker());
@@ -65,6 +79,7 @@ impl Timer for SimTimer {
         self.due = sim.clock.since_start(deadline);
         if let Some(key) = self.key.take() {
             // Whoever waits is woken at the new deadline.
+            self.moved = true;
             self.key = sim.move_timer(key, self.due);
         }
     }
@@ -72,10 +87,10 @@ impl Timer for SimTimer {
 
 impl Drop for SimTimer {
     fn drop(&mut self) {
-        if let Some(key) = self.key.take()
+        if self.key.is_some()
             && let Some(sim) = self.sim.upgrade()
         {
-            sim.remove_timer(key);
+            self.leave(&sim);
         }
     }
 }
@@ -85,7 +100,7 @@ impl Shared {
     fn wait_until(
         &self,
         key: Option<TimerKey>,
-        deadline: Duration,
+        deadline: Nanos,
         host: HostId,
         waker: &Waker,
     ) -> TimerKey {
@@ -103,7 +118,7 @@ impl Shared {
 
     /// Wakes whoever was to be woken under `key` at `deadline` instead; nothing if that has
     /// happened.
-    fn move_timer(&self, key: TimerKey, deadline: Duration) -> Option<TimerKey> {
+    fn move_timer(&self, key: TimerKey, deadline: Nanos) -> Option<TimerKey> {
         let mut world = lock(&self.world);
         let due = world.timers.remove(key)?;
         Some(world.enter_due(deadline, due))

@@ -6,15 +6,16 @@
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use fastrand::Rng;
 use polyloop_core::{LoopState, backend};
 use slab::Slab;
 
 use crate::agenda::{Agenda, TimerKey};
-use crate::network::{Effects, Network};
-use crate::report::Wait;
+use crate::clock::Nanos;
+use crate::network::Network;
+use crate::report::{Wait, Waits};
 use crate::signals::SharedTable;
 use crate::sim::Sim;
 use crate::spawned::{Spawned, TaskInfo};
@@ -35,7 +36,7 @@ pub(crate) enum Due {
 pub(crate) struct Host {
     pub(crate) state: Arc<LoopState>,
     /// The wall clock: the virtual time at which it was set, and to what.
-    pub(crate) wall: (Duration, SystemTime),
+    pub(crate) wall: (Nanos, SystemTime),
     /// Runs on the host from its start, and again after each restart.
     pub(crate) boot: Vec<Boot>,
     /// Winds the loop up, since it was asked to stop.
@@ -66,12 +67,11 @@ pub(crate) struct World {
     pub(crate) pace: Pace,
     pub(crate) hosts: Vec<Host>,
     pub(crate) network: Network,
-    pub(crate) effects: Effects,
     pub(crate) tasks: Slab<TaskInfo>,
     next_task: u64,
     /// The task that has its turn.
     pub(crate) current: Option<usize>,
-    pub(crate) main_waits: Vec<Wait>,
+    pub(crate) main_waits: Waits,
     pub(crate) timers: Agenda,
     pub(crate) trace: Recorder,
     pub(crate) random: Randoms,
@@ -83,7 +83,7 @@ pub(crate) struct World {
     /// Why the run has to end.
     pub(crate) failure: Option<String>,
     /// The virtual time at which the run has to end.
-    pub(crate) limit: Option<Duration>,
+    pub(crate) limit: Option<Nanos>,
 }
 
 impl World {
@@ -96,11 +96,10 @@ impl World {
             pace: Pace::default(),
             hosts: Vec::new(),
             network,
-            effects: Effects::default(),
             tasks: Slab::new(),
             next_task: 0,
             current: None,
-            main_waits: Vec::new(),
+            main_waits: Waits::none(),
             timers: Agenda::default(),
             trace,
             random: Randoms {
@@ -122,8 +121,7 @@ impl World {
 
     /// The trace, with the last `count` of the records that are kept.
     pub(crate) fn trace_of(&self, count: usize) -> Trace {
-        let records = self.trace.records();
-        let left_out = records.len().saturating_sub(count);
+        let left_out = self.trace.len().saturating_sub(count);
         Trace {
             seed: self.seed,
             scheduler: self.scheduler,
@@ -131,7 +129,7 @@ impl World {
             hosts: (0..self.hosts.len())
                 .map(|index| self.name_of(HostId::from_index(index)).to_owned())
                 .collect(),
-            records: records.skip(left_out).cloned().collect(),
+            records: self.trace.records().skip(left_out).collect(),
             dropped: self.trace.dropped() + left_out as u64,
             digest: self.trace.digest(),
         }
@@ -140,7 +138,7 @@ impl World {
     /// Puts a new task on the list.
     pub(crate) fn enter_task(
         &mut self,
-        now: Duration,
+        now: Nanos,
         host: HostId,
         location: &'static Location<'static>,
     ) -> usize {
@@ -151,7 +149,7 @@ impl World {
             id,
             host,
             location,
-            waits: Vec::new(),
+            waits: Waits::none(),
             turns: 0,
             idle_times: 0,
         })
@@ -169,7 +167,7 @@ impl World {
         }
     }
 
-    pub(crate) fn leave_task(&mut self, now: Duration, slot: usize) {
+    pub(crate) fn leave_task(&mut self, now: Nanos, slot: usize) {
         if let Some(TaskInfo { id, host, .. }) = self.tasks.try_remove(slot) {
             self.trace.note(now, Event::TaskEnded { host, task: id });
         }
@@ -179,7 +177,7 @@ impl World {
     }
 
     /// A task's turn begins.
-    pub(crate) fn begin_turn(&mut self, now: Duration, slot: usize) {
+    pub(crate) fn begin_turn(&mut self, now: Nanos, slot: usize) {
         self.current = Some(slot);
         if let Some(task) = self.tasks.get_mut(slot) {
             task.waits.clear();
@@ -189,7 +187,7 @@ impl World {
             }
             task.turns += 1;
             let (host, task) = (task.host, task.id);
-            self.trace.note(now, Event::TaskPolled { host, task });
+            self.trace.task_polled(now, host, task);
         }
     }
 
@@ -206,9 +204,6 @@ impl World {
 
     /// The task that has its turn waits for something.
     pub(crate) fn waits_for(&mut self, wait: Wait) {
-        /// More would not be read.
-        const MOST: usize = 4;
-
         let waits = match self.current {
             Some(slot) => match self.tasks.get_mut(slot) {
                 Some(task) => &mut task.waits,
@@ -216,45 +211,50 @@ impl World {
             },
             None => &mut self.main_waits,
         };
-        if waits.len() < MOST {
-            waits.push(wait);
-        }
+        waits.push(wait);
     }
 
     /// Adds something that is due at a moment.
-    pub(crate) fn enter_due(&mut self, at: Duration, due: Due) -> TimerKey {
+    pub(crate) fn enter_due(&mut self, at: Nanos, due: Due) -> TimerKey {
         self.timers.enter(at, due)
     }
 
     /// When something happens next.
-    pub(crate) fn next_event(&mut self) -> Option<Duration> {
-        match (self.timers.next(), self.network.next_event()) {
-            (Some(timer), Some(network)) => Some(timer.min(network)),
-            (timer, network) => timer.or(network),
+    #[inline]
+    pub(crate) fn next(&mut self) -> Next {
+        Next {
+            timer: self.timers.next(),
+            network: self.network.next_event(),
         }
     }
 
-    /// The same, unless nothing is left to happen: faults that are drawn for ever keep
+    /// Whether nothing is left to happen before `next`: faults that are drawn for ever keep
     /// nobody alive.
-    pub(crate) fn next_that_counts(&mut self) -> Option<Duration> {
-        let next = self.next_event()?;
-        let over = self.timers.is_empty() && self.network.is_idle();
-        (!over).then_some(next)
+    #[inline]
+    pub(crate) fn is_over(&mut self, next: &Next) -> bool {
+        next.timer.is_none() && self.network.is_idle()
     }
 
-    /// Takes out what is due by `now`, in an order drawn from the seed.
-    pub(crate) fn take_due(&mut self, now: Duration, into: &mut Vec<Due>) {
-        self.timers.take_due(now, into);
-        if into.len() > 1 {
-            self.random.ties.shuffle(into);
+    /// Takes out what is due by `now`: the only thing, or all, to `several`, in an order
+    /// drawn from the seed.
+    pub(crate) fn take_due(&mut self, now: Nanos, several: &mut Vec<Due>) -> Option<Due> {
+        let first = self.timers.pop_due(now)?;
+        let Some(second) = self.timers.pop_due(now) else {
+            self.note_due(now, &first);
+            return Some(first);
+        };
+        several.extend([first, second]);
+        several.extend(std::iter::from_fn(|| self.timers.pop_due(now)));
+        self.random.ties.shuffle(several);
+        for due in &*several {
+            self.note_due(now, due);
         }
-        if !self.trace.is_on() {
-            return;
-        }
-        for due in &*into {
-            if let Due::Wake(host, _) = due {
-                self.trace.note(now, Event::TimerFired { host: *host });
-            }
+        None
+    }
+
+    fn note_due(&mut self, now: Nanos, due: &Due) {
+        if let Due::Wake(host, _) = due {
+            self.trace.timer_fired(now, *host);
         }
     }
 
@@ -264,12 +264,38 @@ impl World {
         if self.network.is_quiet() {
             return;
         }
-        self.network.take_effects(&mut self.effects);
-        for record in self.effects.records.drain(..) {
-            self.trace.push(record);
+        let effects = self.network.effects();
+        for (at, event) in effects.records.drain(..) {
+            self.trace.note(at, event);
         }
-        woken.wake.append(&mut self.effects.wake);
-        woken.discard.append(&mut self.effects.discard);
+        // Mostly it is one, which needs no list.
+        if effects.wake.len() == 1 && woken.first.is_none() && woken.wake.is_empty() {
+            woken.first = effects.wake.pop();
+        } else {
+            woken.wake.append(&mut effects.wake);
+        }
+        woken.discard.append(&mut effects.discard);
+    }
+}
+
+/// When something happens next.
+pub(crate) struct Next {
+    timer: Option<Nanos>,
+    network: Option<Nanos>,
+}
+
+impl Next {
+    #[inline]
+    pub(crate) fn first(&self) -> Option<Nanos> {
+        match (self.timer, self.network) {
+            (Some(timer), Some(network)) => Some(timer.min(network)),
+            (timer, network) => timer.or(network),
+        }
+    }
+
+    /// Whether something happens in the network by `now`.
+    pub(crate) fn is_network_due(&self, now: Nanos) -> bool {
+        self.network.is_some_and(|at| at <= now)
     }
 }
 
@@ -277,6 +303,7 @@ impl World {
 #[derive(Default)]
 #[must_use]
 pub(crate) struct Woken {
+    first: Option<Waker>,
     wake: Vec<Waker>,
     discard: Vec<Waker>,
 }
@@ -285,6 +312,9 @@ impl Woken {
     /// Wakes and drops them, and keeps the room for the next ones.
     pub(crate) fn wake(&mut self) {
         // Some may be users', whose destructors run here. Mostly there are none.
+        if let Some(waker) = self.first.take() {
+            backend::wake(waker);
+        }
         if !self.wake.is_empty() {
             self.wake.drain(..).for_each(backend::wake);
         }

@@ -15,9 +15,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::Waker;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 pub use crate::event_loop::JoinedRun;
+use crate::event_loop::calls::after;
 use crate::event_loop::names::Query;
 use crate::event_loop::state::LoopState;
 pub use crate::promise::discard::{discard, wake};
@@ -75,6 +76,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// A timer that is ready at `deadline`, or as soon as the runtime can after
     /// it; never before.
     fn timer(&self, deadline: Instant) -> Self::Timer;
+
+    /// A timer that is ready when `delay` has passed, counted from the loop's clock. For a
+    /// loop that reckons in something faster than an [`Instant`].
+    fn timer_after(&self, delay: Duration) -> Self::Timer {
+        self.timer(after(self.state().now(), delay))
+    }
 
     /// The wall clock.
     fn system_time(&self) -> SystemTime {

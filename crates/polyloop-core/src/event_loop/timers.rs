@@ -8,7 +8,6 @@ use std::time::{Duration, Instant, SystemTime};
 use pin_project_lite::pin_project;
 
 use crate::event_loop::backend::{Backend, Timer};
-use crate::event_loop::calls::after;
 use crate::promise::delays::Delays;
 
 /// A clock, and a way to wait for it.
@@ -60,7 +59,7 @@ impl<B: Backend> Timers for B {
         if duration.is_zero() {
             Sleep::one_turn()
         } else {
-            Sleep::timer(self.timer(after(self.state().now(), duration)))
+            Sleep::timer(self.timer_after(duration))
         }
     }
 
@@ -167,7 +166,7 @@ pub(crate) async fn within<B: Backend, T>(
         return None;
     }
     let mut work = pin!(work);
-    let mut timer = pin!(backend.timer(after(backend.state().now(), limit)));
+    let mut timer = pin!(backend.timer_after(limit));
     poll_fn(|cx| {
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(Some(done));

@@ -2,11 +2,11 @@
 //! simulation that can't go on, one that spins or lasts too long.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use polyloop_core::Lifecycle as _;
 
 use super::Run;
+use crate::clock::Nanos;
 use crate::lock::lock;
 use crate::report::{self, Stuck};
 
@@ -38,12 +38,12 @@ impl Run<'_> {
             *kept = checks;
         }
         let why = failed?;
-        let at = shared.clock.elapsed();
+        let at = shared.clock.now();
         Some(report::invariant(&lock(&shared.world), at, &why))
     }
 
     /// Makes the run end with a report of what everybody waits for.
-    pub(super) fn report(&mut self, why: fn(&Stuck<'_>) -> String, at: Duration) {
+    pub(super) fn report(&mut self, why: fn(&Stuck<'_>) -> String, at: Nanos) {
         let text = why(&Stuck {
             world: &lock(&self.shared.world),
             main: self.lp.id(),

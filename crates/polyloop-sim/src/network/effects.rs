@@ -2,7 +2,8 @@
 
 use std::task::Waker;
 
-use crate::trace::{Event, Record};
+use super::Nanos;
+use crate::trace::Event;
 
 /// What has to happen outside the network once it is done: it never calls a waker
 /// itself, since that runs code of others, who may be holding a lock.
@@ -13,7 +14,7 @@ pub(crate) struct Effects {
     /// Of no use any more. Dropping a waker can run code too, so they are handed out.
     pub(crate) discard: Vec<Waker>,
     /// What happened, in order; empty if nothing is recorded.
-    pub(crate) records: Vec<Record>,
+    pub(crate) records: Vec<(Nanos, Event)>,
     recording: bool,
     payload: bool,
 }
@@ -35,7 +36,7 @@ impl Effects {
     }
 
     /// Records what `event` makes of content, if anybody wants to know.
-    pub(super) fn record_payload(&mut self, now: super::Nanos, event: impl FnOnce() -> Event) {
+    pub(super) fn record_payload(&mut self, now: Nanos, event: impl FnOnce() -> Event) {
         if self.payload {
             self.record(now, event);
         }
@@ -45,18 +46,10 @@ impl Effects {
         self.wake.is_empty() && self.discard.is_empty() && self.records.is_empty()
     }
 
-    /// Empties itself behind what `into` holds.
-    pub(super) fn move_to(&mut self, into: &mut Self) {
-        into.wake.append(&mut self.wake);
-        into.discard.append(&mut self.discard);
-        into.records.append(&mut self.records);
-    }
-
     /// Records what `event` makes, if anybody wants to know.
-    pub(super) fn record(&mut self, now: super::Nanos, event: impl FnOnce() -> Event) {
+    pub(super) fn record(&mut self, now: Nanos, event: impl FnOnce() -> Event) {
         if self.recording {
-            self.records
-                .push(Record::new(super::duration(now), event()));
+            self.records.push((now, event()));
         }
     }
 

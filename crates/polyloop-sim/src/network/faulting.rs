@@ -20,29 +20,29 @@ pub(super) enum Planned {
 
 impl Network {
     /// Breaks or mends something now.
-    pub(crate) fn apply(&mut self, now: Duration, fault: Fault) {
-        self.make(nanos(now), fault);
+    pub(crate) fn apply(&mut self, now: Nanos, fault: Fault) {
+        self.make(now, fault);
     }
 
     /// Breaks or mends something then.
-    pub(crate) fn at(&mut self, time: Duration, fault: Fault) {
+    pub(crate) fn at(&mut self, time: Nanos, fault: Fault) {
         let place = self.planned.insert(Planned::Asked(fault));
-        self.queue.push(nanos(time), Due::Fault(place));
+        self.queue.push(time, Due::Fault(place));
     }
 
     /// Faults at a rate, from now on.
-    pub(crate) fn draw_faults(&mut self, now: Duration, rate: FaultRate) {
+    pub(crate) fn draw_faults(&mut self, now: Nanos, rate: FaultRate) {
         self.rates.push(rate);
-        self.next_draw(nanos(now), self.rates.len() - 1);
+        self.next_draw(now, self.rates.len() - 1);
     }
 
     /// The links between two hosts that have none of their own.
-    pub(crate) fn set_default_link(&mut self, now: Duration, link: Link) {
+    pub(crate) fn set_default_link(&mut self, now: Nanos, link: Link) {
         self.link = link;
         let text = "new link between hosts without one of their own".to_owned();
-        self.tell(nanos(now), FaultPhase::Passes, None, None, text);
+        self.tell(now, FaultPhase::Passes, None, None, text);
         for key in self.keys(|connection| connection.hosts[0] != connection.hosts[1]) {
-            self.doubt(nanos(now), key);
+            self.doubt(now, key);
         }
     }
 
@@ -247,8 +247,7 @@ impl Network {
     }
 
     /// All the host's sockets are gone. Its tasks are the caller's affair.
-    pub(crate) fn crash(&mut self, now: Duration, host: HostId, how: Crash) {
-        let now = nanos(now);
+    pub(crate) fn crash(&mut self, now: Nanos, host: HostId, how: Crash) {
         let text = match how {
             Crash::Reset => "crashed: its peers are reset",
             Crash::Silent => "crashed: its peers are not told",
@@ -283,22 +282,20 @@ impl Network {
     }
 
     /// The host is back, with nothing open.
-    pub(crate) fn restart(&mut self, now: Duration, host: HostId) {
+    pub(crate) fn restart(&mut self, now: Nanos, host: HostId) {
         self.machine_mut(host).down = false;
-        self.tell_host(nanos(now), FaultPhase::Ends, "restarted", host);
+        self.tell_host(now, FaultPhase::Ends, "restarted", host);
     }
 
     /// The host stands still: what arrives waits.
-    pub(crate) fn pause(&mut self, now: Duration, host: HostId) {
-        let now = nanos(now);
+    pub(crate) fn pause(&mut self, now: Nanos, host: HostId) {
         self.machine_mut(host).paused = true;
         self.tell_host(now, FaultPhase::Begins, "paused", host);
         self.suspect(now, host, None);
     }
 
     /// The host goes on.
-    pub(crate) fn resume(&mut self, now: Duration, host: HostId) {
-        let now = nanos(now);
+    pub(crate) fn resume(&mut self, now: Nanos, host: HostId) {
         // What it has missed is due now, and not in the past.
         self.queue.catch_up(now);
         let machine = self.machine_mut(host);

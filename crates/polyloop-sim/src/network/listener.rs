@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use polyloop_core::{ListenOptions, TcpOptions};
 
@@ -15,7 +14,7 @@ use super::errno::Errno;
 use super::packet::{EndKey, Outbound, Packet};
 use super::ports::Binding;
 use super::queue::Due;
-use super::{ListenerId, Nanos, Network, SocketId, nanos};
+use super::{ListenerId, Nanos, Network, SocketId};
 use crate::HostId;
 use crate::trace::Event;
 
@@ -83,7 +82,7 @@ impl Network {
     /// Listens.
     pub(crate) fn listen(
         &mut self,
-        now: Duration,
+        now: Nanos,
         host: HostId,
         address: SocketAddr,
         options: &ListenOptions,
@@ -110,7 +109,7 @@ impl Network {
         let port = match inner.port() {
             0 => machine.ports.free().ok_or(Errno::AddrInUse)?,
             port => {
-                machine.ports.check(nanos(now), port, &binding)?;
+                machine.ports.check(now, port, &binding)?;
                 port
             }
         };
@@ -134,7 +133,7 @@ impl Network {
         });
         self.listening.entry((host, port)).or_default().push(index);
         self.effects
-            .record(nanos(now), || Event::Listening { host, address });
+            .record(now, || Event::Listening { host, address });
         Ok(ListenerId(ListenerKey {
             index: u32::try_from(index).unwrap_or(u32::MAX),
             serial,
@@ -162,7 +161,7 @@ impl Network {
     /// The next connection.
     pub(crate) fn poll_accept(
         &mut self,
-        _now: Duration,
+        _now: Nanos,
         listener: ListenerId,
         waker: &Waker,
     ) -> Poll<io::Result<(SocketId, SocketAddr)>> {
@@ -194,8 +193,7 @@ impl Network {
     }
 
     /// Closes a listener and resets what nobody has accepted.
-    pub(crate) fn close_listener(&mut self, now: Duration, listener: ListenerId) {
-        let now = nanos(now);
+    pub(crate) fn close_listener(&mut self, now: Nanos, listener: ListenerId) {
         let Some(closed) = self.remove_listener(now, listener.0) else {
             return;
         };

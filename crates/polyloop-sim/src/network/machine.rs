@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use polyloop_core::Query;
+
 use super::Network;
 use super::errno::Errno;
 use super::packet::{EndKey, Packet};
@@ -90,22 +92,32 @@ impl Machine {
     }
 }
 
+/// A name in the form that all its spellings have.
+fn known_as(name: &str) -> String {
+    let asked = Query::parse(name);
+    let name = asked.as_ref().map_or(name, |query| query.host());
+    name.to_ascii_lowercase()
+}
+
 impl Network {
     /// A host of that name with addresses of its own: the one there is, or a new one.
     pub(crate) fn add_host(&mut self, name: &str) -> HostId {
-        if let Some(known) = self.find_host(name) {
-            return known;
+        let known_as = known_as(name);
+        if let Some(known) = self.names.get(&known_as) {
+            return *known;
         }
         let index = u32::try_from(self.machines.len()).unwrap_or(u32::MAX);
         self.machines
             .push(Machine::new(name, index + 1, &mut self.rng));
-        self.names.insert(name.to_lowercase(), HostId(index));
+        self.names.insert(known_as, HostId(index));
         HostId(index)
     }
 
-    /// The host of that name. Names are the same in upper and lower case.
+    /// The host of that name, in any of its spellings.
     pub(crate) fn find_host(&self, name: &str) -> Option<HostId> {
-        self.names.get(&name.to_lowercase()).copied()
+        // Mostly it is spelled so already.
+        let known = self.names.get(name);
+        known.or_else(|| self.names.get(&known_as(name))).copied()
     }
 
     /// What the host is called.

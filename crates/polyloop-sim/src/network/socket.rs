@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use polyloop_core::TcpOptions;
 
@@ -14,7 +13,7 @@ use super::errno::Errno;
 use super::outgoing::Fin;
 use super::packet::{EndKey, Key, Outbound, Side};
 use super::ports::Binding;
-use super::{ConnectFailure, Nanos, Network, SocketId, nanos};
+use super::{ConnectFailure, Nanos, Network, SocketId};
 use crate::HostId;
 use crate::trace::{ConnectionId, Event};
 
@@ -30,12 +29,11 @@ impl Network {
     /// Begins to connect. The socket has to be closed, whatever becomes of it.
     pub(crate) fn connect(
         &mut self,
-        now: Duration,
+        now: Nanos,
         host: HostId,
         address: SocketAddr,
         options: &TcpOptions,
     ) -> Result<SocketId, ConnectFailure> {
-        let now = nanos(now);
         self.machine(host)
             .check_descriptors()
             .map_err(|errno| ConnectFailure::Other(errno.into()))?;
@@ -181,7 +179,7 @@ impl Network {
     /// Whether it is connected.
     pub(crate) fn poll_connect(
         &mut self,
-        _now: Duration,
+        _now: Nanos,
         socket: SocketId,
         waker: &Waker,
     ) -> Poll<io::Result<()>> {
@@ -199,7 +197,7 @@ impl Network {
     /// Reads what has arrived; 0 bytes are the end.
     pub(crate) fn poll_read(
         &mut self,
-        now: Duration,
+        now: Nanos,
         socket: SocketId,
         buffer: &mut [u8],
         waker: &Waker,
@@ -210,7 +208,6 @@ impl Network {
         }
         if end.incoming.unread() > 0 {
             let read = end.incoming.read(buffer);
-            let now = nanos(now);
             if end.was_read(now) {
                 self.settle(now, socket.0);
             }
@@ -232,7 +229,7 @@ impl Network {
     /// Takes as much as there is room for.
     pub(crate) fn poll_write(
         &mut self,
-        now: Duration,
+        now: Nanos,
         socket: SocketId,
         data: &[u8],
         waker: &Waker,
@@ -253,7 +250,6 @@ impl Network {
         }
         let written = end.outgoing.write(data);
         let host = end.host;
-        let now = nanos(now);
         self.effects.record_payload(now, || Event::Written {
             connection: socket.connection(),
             host,
@@ -288,10 +284,10 @@ impl Network {
 
     /// Ends the sending side behind what was written. Of a connection that has ended there
     /// is nothing left to end.
-    pub(crate) fn shutdown(&mut self, now: Duration, socket: SocketId) -> io::Result<()> {
+    pub(crate) fn shutdown(&mut self, now: Nanos, socket: SocketId) -> io::Result<()> {
         let end = self.socket_mut(socket)?;
         if end.phase == Phase::Open {
-            self.finish(nanos(now), socket.0);
+            self.finish(now, socket.0);
         }
         Ok(())
     }
@@ -313,8 +309,7 @@ impl Network {
 
     /// Lets go of a socket. What was written is still sent, unless there is unread data
     /// or a reset was asked for.
-    pub(crate) fn close(&mut self, now: Duration, socket: SocketId) {
-        let now = nanos(now);
+    pub(crate) fn close(&mut self, now: Nanos, socket: SocketId) {
         let Ok(end) = self.socket_mut(socket) else {
             return;
         };
@@ -358,14 +353,8 @@ impl Network {
     }
 
     /// See [`nodelay`](Self::nodelay).
-    pub(crate) fn set_nodelay(
-        &mut self,
-        now: Duration,
-        socket: SocketId,
-        on: bool,
-    ) -> io::Result<()> {
+    pub(crate) fn set_nodelay(&mut self, now: Nanos, socket: SocketId, on: bool) -> io::Result<()> {
         self.socket_mut(socket)?.nodelay = on;
-        let now = nanos(now);
         self.with_end(now, socket.0, |end, out| end.send(now, out));
         Ok(())
     }
@@ -378,7 +367,7 @@ impl Network {
     /// See [`keepalive`](Self::keepalive).
     pub(crate) fn set_keepalive(
         &mut self,
-        now: Duration,
+        now: Nanos,
         socket: SocketId,
         on: bool,
     ) -> io::Result<()> {
@@ -386,7 +375,7 @@ impl Network {
         end.keepalive = on;
         if on {
             // Something may have broken before.
-            end.watch(nanos(now));
+            end.watch(now);
             self.arm(socket.0);
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::packet::{EndKey, Outbound, Packet, Side};
 use super::queue::Due;
-use super::{Link, Nanos, Network, nanos};
+use super::{LONGEST, Link, Nanos, Network, nanos};
 use crate::HostId;
 use crate::trace::Event;
 
@@ -83,7 +83,7 @@ impl Network {
             from: sender,
             to: receiver,
             segment: segment.traced(),
-            arrives: arrives.map(super::duration),
+            arrives: arrives.map(Duration::from_nanos),
         });
         let packet = Packet {
             to,
@@ -142,8 +142,9 @@ impl Network {
         let mut leaves = now;
         if let Some(bandwidth) = link.bandwidth {
             let takes = u128::from(size) * 1_000_000_000 / u128::from(bandwidth.max(1));
-            leaves = now.max(*busy_until) + u64::try_from(takes).unwrap_or(u64::MAX / 8);
-            *busy_until = leaves;
+            leaves = now.max(*busy_until)
+                + u64::try_from(takes).map_or(LONGEST, |takes| takes.min(LONGEST));
+            *busy_until = leaves.min(LONGEST);
         }
         let mut at = leaves + nanos(link.latency) + rng.u64(0..=nanos(link.jitter));
         if link.reorder <= 0.0 || rng.f64() >= link.reorder {
@@ -168,8 +169,8 @@ impl Network {
 
     /// How long a segment takes at most from this host to another and back, if nothing
     /// holds it up.
-    pub(crate) fn round_trip(&self, host: HostId) -> Duration {
-        let reach = |link: &Link| 2 * (link.latency + link.jitter);
+    pub(crate) fn round_trip(&self, host: HostId) -> Nanos {
+        let reach = |link: &Link| 2 * (nanos(link.latency) + nanos(link.jitter));
         let ways = (host, HostId(0))..=(host, HostId(u32::MAX));
         let own = self
             .wires

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use polyloop_core::{Loop, MainLoop, Resolve, Tcp, TcpOptions, Threads, Timers};
-use polyloop_sim::{Fault, FaultKind, FaultRate, Link, Sim};
+use polyloop_core::{Loop, MainLoop, Promise as _, Resolve, Tcp, TcpOptions, Threads, Timers};
+use polyloop_sim::{Fault, FaultKind, FaultRate, Link, Pace, Sim};
 
 use crate::{Silent, panic_of, within_a_minute};
 
@@ -86,6 +86,12 @@ fn a_host_has_a_name_that_leads_to_it() {
         "::1",
         "a.",
         "a\nb",
+        "two words",
+        "a\u{a0}b",
+        "a..b",
+        "\u{378}",
+        "１０.0.0.7",
+        "ｌｏｃａｌｈｏｓｔ",
         "db:5432",
         "10.0.0.7:80",
         "[::1]",
@@ -93,10 +99,29 @@ fn a_host_has_a_name_that_leads_to_it() {
     ] {
         let text = panic_of(|| sim.host(name));
         assert!(text.contains(&format!("{name:?}")), "{text}");
+        assert!(text.contains("; expected a name"), "{text}");
     }
-    for name in ["db-1.example.org", "two words", "<b>", "ü☃"] {
+    for name in ["db-1.example.org", "under_score", "<b>", "ü☃"] {
         assert_eq!(sim.host(name).host_name(), name);
     }
+}
+
+#[test]
+fn a_name_of_any_script_leads_to_its_host() {
+    let sim = Sim::new(1);
+    let [known, other] = ["Bücher", "例え.テスト"].map(|name| sim.host(name));
+    for same in ["bücher", "BÜCHER", "xn--bcher-kva", "Bu\u{308}cher"] {
+        assert_eq!(sim.host(same).id(), known.id(), "{same}");
+    }
+    sim.partition("bücher", "例え。テスト");
+    sim.heal("xn--bcher-kva", "xn--r8jz45g.xn--zckzah");
+    sim.run(async move {
+        let address = other.resolve("BÜCHER", 7).await.unwrap()[0];
+        let _server = known.serve(address, || Silent).await.unwrap();
+        other.connect("bücher:7", || Silent).await.unwrap();
+        known.resolve("例え。テスト.", 7).await.unwrap();
+    })
+    .unwrap();
 }
 
 #[test]
@@ -128,16 +153,44 @@ fn a_link_may_take_longer_than_anybody_waits() {
         for link in [
             Link::new().latency(Duration::MAX),
             Link::new().jitter(Duration::MAX),
+            Link::new()
+                .latency(Duration::MAX)
+                .jitter(Duration::MAX)
+                .bandwidth(Some(1)),
             Link::new().bandwidth(Some(1)),
             Link::new().loss(1.0),
         ] {
-            let sim = Sim::builder().seed(1).link(link.clone()).build();
-            let (server, client) = (sim.host("server"), sim.host("client"));
-            sim.run(async move {
-                let _server = server.serve("0.0.0.0:7", || Silent).await.unwrap();
-                let failed = client.connect("server:7", || Silent).await;
-                let text = failed.unwrap_err().to_string();
-                assert!(text.contains("30s"), "{text}, with {link:?}");
+            for pace in Pace::ALL {
+                let sim = Sim::builder().seed(1).link(link.clone()).pace(*pace);
+                let sim = sim.build();
+                let (server, client) = (sim.host("server"), sim.host("client"));
+                let link = link.clone();
+                sim.run(async move {
+                    let _server = server.serve("0.0.0.0:7", || Silent).await.unwrap();
+                    let failed = client.connect("server:7", || Silent).await;
+                    let text = failed.unwrap_err().to_string();
+                    assert!(text.contains("30s"), "{text}, with {link:?}, {pace}");
+                })
+                .unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn work_on_a_thread_may_take_longer_than_anybody_waits() {
+    within_a_minute(|| {
+        for least in [Duration::ZERO, Duration::MAX] {
+            let lp = Sim::builder()
+                .seed(1)
+                .thread_time(least..=Duration::MAX)
+                .build_loop();
+            let clock = lp.clone();
+            lp.run(async move {
+                clock.sleep(Duration::from_secs(1)).await;
+                let work = clock.run_in_thread(|| 5);
+                let given_up = work.timeout(&clock, Duration::from_secs(60)).await;
+                assert!(given_up.unwrap_err().is_timed_out(), "{least:?}");
             })
             .unwrap();
         }

@@ -94,6 +94,35 @@ fn a_spin_names_who_spins() {
 }
 
 #[test]
+fn a_spin_may_be_as_short_as_one_likes() {
+    within_a_minute(|| {
+        for limit in [1, 20, 499] {
+            let lp = Sim::builder().seed(3).spin_limit(limit).build_loop();
+            let text = panic_of(|| {
+                lp.run(async {
+                    loop {
+                        yield_now().await;
+                    }
+                })
+                .unwrap();
+            });
+            let told = format!("spins: {} turns", limit + 1);
+            assert!(text.contains(&told), "{limit}: {text}");
+        }
+        // Whoever is idle in between does not spin.
+        let lp = Sim::builder().seed(3).spin_limit(20).build_loop();
+        let clock = lp.clone();
+        lp.run(async move {
+            for _ in 0..100 {
+                clock.sleep(Duration::from_secs(1)).await;
+                yield_now().await;
+            }
+        })
+        .unwrap();
+    });
+}
+
+#[test]
 fn a_run_ends_at_its_limit_of_virtual_time() {
     within_a_minute(|| {
         let sim = Sim::builder()

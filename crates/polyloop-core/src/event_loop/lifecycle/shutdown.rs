@@ -58,6 +58,9 @@ impl ShutdownHooks {
     /// Takes the hooks of a phase, in the order they were added.
     pub(crate) fn take(&self, phase: ShutdownPhase) -> Vec<Hook> {
         let mut hooks = lock(&self.0);
+        if hooks.waiting.is_empty() {
+            return Vec::new();
+        }
         let (taken, left) = std::mem::take(&mut hooks.waiting)
             .into_iter()
             .partition(|(_, of, _)| *of == phase);

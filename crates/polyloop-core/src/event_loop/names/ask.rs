@@ -1,12 +1,10 @@
 //! Asking a loop's resolver, and what it is spared.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 
 use super::error::LookupError;
-use super::international::to_ascii;
 use super::query::{LookupOptions, Query};
 use crate::event_loop::backend::Backend;
 use crate::event_loop::timers::within;
@@ -28,18 +26,8 @@ pub(super) async fn resolve<B: Backend>(
             })
         };
     }
-    let name = to_ascii(host)
-        .map(Cow::into_owned)
-        .map_err(|problem| LookupError::InvalidName {
-            host: host.to_owned(),
-            problem,
-        })?;
-    let found = within(
-        backend,
-        options.timeout,
-        ask(backend, Query::with(name, options)),
-    )
-    .await;
+    let query = Query::with(host, options)?;
+    let found = within(backend, options.timeout, ask(backend, query)).await;
     let mut found = match found {
         Some(Ok(found)) => found,
         Some(Err(source)) => {

@@ -16,6 +16,9 @@ const LONGEST_LABEL: usize = 63;
 
 /// The name in ASCII, or what is wrong with it.
 pub(super) fn to_ascii(host: &str) -> Result<Cow<'_, str>, String> {
+    if is_plain(host) {
+        return Ok(Cow::Borrowed(host));
+    }
     if let Some(bad) = host.chars().find(|c| c.is_whitespace() || c.is_control()) {
         return Err(format!("{bad:?} can't be part of one"));
     }
@@ -39,6 +42,12 @@ fn has_international_label(host: &str) -> bool {
         let prefix = label.as_bytes().get(..4);
         prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"xn--"))
     })
+}
+
+/// Whether it is so plain that nothing can be wrong with it, as most names are.
+fn is_plain(host: &str) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=LONGEST_LABEL).contains(&host.len()) && host.bytes().all(is_usual)
 }
 
 fn convert(text: &str) -> Option<Cow<'_, str>> {

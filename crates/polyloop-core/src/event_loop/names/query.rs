@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::error::LookupError;
+use super::international::to_ascii;
+
 /// Which families of addresses are wanted, and in which order (DNS-03).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -84,12 +87,33 @@ impl Query {
         }
     }
 
-    pub(super) fn with(host: String, options: &LookupOptions) -> Self {
-        Self {
-            host,
+    /// What a loop asks its resolver for `host` with the default options: the name in the
+    /// one form that all its spellings have. For those who enter hosts under names, and are
+    /// to be found under them.
+    ///
+    /// ```
+    /// use polyloop_core::Query;
+    ///
+    /// assert_eq!(Query::parse("bücher.example")?.host(), "xn--bcher-kva.example");
+    /// # Ok::<(), polyloop_core::LookupError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LookupError::InvalidName`] if it can't be a host's name (DNS-05).
+    pub fn parse(host: &str) -> Result<Self, LookupError> {
+        Self::with(host, &LookupOptions::default())
+    }
+
+    pub(super) fn with(host: &str, options: &LookupOptions) -> Result<Self, LookupError> {
+        let name = to_ascii(host).map_err(|problem| LookupError::InvalidName {
+            host: host.to_owned(),
+            problem,
+        })?;
+        Ok(Self {
+            host: name.into_owned(),
             families: options.families,
             socket_type: options.socket_type,
-        }
+        })
     }
 
     /// The name: in ASCII, never empty, at most 253 characters and 63 in each label, with

@@ -313,11 +313,15 @@ impl TaskTable {
 
     fn wake_all(&self) {
         for shard in &self.shards {
-            let mut wakers: Vec<(TaskId, Waker)> = lock(shard)
-                .suspended
-                .iter()
+            let shard = lock(shard);
+            if shard.suspended.is_empty() {
+                continue;
+            }
+            let suspended = shard.suspended.iter();
+            let mut wakers: Vec<(TaskId, Waker)> = suspended
                 .map(|(id, task)| (*id, task.waker.clone()))
                 .collect();
+            drop(shard);
             // A hash map has no order of its own.
             wakers.sort_unstable_by_key(|(id, _)| *id);
             for (_, waker) in wakers {

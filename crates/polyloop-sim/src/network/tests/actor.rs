@@ -9,6 +9,7 @@ use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::rig::Rig;
+use crate::clock::nanos;
 use crate::network::SocketId;
 
 /// Whether something was woken.
@@ -104,7 +105,7 @@ impl Actor {
         waker: &Waker,
     ) -> Poll<io::Result<()>> {
         if self.connecting {
-            match rig.net.poll_connect(rig.now, self.socket, waker)? {
+            match rig.net.poll_connect(nanos(rig.now), self.socket, waker)? {
                 Poll::Ready(()) => self.connecting = false,
                 Poll::Pending => return Poll::Pending,
             }
@@ -121,7 +122,8 @@ impl Actor {
                 let rest = &self.sends[self.sent..];
                 let piece = &rest[..most.min(rest.len())];
                 if let Poll::Ready(written) =
-                    rig.net.poll_write(rig.now, self.socket, piece, waker)?
+                    rig.net
+                        .poll_write(nanos(rig.now), self.socket, piece, waker)?
                 {
                     self.sent += written;
                     waits = false;
@@ -134,7 +136,7 @@ impl Actor {
                 let most = rng.usize(1..=self.most);
                 if let Poll::Ready(read) =
                     rig.net
-                        .poll_read(rig.now, self.socket, &mut buffer[..most], waker)?
+                        .poll_read(nanos(rig.now), self.socket, &mut buffer[..most], waker)?
                 {
                     self.got.extend_from_slice(&buffer[..read]);
                     self.read_all = read == 0;

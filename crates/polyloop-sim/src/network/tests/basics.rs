@@ -7,6 +7,7 @@ use std::time::Duration;
 use polyloop_core::TcpOptions;
 
 use super::rig::{Rig, counter, fails, pattern, ready};
+use crate::clock::nanos;
 use crate::trace::{Event, Segment};
 
 #[test]
@@ -15,10 +16,18 @@ fn a_connection_is_made_by_a_handshake() {
     let (client, server) = rig.pair();
     let listener = rig.listen(server, "10.0.0.2:80").unwrap();
     let (accepts, waker) = counter();
-    assert!(rig.net.poll_accept(rig.now, listener, &waker).is_pending());
+    assert!(
+        rig.net
+            .poll_accept(nanos(rig.now), listener, &waker)
+            .is_pending()
+    );
     let socket = rig.dial(client, "10.0.0.2:80").unwrap();
     let (connects, waker) = counter();
-    assert!(rig.net.poll_connect(rig.now, socket, &waker).is_pending());
+    assert!(
+        rig.net
+            .poll_connect(nanos(rig.now), socket, &waker)
+            .is_pending()
+    );
     rig.collect();
     assert_eq!(
         (accepts.get(), connects.get()),
@@ -141,7 +150,7 @@ fn a_reader_is_woken_by_data_and_by_the_end() {
     let mut buffer = [0; 8];
     assert!(
         rig.net
-            .poll_read(rig.now, server, &mut buffer, &waker)
+            .poll_read(nanos(rig.now), server, &mut buffer, &waker)
             .is_pending()
     );
     ready(rig.write(client, b"x")).unwrap();
@@ -149,7 +158,8 @@ fn a_reader_is_woken_by_data_and_by_the_end() {
     assert_eq!(count.get(), 1);
     assert_eq!(ready(rig.read(server)).unwrap(), b"x");
     assert!(matches!(
-        rig.net.poll_read(rig.now, server, &mut buffer, &waker),
+        rig.net
+            .poll_read(nanos(rig.now), server, &mut buffer, &waker),
         Poll::Pending
     ));
     rig.shutdown(client).unwrap();
@@ -171,7 +181,7 @@ fn an_answer_carries_the_acknowledgement() {
             ready(rig.write(server, b"answer")).unwrap();
         }
         let begun = rig.now;
-        while rig.net.next_event() == Some(begun) {
+        while rig.next_event() == Some(begun) {
             rig.step();
         }
         let acks = rig.count(|event| {

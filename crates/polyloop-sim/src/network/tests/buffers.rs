@@ -5,6 +5,7 @@ use std::task::{Poll, Waker};
 use polyloop_core::TcpOptions;
 
 use super::rig::{Rig, counter, pattern, ready};
+use crate::clock::nanos;
 use crate::trace::{Event, Segment};
 
 fn narrow() -> TcpOptions {
@@ -39,7 +40,7 @@ fn a_closed_window_opens_when_there_is_room_worth_telling() {
     let mut buffer = [0; 100];
     let read = rig
         .net
-        .poll_read(rig.now, server, &mut buffer, Waker::noop());
+        .poll_read(nanos(rig.now), server, &mut buffer, Waker::noop());
     assert_eq!(ready(read).unwrap(), 100);
     rig.settle();
     assert!(rig.log.is_empty(), "{:?}", rig.log);
@@ -72,7 +73,7 @@ fn a_writer_is_woken_once_a_third_of_its_buffer_is_free() {
     let data = pattern(1);
     assert!(
         rig.net
-            .poll_write(rig.now, client, &data, &waker)
+            .poll_write(nanos(rig.now), client, &data, &waker)
             .is_pending()
     );
     rig.settle();
@@ -83,7 +84,7 @@ fn a_writer_is_woken_once_a_third_of_its_buffer_is_free() {
     ));
     assert!(
         rig.net
-            .poll_write(rig.now, client, &data, &waker)
+            .poll_write(nanos(rig.now), client, &data, &waker)
             .is_pending()
     );
     rig.settle();
@@ -134,7 +135,7 @@ fn switching_nodelay_on_lets_go_what_waits() {
     let (client, server) = rig.linked_with(&TcpOptions::new().nodelay(false));
     ready(rig.write(client, b"a")).unwrap();
     ready(rig.write(client, b"b")).unwrap();
-    rig.net.set_nodelay(rig.now, client, true).unwrap();
+    rig.net.set_nodelay(nanos(rig.now), client, true).unwrap();
     assert!(rig.net.nodelay(client).unwrap());
     while rig.read(server).is_pending() {
         assert!(rig.step());
@@ -155,7 +156,7 @@ fn a_burst_is_acknowledged_at_once_and_wakes_once() {
     let mut buffer = vec![0; 1 << 20];
     assert!(
         rig.net
-            .poll_read(rig.now, b, &mut buffer, &waker)
+            .poll_read(nanos(rig.now), b, &mut buffer, &waker)
             .is_pending()
     );
     rig.log.clear();

@@ -8,6 +8,7 @@ use polyloop_core::{ListenOptions, TcpOptions};
 
 use super::rig::{Rig, counter, fails, ready};
 use crate::Fault;
+use crate::clock::nanos;
 use crate::network::{ConnectFailure, SocketId};
 use crate::trace::{Event, Segment};
 
@@ -30,7 +31,11 @@ fn a_closed_port_refuses() {
     for to in ["10.0.0.2:80", "127.0.0.1:80", "[::1]:80", "[fd00::2]:80"] {
         let socket = rig.dial(client, to).unwrap();
         let (count, waker) = counter();
-        assert!(rig.net.poll_connect(rig.now, socket, &waker).is_pending());
+        assert!(
+            rig.net
+                .poll_connect(nanos(rig.now), socket, &waker)
+                .is_pending()
+        );
         rig.settle();
         assert_eq!(count.get(), 1, "{to}");
         assert_eq!(fails(rig.connected(socket)), ErrorKind::ConnectionRefused);
@@ -85,7 +90,7 @@ fn a_connect_gets_through_when_a_partition_heals() {
     let (a, b) = rig.pair();
     let listener = rig.listen(b, "0.0.0.0:80").unwrap();
     rig.fault(Fault::Partition { a, b });
-    rig.net.at(Duration::from_secs(20), Fault::Heal { a, b });
+    rig.plan(Duration::from_secs(20), Fault::Heal { a, b });
     let socket = rig.dial(a, "10.0.0.2:80").unwrap();
     rig.settle();
     ready(rig.connected(socket)).unwrap();
@@ -218,7 +223,7 @@ fn a_pair_of_addresses_rests_after_the_side_that_ended_first() {
     // Another pair with the same port may be had.
     rig.dial_with(client, "10.0.0.2:81", &from("10.0.0.1:5000"))
         .unwrap();
-    rig.net.close_listener(rig.now, other);
+    rig.net.close_listener(nanos(rig.now), other);
     rig.pass(Duration::from_secs(60));
     exchange(&mut rig, true).unwrap();
 }

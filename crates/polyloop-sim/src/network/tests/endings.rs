@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use super::rig::{Rig, counter, fails, pattern, ready};
+use crate::clock::nanos;
 use crate::trace::{Event, Segment};
 
 fn resets(rig: &Rig) -> usize {
@@ -46,7 +47,7 @@ fn closing_with_a_reset_drops_what_was_not_sent() {
     let mut buffer = [0; 8];
     assert!(
         rig.net
-            .poll_read(rig.now, server, &mut buffer, &waker)
+            .poll_read(nanos(rig.now), server, &mut buffer, &waker)
             .is_pending()
     );
     rig.net.reset_on_close(client).unwrap();
@@ -114,14 +115,14 @@ fn a_writer_that_waits_is_woken_by_a_reset() {
     let (count, waker) = counter();
     assert!(
         rig.net
-            .poll_write(rig.now, client, &data, &waker)
+            .poll_write(nanos(rig.now), client, &data, &waker)
             .is_pending()
     );
     rig.close(server);
     rig.settle();
     assert_eq!(count.get(), 1);
     assert_eq!(
-        fails(rig.net.poll_write(rig.now, client, &data, &waker)),
+        fails(rig.net.poll_write(nanos(rig.now), client, &data, &waker)),
         ErrorKind::ConnectionReset
     );
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::rig::{Rig, counter, fails, pattern, ready};
 use crate::HostId;
+use crate::clock::nanos;
 use crate::network::{Fault, FaultKind, FaultRate};
 use crate::trace::{Event, Phase};
 
@@ -53,12 +54,11 @@ fn an_established_connection_outlives_a_partition_of_minutes_but_not_of_an_hour(
         let mut buffer = [0; 8];
         assert!(
             rig.net
-                .poll_read(rig.now, client, &mut buffer, &waker)
+                .poll_read(nanos(rig.now), client, &mut buffer, &waker)
                 .is_pending()
         );
         let begun = rig.now;
-        rig.net
-            .at(rig.now + SECOND * 60 * minutes, Fault::Heal { a: A, b: B });
+        rig.plan(rig.now + SECOND * 60 * minutes, Fault::Heal { a: A, b: B });
         if survives {
             rig.settle();
             assert_eq!(ready(rig.read(server)).unwrap(), b"x");
@@ -170,8 +170,8 @@ fn faults_happen_when_they_were_planned() {
     let mut rig = Rig::new(7);
     let (client, server) = rig.linked();
     let begun = rig.now;
-    rig.net.at(begun + SECOND, Fault::Partition { a: A, b: B });
-    rig.net.at(begun + SECOND * 3, Fault::Heal { a: A, b: B });
+    rig.plan(begun + SECOND, Fault::Partition { a: A, b: B });
+    rig.plan(begun + SECOND * 3, Fault::Heal { a: A, b: B });
     rig.pass(SECOND * 2);
     ready(rig.write(client, b"x")).unwrap();
     rig.settle();
@@ -204,7 +204,7 @@ fn drawn_faults_come_and_go_and_keep_nobody_awake() {
         let mut rig = Rig::new(9);
         let (client, server) = rig.linked();
         let rate = FaultRate::new(kind, SECOND, SECOND / 2);
-        rig.net.draw_faults(rig.now, rate);
+        rig.net.draw_faults(nanos(rig.now), rate);
         assert!(
             rig.net.is_idle(),
             "a fault to come counts as something to wait for"

@@ -8,6 +8,7 @@ use polyloop_core::{ListenOptions, TcpOptions};
 use super::actor::{Actor, End};
 use super::rig::Rig;
 use crate::HostId;
+use crate::clock::nanos;
 use crate::network::{Crash, Fault, FaultKind, FaultRate, Link, ListenerId};
 use crate::trace::Record;
 
@@ -58,20 +59,20 @@ fn some_faults(rig: &mut Rig, rng: &mut fastrand::Rng, a: HostId, b: HostId) {
         let (from, to) = if rng.bool() { (a, b) } else { (b, a) };
         match rng.u8(0..4) {
             0 => {
-                rig.net.at(begins, Fault::Partition { a, b });
-                rig.net.at(ends, Fault::Heal { a, b });
+                rig.plan(begins, Fault::Partition { a, b });
+                rig.plan(ends, Fault::Heal { a, b });
             }
             1 => {
-                rig.net.at(begins, Fault::Cut { from, to });
-                rig.net.at(ends, Fault::Heal { a, b });
+                rig.plan(begins, Fault::Cut { from, to });
+                rig.plan(ends, Fault::Heal { a, b });
             }
             2 => {
-                rig.net.at(begins, Fault::Hold { from, to });
-                rig.net.at(ends, Fault::Release { from, to });
+                rig.plan(begins, Fault::Hold { from, to });
+                rig.plan(ends, Fault::Release { from, to });
             }
             _ => {
-                rig.net.at(begins, Fault::Isolate { host: from });
-                rig.net.at(ends, Fault::Rejoin { host: from });
+                rig.plan(begins, Fault::Isolate { host: from });
+                rig.plan(ends, Fault::Rejoin { host: from });
             }
         }
     }
@@ -117,7 +118,7 @@ impl Scene {
             let socket = scene
                 .rig
                 .net
-                .connect(scene.rig.now, hosts.0, to, &options)
+                .connect(nanos(scene.rig.now), hosts.0, to, &options)
                 .unwrap();
             let local = scene.rig.net.local_address(socket).unwrap();
             scene.dialled.push((local, scene.actors.len()));
@@ -129,7 +130,7 @@ impl Scene {
     fn accept(&mut self) {
         let waker = std::task::Waker::noop();
         let (net, now) = (&mut self.rig.net, self.rig.now);
-        if let Poll::Ready(Ok((socket, peer))) = net.poll_accept(now, self.listener, waker) {
+        if let Poll::Ready(Ok((socket, peer))) = net.poll_accept(nanos(now), self.listener, waker) {
             let client = self.dialled.iter().find(|(local, _)| *local == peer);
             let client = client.expect("nobody dialled from there").1;
             self.accepted.push((client, self.actors.len()));
@@ -155,9 +156,9 @@ impl Scene {
         {
             self.pauses.pop();
             if pauses {
-                self.rig.net.pause(self.rig.now, host);
+                self.rig.net.pause(nanos(self.rig.now), host);
             } else {
-                self.rig.net.resume(self.rig.now, host);
+                self.rig.net.resume(nanos(self.rig.now), host);
             }
         }
     }
@@ -193,7 +194,7 @@ impl Scene {
                 .filter(|nap| *nap > now)
                 .chain(self.pauses.last().map(|(at, _, _)| *at))
                 .min();
-            let next = self.rig.net.next_event();
+            let next = self.rig.next_event();
             match (nap, next) {
                 (Some(nap), None) => self.rig.now = nap,
                 (Some(nap), Some(next)) if nap < next => self.rig.now = nap,
@@ -265,13 +266,13 @@ fn what_breaks_leaves_nothing_behind() {
         let link = link.reset(rng.f64() / 500.0);
         let mut scene = Scene::new(seed, &link, rng);
         let rate = FaultRate::new(FaultKind::Reset, Duration::from_secs(1), Duration::ZERO);
-        scene.rig.net.draw_faults(Duration::ZERO, rate);
+        scene.rig.net.draw_faults(0, rate);
         let hold = FaultRate::new(
             FaultKind::Hold,
             Duration::from_millis(500),
             Duration::from_millis(100),
         );
-        scene.rig.net.draw_faults(Duration::ZERO, hold);
+        scene.rig.net.draw_faults(0, hold);
         scene.play();
         for (number, actor) in scene.actors.iter().enumerate() {
             assert!(
@@ -286,7 +287,7 @@ fn what_breaks_leaves_nothing_behind() {
             assert!(server.sends().starts_with(&client.got), "seed {seed}");
         }
         let (now, host) = (scene.rig.now, scene.hosts.0);
-        scene.rig.net.crash(now, host, Crash::Reset);
+        scene.rig.net.crash(nanos(now), host, Crash::Reset);
         let later = scene.rig.now + Duration::from_secs(100);
         while scene.rig.now < later && scene.rig.step() {}
         assert!(scene.rig.is_clean(), "seed {seed}: something is left");

@@ -8,6 +8,7 @@ use polyloop_core::{ListenOptions, TcpOptions};
 
 use super::rig::{Rig, counter, fails, pattern, ready};
 use crate::HostId;
+use crate::clock::nanos;
 use crate::network::{Crash, Fault};
 use crate::trace::Event;
 
@@ -26,10 +27,10 @@ fn a_crash_by_reset_tells_every_peer() {
     let mut buffer = [0; 8];
     assert!(
         rig.net
-            .poll_read(rig.now, client, &mut buffer, &waker)
+            .poll_read(nanos(rig.now), client, &mut buffer, &waker)
             .is_pending()
     );
-    rig.net.crash(rig.now, B, Crash::Reset);
+    rig.net.crash(nanos(rig.now), B, Crash::Reset);
     rig.settle();
     assert_eq!(count.get(), 1);
     assert_eq!(fails(rig.read(client)), ErrorKind::ConnectionReset);
@@ -50,14 +51,14 @@ fn a_crash_by_reset_tells_every_peer() {
 fn a_silent_crash_is_learned_of_after_the_restart() {
     let mut rig = Rig::new(2);
     let (client, _server) = rig.linked();
-    rig.net.crash(rig.now, B, Crash::Silent);
+    rig.net.crash(nanos(rig.now), B, Crash::Silent);
     assert!(!rig.net.is_up(B));
     rig.settle();
     assert!(rig.read(client).is_pending());
     let dialled = rig.dial(A, "10.0.0.2:80").unwrap();
     rig.pass(SECOND * 10);
     assert!(rig.connected(dialled).is_pending());
-    rig.net.restart(rig.now, B);
+    rig.net.restart(nanos(rig.now), B);
     assert!(rig.net.is_up(B));
     let listener = rig.listen(B, "0.0.0.0:80").unwrap();
     assert!(rig.read(client).is_pending());
@@ -74,7 +75,7 @@ fn a_silent_crash_is_learned_of_by_silence() {
     let (client, _server) = rig.linked();
     // What is written before and after it is asked after alike.
     ready(rig.write(client, b"before")).unwrap();
-    rig.net.crash(rig.now, B, Crash::Silent);
+    rig.net.crash(nanos(rig.now), B, Crash::Silent);
     ready(rig.write(client, b"after")).unwrap();
     rig.settle();
     assert!(rig.now >= SECOND * 924);
@@ -95,11 +96,11 @@ fn a_writer_that_waits_for_room_learns_of_the_crash_too() {
     let (count, waker) = counter();
     assert!(
         rig.net
-            .poll_write(rig.now, client, &data, &waker)
+            .poll_write(nanos(rig.now), client, &data, &waker)
             .is_pending()
     );
-    assert_eq!(rig.net.next_event(), None);
-    rig.net.crash(rig.now, B, Crash::Silent);
+    assert_eq!(rig.next_event(), None);
+    rig.net.crash(nanos(rig.now), B, Crash::Silent);
     rig.settle();
     assert_eq!(count.get(), 1);
     assert_eq!(fails(rig.write(client, &data)), ErrorKind::TimedOut);
@@ -111,14 +112,14 @@ fn a_host_that_stands_still_keeps_only_so_many_segments() {
     let (client, server) = rig.pair();
     let options = ListenOptions::new().backlog(4_096);
     let listener = rig.listen_with(server, "0.0.0.0:80", &options).unwrap();
-    rig.net.pause(rig.now, server);
+    rig.net.pause(nanos(rig.now), server);
     for _ in 0..1_500 {
         rig.dial(client, "10.0.0.2:80").unwrap();
     }
     rig.pass(Duration::from_millis(500));
     let lost = rig.count(|event| matches!(event, Event::Lost { .. }));
     assert_eq!(lost, 500);
-    rig.net.resume(rig.now, server);
+    rig.net.resume(nanos(rig.now), server);
     // Those that were lost are sent again.
     rig.settle();
     let mut accepted = 0;
@@ -136,7 +137,7 @@ fn keep_alive_finds_a_silent_peer() {
         let (client, _server) = rig.linked_with(&TcpOptions::new().keepalive(on));
         assert_eq!(rig.net.keepalive(client).unwrap(), on);
         let begun = rig.now;
-        rig.net.crash(rig.now, B, Crash::Silent);
+        rig.net.crash(nanos(rig.now), B, Crash::Silent);
         rig.settle();
         if on {
             assert_eq!(fails(rig.read(client)), ErrorKind::TimedOut);
@@ -155,13 +156,12 @@ fn keep_alive_finds_a_restarted_peer_and_spares_a_living_one() {
     let (client, _server) = rig.linked();
     let third = rig.net.add_host("third");
     let (other, _) = rig.link_up(A, third, &TcpOptions::new().keepalive(true));
-    rig.net.crash(rig.now, B, Crash::Silent);
-    rig.net.restart(rig.now, B);
+    rig.net.crash(nanos(rig.now), B, Crash::Silent);
+    rig.net.restart(nanos(rig.now), B);
     // It can be switched on when it is too late to notice.
-    rig.net.set_keepalive(rig.now, client, true).unwrap();
+    rig.net.set_keepalive(nanos(rig.now), client, true).unwrap();
     rig.fault(Fault::Partition { a: A, b: third });
-    rig.net
-        .at(rig.now + SECOND * 7_400, Fault::Heal { a: A, b: third });
+    rig.plan(rig.now + SECOND * 7_400, Fault::Heal { a: A, b: third });
     rig.settle();
     assert_eq!(fails(rig.read(client)), ErrorKind::ConnectionReset);
     assert!(rig.read(other).is_pending());
@@ -172,13 +172,13 @@ fn a_paused_host_goes_on_where_it_was() {
     let mut rig = Rig::new(7);
     let (client, server) = rig.linked();
     ready(rig.write(server, b"sent before")).unwrap();
-    rig.net.pause(rig.now, B);
+    rig.net.pause(nanos(rig.now), B);
     assert!(!rig.net.is_up(B));
     ready(rig.write(client, b"sent to it")).unwrap();
     rig.pass(SECOND * 5);
     assert!(rig.read(server).is_pending());
     assert_eq!(ready(rig.read(client)).unwrap(), b"sent before");
-    rig.net.resume(rig.now, B);
+    rig.net.resume(nanos(rig.now), B);
     rig.settle();
     assert_eq!(ready(rig.read(server)).unwrap(), b"sent to it");
     assert_eq!(rig.count(|event| matches!(event, Event::Closed { .. })), 0);
@@ -195,9 +195,9 @@ fn descriptors_and_ports_are_free_after_a_crash() {
     for how in [Crash::Reset, Crash::Silent, Crash::Reset] {
         let listener = rig.listen(host, "0.0.0.0:80").unwrap();
         assert!(rig.listen(host, "0.0.0.0:81").is_err());
-        rig.net.crash(rig.now, host, how);
+        rig.net.crash(nanos(rig.now), host, how);
         // Whoever had it may still close it.
-        rig.net.close_listener(rig.now, listener);
-        rig.net.restart(rig.now, host);
+        rig.net.close_listener(nanos(rig.now), listener);
+        rig.net.restart(nanos(rig.now), host);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use polyloop_core::ListenOptions;
 
 use super::rig::{Rig, fails, ready};
+use crate::clock::nanos;
 use crate::network::ListenerId;
 use crate::trace::Event;
 
@@ -27,7 +28,7 @@ fn a_port_is_given_to_one_listener() {
     rig.listen(a, "[::]:80").unwrap();
     in_use(rig.listen(a, "[::1]:80"));
     rig.listen(b, "0.0.0.0:80").unwrap();
-    rig.net.close_listener(rig.now, first);
+    rig.net.close_listener(nanos(rig.now), first);
     rig.listen(a, "127.0.0.1:80").unwrap();
 }
 
@@ -56,7 +57,7 @@ fn port_0_is_some_free_port() {
         let port = rig.net.listener_address(listener).unwrap().port();
         assert!(port >= 32_768 && !ports.contains(&port));
         ports.push(port);
-        rig.net.close_listener(rig.now, listener);
+        rig.net.close_listener(nanos(rig.now), listener);
     }
 }
 
@@ -70,11 +71,11 @@ fn a_port_with_connections_can_be_listened_on_again_if_reuse_was_asked_for() {
         let socket = rig.dial(client, "10.0.0.2:80").unwrap();
         rig.settle();
         let accepted = ready(rig.accept(listener)).unwrap();
-        rig.net.close_listener(rig.now, listener);
+        rig.net.close_listener(nanos(rig.now), listener);
         let again = rig.listen_with(server, "0.0.0.0:80", &options);
         assert_eq!(again.is_ok(), reuse);
         if let Ok(again) = again {
-            rig.net.close_listener(rig.now, again);
+            rig.net.close_listener(nanos(rig.now), again);
         }
         // The port rests after a connection that this side ended first.
         rig.close(accepted);
@@ -102,7 +103,7 @@ fn a_port_does_not_rest_after_what_the_peer_ended_or_reset() {
         let socket = rig.dial(client, "10.0.0.2:80").unwrap();
         rig.settle();
         let accepted = ready(rig.accept(listener)).unwrap();
-        rig.net.close_listener(rig.now, listener);
+        rig.net.close_listener(nanos(rig.now), listener);
         if reset {
             rig.net.reset_on_close(accepted).unwrap();
         } else {
@@ -181,7 +182,7 @@ fn ipv6_takes_ipv4_only_if_told_so() {
     let socket = rig.dial(client, "10.0.0.2:80").unwrap();
     rig.settle();
     assert_eq!(fails(rig.connected(socket)), ErrorKind::ConnectionRefused);
-    rig.net.close_listener(rig.now, listener);
+    rig.net.close_listener(nanos(rig.now), listener);
 
     let both = ListenOptions::new().v6_only(false);
     let listener = rig.listen_with(server, "[::]:80", &both).unwrap();
@@ -208,7 +209,7 @@ fn the_most_exact_listener_gets_the_connection() {
     let mut rig = Rig::new(7);
     let (client, server) = rig.pair();
     let any = rig.listen(server, "0.0.0.0:80").unwrap();
-    rig.net.close_listener(rig.now, any);
+    rig.net.close_listener(nanos(rig.now), any);
     let shared = ListenOptions::new().reuse_port(true);
     let any = rig.listen_with(server, "0.0.0.0:80", &shared).unwrap();
     let exact = rig.listen_with(server, "10.0.0.2:80", &shared).unwrap();
@@ -226,7 +227,7 @@ fn closing_a_listener_resets_what_nobody_accepted() {
     let socket = rig.dial(client, "10.0.0.2:80").unwrap();
     rig.settle();
     ready(rig.connected(socket)).unwrap();
-    rig.net.close_listener(rig.now, listener);
+    rig.net.close_listener(nanos(rig.now), listener);
     assert!(ready(rig.accept(listener)).is_err());
     assert!(rig.net.listener_address(listener).is_err());
     rig.settle();

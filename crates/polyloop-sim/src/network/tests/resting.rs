@@ -16,7 +16,7 @@ const B: HostId = HostId(1);
 fn a_connection_that_nobody_uses_comes_to_rest() {
     let mut rig = Rig::new(1);
     let (_client, _server) = rig.linked_with(&TcpOptions::new().keepalive(true));
-    assert_eq!(rig.net.next_event(), None);
+    assert_eq!(rig.next_event(), None);
     assert!(rig.net.is_idle());
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use polyloop_core::{ListenOptions, TcpOptions};
 
-use crate::network::{ConnectFailure, Effects, Link, ListenerId, Network, SocketId};
+use crate::clock::nanos;
+use crate::network::{ConnectFailure, Link, ListenerId, Network, SocketId};
 use crate::trace::{Event, Record};
 use crate::{Fault, HostId};
 
@@ -42,7 +43,6 @@ pub(super) struct Rig {
     pub(super) log: Vec<Record>,
     /// How many instants something happened at.
     pub(super) steps: usize,
-    effects: Effects,
 }
 
 /// More than any test here needs.
@@ -59,7 +59,6 @@ impl Rig {
             now: Duration::ZERO,
             log: Vec::new(),
             steps: 0,
-            effects: Effects::default(),
         }
     }
 
@@ -69,23 +68,33 @@ impl Rig {
     }
 
     pub(super) fn collect(&mut self) {
-        self.net.take_effects(&mut self.effects);
-        self.log.append(&mut self.effects.records);
-        self.effects.discard.clear();
-        for waker in self.effects.wake.drain(..) {
+        let effects = self.net.effects();
+        let records = effects.records.drain(..);
+        let records = records.map(|(at, event)| Record::new(Duration::from_nanos(at), event));
+        self.log.extend(records);
+        effects.discard.clear();
+        for waker in effects.wake.drain(..) {
             waker.wake();
         }
+    }
+
+    pub(super) fn next_event(&mut self) -> Option<Duration> {
+        self.net.next_event().map(Duration::from_nanos)
+    }
+
+    pub(super) fn plan(&mut self, at: Duration, fault: Fault) {
+        self.net.at(nanos(at), fault);
     }
 
     /// Lets the next thing happen; false if there is none.
     pub(super) fn step(&mut self) -> bool {
         self.collect();
-        let Some(next) = self.net.next_event() else {
+        let Some(next) = self.next_event() else {
             return false;
         };
         assert!(next >= self.now, "time runs backwards");
         self.now = next;
-        self.net.advance(next);
+        self.net.advance(nanos(next));
         self.collect();
         self.steps += 1;
         assert!(self.steps < MOST_STEPS, "it never comes to rest");
@@ -100,7 +109,7 @@ impl Rig {
     /// Lets everything happen within some time.
     pub(super) fn pass(&mut self, time: Duration) {
         let until = self.now + time;
-        while self.net.next_event().is_some_and(|next| next <= until) {
+        while self.next_event().is_some_and(|next| next <= until) {
             self.step();
         }
         self.now = until;
@@ -117,7 +126,7 @@ impl Rig {
         options: &ListenOptions,
     ) -> io::Result<ListenerId> {
         let address = address.parse().expect("an address");
-        self.net.listen(self.now, host, address, options)
+        self.net.listen(nanos(self.now), host, address, options)
     }
 
     pub(super) fn dial(
@@ -135,17 +144,18 @@ impl Rig {
         options: &TcpOptions,
     ) -> Result<SocketId, ConnectFailure> {
         let address: SocketAddr = address.to_string().parse().expect("an address");
-        self.net.connect(self.now, host, address, options)
+        self.net.connect(nanos(self.now), host, address, options)
     }
 
     pub(super) fn accept(&mut self, listener: ListenerId) -> Poll<io::Result<SocketId>> {
         self.net
-            .poll_accept(self.now, listener, Waker::noop())
+            .poll_accept(nanos(self.now), listener, Waker::noop())
             .map_ok(|(socket, _)| socket)
     }
 
     pub(super) fn connected(&mut self, socket: SocketId) -> Poll<io::Result<()>> {
-        self.net.poll_connect(self.now, socket, Waker::noop())
+        self.net
+            .poll_connect(nanos(self.now), socket, Waker::noop())
     }
 
     /// A client and what it is connected to, on other hosts.
@@ -184,7 +194,7 @@ impl Rig {
                 accepted = Some(found.expect("a connection"));
             }
         }
-        self.net.close_listener(self.now, listener);
+        self.net.close_listener(nanos(self.now), listener);
         self.settle();
         assert!(self.connected(dialled).is_ready());
         (dialled, accepted.expect("a connection"))
@@ -201,13 +211,14 @@ impl Rig {
     }
 
     pub(super) fn write(&mut self, socket: SocketId, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.net.poll_write(self.now, socket, data, Waker::noop())
+        self.net
+            .poll_write(nanos(self.now), socket, data, Waker::noop())
     }
 
     pub(super) fn read(&mut self, socket: SocketId) -> Poll<io::Result<Vec<u8>>> {
         let mut buffer = vec![0; 64 * 1024];
         self.net
-            .poll_read(self.now, socket, &mut buffer, Waker::noop())
+            .poll_read(nanos(self.now), socket, &mut buffer, Waker::noop())
             .map_ok(|len| {
                 buffer.truncate(len);
                 buffer
@@ -215,15 +226,15 @@ impl Rig {
     }
 
     pub(super) fn close(&mut self, socket: SocketId) {
-        self.net.close(self.now, socket);
+        self.net.close(nanos(self.now), socket);
     }
 
     pub(super) fn shutdown(&mut self, socket: SocketId) -> io::Result<()> {
-        self.net.shutdown(self.now, socket)
+        self.net.shutdown(nanos(self.now), socket)
     }
 
     pub(super) fn fault(&mut self, fault: Fault) {
-        self.net.apply(self.now, fault);
+        self.net.apply(nanos(self.now), fault);
     }
 
     /// Everything written, and read at the other end, until it is all there.
