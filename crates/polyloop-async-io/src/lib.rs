@@ -10,7 +10,7 @@ mod wait;
 #[cfg(unix)]
 mod watch;
 
-pub use tcp::{ReactorTcpListener, ReactorTcpStream, adopt_tcp, connect_tcp};
+pub use tcp::{ReactorTcpListener, ReactorTcpStream, adopt_stream, adopt_tcp, connect_tcp};
 pub use timer::ReactorTimer;
 #[cfg(unix)]
 pub use watch::{ReactorWatcher, watcher};

@@ -29,6 +29,11 @@ pub fn adopt_tcp(socket: TcpListener) -> io::Result<ReactorTcpListener> {
     Async::new_nonblocking(socket).map(ReactorTcpListener)
 }
 
+/// What a backend's `Tcp::adopt_stream` does on this reactor.
+pub fn adopt_stream(socket: TcpStream) -> io::Result<ReactorTcpStream> {
+    Async::new_nonblocking(socket).map(ReactorTcpStream)
+}
+
 /// A stream registered with the reactor.
 #[derive(Debug)]
 pub struct ReactorTcpStream(Async<TcpStream>);
@@ -118,10 +123,8 @@ impl Listener for ReactorTcpListener {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(ReactorTcpStream, Address)>> {
-        match self.0.get_ref().accept() {
-            Ok((stream, peer)) => {
-                Poll::Ready(Ok((ReactorTcpStream(Async::new(stream)?), peer.into())))
-            }
+        match socket::accept(self.0.get_ref()) {
+            Ok((stream, peer)) => Poll::Ready(Ok((ReactorTcpStream(Async::new(stream)?), peer))),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 wait(|| self.0.poll_readable(cx))?;
                 Poll::Pending
@@ -131,6 +134,6 @@ impl Listener for ReactorTcpListener {
     }
 
     fn local_addr(&self) -> io::Result<Address> {
-        Ok(self.0.get_ref().local_addr()?.into())
+        socket::local_addr(self.0.get_ref())
     }
 }

@@ -25,7 +25,7 @@ use std::future::Future;
 use std::io;
 #[cfg(unix)]
 use std::net::UdpSocket;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -35,7 +35,7 @@ use polyloop_async_io::{ReactorTcpListener, ReactorTcpStream, ReactorTimer};
 use polyloop_core::backend::{Backend, MainBackend};
 #[cfg(unix)]
 use polyloop_core::os::{Source, Watch};
-use polyloop_core::{LoopState, Tcp, TcpOptions};
+use polyloop_core::{LoopState, Tcp, TcpOptions, Unix};
 #[cfg(unix)]
 use polyloop_core::{Udp, UdpError, WatchedUdp};
 
@@ -133,7 +133,13 @@ impl Tcp for AsyncStdLoop {
     fn adopt_tcp(&self, socket: TcpListener) -> io::Result<ReactorTcpListener> {
         polyloop_async_io::adopt_tcp(socket)
     }
+
+    fn adopt_stream(&self, socket: TcpStream) -> io::Result<ReactorTcpStream> {
+        polyloop_async_io::adopt_stream(socket)
+    }
 }
+
+impl Unix for AsyncStdLoop {}
 
 #[cfg(unix)]
 impl Watch for AsyncStdLoop {

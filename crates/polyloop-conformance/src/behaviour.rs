@@ -87,6 +87,8 @@ pub enum Capability {
     Ipv6,
     /// Sockets of the operating system, that code without a loop can talk to.
     SystemSockets,
+    /// UNIX sockets between sockets of this loop.
+    Unix,
     /// Host names.
     Resolve,
     /// Readiness of anything with a descriptor: a trait of its own, which a loop may be
@@ -111,6 +113,7 @@ impl Capability {
             Self::SystemSockets => {
                 "the loop's sockets are its own: code without a loop can't talk to them"
             }
+            Self::Unix => "the loop has no UNIX sockets",
             Self::Resolve => "the loop knows no host names",
             Self::Udp => "the loop has no datagrams",
             Self::Watch => "the loop watches no descriptors",

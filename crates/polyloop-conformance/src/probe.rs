@@ -2,6 +2,7 @@
 //! protocol, the reports of a loop, and ways to wait that never assume speed.
 
 mod frames;
+mod directory;
 mod handshake;
 mod inside;
 mod journal;
@@ -17,6 +18,7 @@ mod starving;
 mod waiting;
 
 pub use frames::{Frames, framed};
+pub use directory::{Directory, abstract_name, endpoint};
 pub use handshake::Handshake;
 pub use inside::{inside, is_inside};
 pub use journal::{Event, Journal};

@@ -5,7 +5,7 @@
 //!
 //! * a [`Loop`] waits for events and dispatches them. It is the sum of small
 //!   abilities ([`Spawner`], [`Timers`], [`Calls`], [`Threads`], [`Resolve`],
-//!   [`Tcp`], [`Lifecycle`]); ask for the least you need. [`MainLoop`] is one that
+//!   [`Tcp`], [`Unix`], [`Lifecycle`]); ask for the least you need. [`MainLoop`] is one that
 //!   a program's top level can run. Not every loop has the rest, so it is asked for by
 //!   name: [`Udp`], [`Signals`], and on Unix [`Watch`] and [`Processes`].
 //! * a [`Promise`] is a value that isn't available yet: a spawned [`Task`], a
@@ -87,7 +87,8 @@ pub use net::udp::{
 };
 pub use net::{
     Backoff, ClientService, ClientServiceBuilder, ConnectOptions, DriveError, DriveOptions,
-    GiveUpOn, Layer, ListenOptions, Listener, Loop, MainLoop, RetryPolicy, Tcp, TcpOptions,
+    GiveUpOn, Layer, ListenOptions, Listener, Loop, MainLoop, RetryPolicy, Tcp, TcpOptions, Unix,
+    UnixOptions, UnixPathError,
 };
 #[cfg(unix)]
 pub use os::{

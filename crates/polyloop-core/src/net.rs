@@ -18,6 +18,7 @@ mod retry;
 pub mod server;
 pub mod socket;
 pub mod udp;
+pub mod unix;
 mod whole_loop;
 
 use std::future::Future;
@@ -31,6 +32,7 @@ pub use drive::{DriveError, DriveOptions};
 pub use layer::Layer;
 pub use options::{ConnectOptions, ListenOptions, TcpOptions};
 pub use retry::{Backoff, GiveUpOn, RetryPolicy};
+pub use unix::{Unix, UnixOptions, UnixPathError};
 pub use whole_loop::{Loop, MainLoop};
 
 pub use crate::protocol::stream::Stream;
@@ -38,6 +40,8 @@ pub use crate::protocol::stream::Stream;
 use crate::protocol::address::Address;
 
 /// TCP streams and listeners.
+///
+/// Those of UNIX sockets are the same: see [`Unix`].
 ///
 /// Most code wants [`Loop::connect`] and
 /// [`Loop::serve`]; this is for code that speaks
@@ -81,7 +85,29 @@ pub trait Tcp: Send + Sync {
 
     /// Takes over a socket that listens already and does not block (SERV-13). A loop
     /// whose network is not the system's has an error of kind `Unsupported`.
+    ///
+    /// A UNIX socket comes the same way: std keeps it as well, and only its own `accept` has
+    /// no word for the address of who connects. [`socket::accept`] has (UNIX-01).
     fn adopt_tcp(&self, socket: std::net::TcpListener) -> io::Result<Self::TcpListener>;
+
+    /// Takes over a stream socket that is connected already and does not block, whether of
+    /// TCP or a UNIX socket: one that a supervisor or another process passed on, one end of a
+    /// pair. A loop whose network is not the system's has an error of kind `Unsupported`.
+    ///
+    /// ```
+    /// use polyloop_core::{Failure, Tcp};
+    /// use std::os::fd::OwnedFd;
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// fn pair<T: Tcp>(lp: &T) -> Result<(T::TcpStream, T::TcpStream), Failure> {
+    ///     let (one, other) = UnixStream::pair()?;
+    ///     one.set_nonblocking(true)?;
+    ///     other.set_nonblocking(true)?;
+    ///     let adopt = |end| lp.adopt_stream(OwnedFd::from(end).into());
+    ///     Ok((adopt(one)?, adopt(other)?))
+    /// }
+    /// ```
+    fn adopt_stream(&self, socket: std::net::TcpStream) -> io::Result<Self::TcpStream>;
 }
 
 /// Where streams come from.

@@ -53,6 +53,7 @@ mod tcp;
 mod threads;
 mod timer;
 pub mod trace;
+mod unix;
 mod world;
 
 pub use builder::Builder;

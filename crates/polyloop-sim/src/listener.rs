@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
-use polyloop_core::{Address, Listener};
+use polyloop_core::{Address, Listener, UnixAddress};
 
 use crate::Sim;
 use crate::network::ListenerId;
@@ -17,11 +17,25 @@ pub struct SimTcpListener {
     sim: Sim,
     id: ListenerId,
     address: SocketAddr,
+    /// Of one that is a UNIX socket.
+    name: Option<UnixAddress>,
 }
 
 impl SimTcpListener {
     pub(crate) fn new(sim: Sim, id: ListenerId, address: SocketAddr) -> Self {
-        Self { sim, id, address }
+        let name = None;
+        Self {
+            sim,
+            id,
+            address,
+            name,
+        }
+    }
+
+    /// As a UNIX socket.
+    pub(crate) fn named(mut self, name: UnixAddress) -> Self {
+        self.name = Some(name);
+        self
     }
 }
 
@@ -36,11 +50,21 @@ impl Listener for SimTcpListener {
             });
         let (socket, peer) = ready!(accepted)?;
         let stream = SimTcpStream::new(Socket::new(self.sim.clone(), socket), peer)?;
-        Poll::Ready(Ok((stream, peer.into())))
+        Poll::Ready(Ok(match &self.name {
+            None => (stream, peer.into()),
+            Some(name) => {
+                let unnamed = UnixAddress::unnamed();
+                let stream = stream.named(name.clone(), unnamed.clone());
+                (stream, unnamed.into())
+            }
+        }))
     }
 
     fn local_addr(&self) -> io::Result<Address> {
-        Ok(self.address.into())
+        Ok(match &self.name {
+            None => self.address.into(),
+            Some(name) => name.clone().into(),
+        })
     }
 }
 

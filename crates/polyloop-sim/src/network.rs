@@ -10,7 +10,7 @@
 //! | `machine`, `ports`, `address`, `errno` | hosts: names, addresses, ports, descriptors, errors |
 //! | `link`, `wire`, `packet`, `queue` | from host to host: what segments meet on their way |
 //! | `connection`, `end`, `outgoing`, `incoming`, `alarm`, `resending` | TCP |
-//! | `listener`, `socket` | what programs call |
+//! | `listener`, `socket`, `paths` | what programs call |
 //! | `fault`, `faulting` | what breaks |
 
 mod address;
@@ -27,6 +27,7 @@ mod listener;
 mod machine;
 mod outgoing;
 mod packet;
+mod paths;
 mod ports;
 mod queue;
 mod resending;
@@ -40,6 +41,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 
+use polyloop_core::UnixAddress;
 use slab::Slab;
 
 pub(crate) use effects::Effects;
@@ -55,6 +57,7 @@ use faulting::Planned;
 use listener::{ListenerKey, Listening};
 use machine::Machine;
 use packet::{EndKey, Outbound};
+use paths::Bound;
 use queue::{Due, Queue};
 use wire::Wire;
 
@@ -93,6 +96,8 @@ pub(crate) struct Network {
     listeners: Slab<Listening>,
     next_listener: u64,
     listening: BTreeMap<(HostId, u16), Vec<usize>>,
+    names_of_sockets: BTreeMap<(HostId, UnixAddress), Bound>,
+    next_name: u64,
     link: Link,
     loopback: Link,
     wires: BTreeMap<(HostId, HostId), Wire>,
@@ -124,6 +129,8 @@ impl Network {
             listeners: Slab::new(),
             next_listener: 0,
             listening: BTreeMap::new(),
+            names_of_sockets: BTreeMap::new(),
+            next_name: 0,
             link,
             loopback: Link::loopback(),
             wires: BTreeMap::new(),

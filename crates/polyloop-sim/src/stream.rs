@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::net::socket::BorrowedSocket;
-use polyloop_core::{Address, Stream};
+use polyloop_core::{Address, Stream, UnixAddress};
 
 use crate::Sim;
 use crate::clock::Nanos;
@@ -90,6 +90,8 @@ pub struct SimTcpStream {
     socket: Socket,
     local: SocketAddr,
     peer: SocketAddr,
+    /// What a UNIX socket calls its two ends, this one first.
+    names: Option<Box<[UnixAddress; 2]>>,
 }
 
 impl SimTcpStream {
@@ -105,7 +107,14 @@ impl SimTcpStream {
             socket,
             local,
             peer,
+            names: None,
         })
+    }
+
+    /// As a UNIX socket.
+    pub(crate) fn named(mut self, local: UnixAddress, peer: UnixAddress) -> Self {
+        self.names = Some(Box::new([local, peer]));
+        self
     }
 
     /// The connection that this is an end of, as the trace names it.
@@ -131,10 +140,16 @@ impl Stream for SimTcpStream {
     }
 
     fn local_addr(&self) -> io::Result<Address> {
-        Ok(self.local.into())
+        Ok(match &self.names {
+            None => self.local.into(),
+            Some(names) => names[0].clone().into(),
+        })
     }
 
     fn peer_addr(&self) -> io::Result<Address> {
+        if let Some(names) = &self.names {
+            return Ok(names[1].clone().into());
+        }
         self.with(|network, _, id| network.peer_address(id))
             .map(Address::from)
     }

@@ -25,6 +25,43 @@ impl Tcp for SimLoop {
         address: SocketAddr,
         options: &TcpOptions,
     ) -> io::Result<SimTcpStream> {
+        self.connect_to(address, options).await
+    }
+
+    fn bind_tcp(&self, address: SocketAddr, options: &ListenOptions) -> io::Result<SimTcpListener> {
+        self.check_power()?;
+        let (listener, address) = self.sim().with_network(|network, now| {
+            let listener = network.listen(now, self.id(), address, options)?;
+            let address = network.listener_address(listener)?;
+            io::Result::Ok((listener, address))
+        })?;
+        Ok(SimTcpListener::new(self.sim().clone(), listener, address))
+    }
+
+    fn adopt_tcp(&self, socket: std::net::TcpListener) -> io::Result<SimTcpListener> {
+        drop(socket);
+        Err(of_the_real_system())
+    }
+
+    fn adopt_stream(&self, socket: std::net::TcpStream) -> io::Result<SimTcpStream> {
+        drop(socket);
+        Err(of_the_real_system())
+    }
+}
+
+fn of_the_real_system() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "a simulated host can't use a socket of the real system",
+    )
+}
+
+impl SimLoop {
+    pub(crate) async fn connect_to(
+        &self,
+        address: SocketAddr,
+        options: &TcpOptions,
+    ) -> io::Result<SimTcpStream> {
         self.check_power()?;
         let begun = self
             .sim()
@@ -44,28 +81,8 @@ impl Tcp for SimLoop {
         SimTcpStream::new(socket, address)
     }
 
-    fn bind_tcp(&self, address: SocketAddr, options: &ListenOptions) -> io::Result<SimTcpListener> {
-        self.check_power()?;
-        let (listener, address) = self.sim().with_network(|network, now| {
-            let listener = network.listen(now, self.id(), address, options)?;
-            let address = network.listener_address(listener)?;
-            io::Result::Ok((listener, address))
-        })?;
-        Ok(SimTcpListener::new(self.sim().clone(), listener, address))
-    }
-
-    fn adopt_tcp(&self, socket: std::net::TcpListener) -> io::Result<SimTcpListener> {
-        drop(socket);
-        Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "a simulated host can't listen on a socket of the real system",
-        ))
-    }
-}
-
-impl SimLoop {
     /// A machine that has crashed has no network, whatever is left to ask for it.
-    fn check_power(&self) -> io::Result<()> {
+    pub(crate) fn check_power(&self) -> io::Result<()> {
         if self.state().is_killed() {
             let why = format!("{} has crashed", self.host_name());
             return Err(io::Error::new(io::ErrorKind::NetworkDown, why));

@@ -8,11 +8,15 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::net::socket::{self, BorrowedSocket, OwnedSocket};
-use polyloop_core::{Address, Listener, Stream, Tcp, TcpOptions};
+#[cfg(unix)]
+use polyloop_core::os::{Interest, Watch as _, Watcher as _};
+use polyloop_core::{Address, Listener, Stream, Tcp, TcpOptions, Unix};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::TokioLoop;
+#[cfg(unix)]
+use crate::watch::TokioWatcher;
 
 impl Tcp for TokioLoop {
     type TcpStream = TokioTcpStream;
@@ -31,10 +35,22 @@ impl Tcp for TokioLoop {
     }
 
     fn adopt_tcp(&self, socket: std::net::TcpListener) -> io::Result<TokioTcpListener> {
-        self.socket(|| TcpListener::from_std(socket))
-            .map(TokioTcpListener)
+        #[cfg(unix)]
+        if socket::is_unix(&socket) {
+            let listener = self.watcher(socket)?;
+            return Ok(TokioTcpListener(Inner::Unix(self.clone(), listener)));
+        }
+        let listener = self.socket(|| TcpListener::from_std(socket))?;
+        Ok(TokioTcpListener(Inner::Tcp(listener)))
+    }
+
+    fn adopt_stream(&self, socket: std::net::TcpStream) -> io::Result<TokioTcpStream> {
+        self.socket(|| TcpStream::from_std(socket))
+            .map(TokioTcpStream)
     }
 }
+
+impl Unix for TokioLoop {}
 
 /// tokio's [`TcpStream`], speaking `futures_io`.
 #[derive(Debug)]
@@ -92,19 +108,42 @@ impl AsyncWrite for TokioTcpStream {
     }
 }
 
-/// tokio's [`TcpListener`].
+/// tokio's [`TcpListener`], or a UNIX socket that listens.
 #[derive(Debug)]
-pub struct TokioTcpListener(TcpListener);
+pub struct TokioTcpListener(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Tcp(TcpListener),
+    /// tokio's own gives streams of another type, each registered once already.
+    #[cfg(unix)]
+    Unix(TokioLoop, TokioWatcher<std::net::TcpListener>),
+}
 
 impl Listener for TokioTcpListener {
     type Stream = TokioTcpStream;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TokioTcpStream, Address)>> {
-        let (stream, peer) = ready!(self.0.poll_accept(cx))?;
-        Poll::Ready(Ok((TokioTcpStream(stream), peer.into())))
+        match &self.0 {
+            Inner::Tcp(listener) => {
+                let (stream, peer) = ready!(listener.poll_accept(cx))?;
+                Poll::Ready(Ok((TokioTcpStream(stream), peer.into())))
+            }
+            #[cfg(unix)]
+            Inner::Unix(lp, listener) => {
+                let accepted = listener.poll_io(cx, Interest::Readable, socket::accept);
+                let (stream, peer) = ready!(accepted)?;
+                stream.set_nonblocking(true)?;
+                Poll::Ready(Ok((lp.adopt_stream(stream)?, peer)))
+            }
+        }
     }
 
     fn local_addr(&self) -> io::Result<Address> {
-        Ok(self.0.local_addr()?.into())
+        match &self.0 {
+            Inner::Tcp(listener) => Ok(listener.local_addr()?.into()),
+            #[cfg(unix)]
+            Inner::Unix(_, listener) => socket::local_addr(listener.source()),
+        }
     }
 }

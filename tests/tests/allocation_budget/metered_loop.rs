@@ -2,13 +2,13 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use polyloop_core::backend::{Backend, MainBackend};
 use polyloop_core::{
-    ListenOptions, LoopState, MainLoop, Query, Tcp, TcpOptions, Udp, UdpError, UdpOptions,
+    ListenOptions, LoopState, MainLoop, Query, Tcp, TcpOptions, Udp, UdpError, UdpOptions, Unix,
 };
 
 use crate::meter::Metered;
@@ -93,7 +93,13 @@ impl<L: MainLoop> Tcp for MeteredLoop<L> {
     fn adopt_tcp(&self, socket: TcpListener) -> io::Result<Self::TcpListener> {
         self.0.adopt_tcp(socket)
     }
+
+    fn adopt_stream(&self, socket: TcpStream) -> io::Result<Self::TcpStream> {
+        self.0.adopt_stream(socket)
+    }
 }
+
+impl<L: MainLoop> Unix for MeteredLoop<L> {}
 
 impl<L: MainLoop + Udp> Udp for MeteredLoop<L> {
     type UdpSocket = L::UdpSocket;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use polyloop_core::backend::Backend;
-use polyloop_core::{ListenOptions, Loop, LoopState, Query, Tcp, TcpOptions};
+use polyloop_core::{ListenOptions, Loop, LoopState, Query, Tcp, TcpOptions, Unix};
 
 use super::Flag;
 
@@ -151,7 +151,13 @@ impl<L: Loop> Tcp for Scripted<L> {
     fn adopt_tcp(&self, socket: std::net::TcpListener) -> io::Result<L::TcpListener> {
         self.inner.adopt_tcp(socket)
     }
+
+    fn adopt_stream(&self, socket: std::net::TcpStream) -> io::Result<L::TcpStream> {
+        self.inner.adopt_stream(socket)
+    }
 }
+
+impl<L: Loop> Unix for Scripted<L> {}
 
 impl<L> std::fmt::Debug for Scripted<L> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

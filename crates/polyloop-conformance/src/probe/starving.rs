@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use polyloop_core::backend::Backend;
-use polyloop_core::{Address, ListenOptions, Listener, Loop, LoopState, Tcp, TcpOptions};
+use polyloop_core::{Address, ListenOptions, Listener, Loop, LoopState, Tcp, TcpOptions, Unix};
 
 /// A loop that fails, for lack of descriptors or another reason, when it is to accept.
 #[derive(Clone, Debug)]
@@ -123,7 +123,13 @@ impl<L: Loop> Tcp for Starving<L> {
             hunger: self.hunger.clone(),
         })
     }
+
+    fn adopt_stream(&self, socket: std::net::TcpStream) -> io::Result<L::TcpStream> {
+        self.inner.adopt_stream(socket)
+    }
 }
+
+impl<L: Loop> Unix for Starving<L> {}
 
 /// A listener of [`Starving`].
 #[derive(Debug)]

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 
 use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
-use polyloop_core::{ListenOptions, Listener as _, LoopState, Query, Tcp, TcpOptions, context};
+use polyloop_core::{
+    ListenOptions, Listener as _, LoopState, Query, Tcp, TcpOptions, Unix, context,
+};
 use polyloop_smol::SmolLoop;
 
 use crate::faulty_stream::{FaultyListener, FaultyStream};
@@ -361,7 +363,14 @@ impl Tcp for FaultyLoop {
         let listener = self.inner.adopt_tcp(socket)?;
         Ok(FaultyListener::new(listener, self.fault))
     }
+
+    fn adopt_stream(&self, socket: std::net::TcpStream) -> io::Result<Self::TcpStream> {
+        let stream = self.inner.adopt_stream(socket)?;
+        Ok(FaultyStream::new(stream, self.fault))
+    }
 }
+
+impl Unix for FaultyLoop {}
 
 pub(crate) struct FaultyTask<T: Send + 'static> {
     running: <SmolLoop as Backend>::Started<T>,

@@ -3,6 +3,7 @@
 
 mod attempt;
 mod error;
+mod local;
 mod race;
 
 use std::future::poll_fn;
@@ -13,7 +14,7 @@ pub use error::{Attempts, ConnectError};
 use race::Race;
 
 use super::drive::{self, Reached};
-use super::{ConnectOptions, DriveOptions, Layer};
+use super::{ConnectOptions, DriveOptions, Layer, Stream as _};
 use crate::event_loop::names::LookupError;
 use crate::event_loop::timers::within;
 use crate::net::Loop;
@@ -90,7 +91,15 @@ async fn reach<L: Loop, Y: Layer<L::TcpStream>>(
     // The limit counts for the lookup, too.
     let lookup = options.lookup.within(options.timeout);
     let work = async {
-        let won = if let Some(address) = endpoint.address() {
+        let won = if let Some(address) = endpoint.unix_address() {
+            match local::attempt(lp, &address, &options.tcp).await {
+                Ok(reached) => Some((reached, address.into())),
+                Err(error) => {
+                    race.lost(address.into(), error);
+                    None
+                }
+            }
+        } else if let Some(address) = endpoint.address() {
             if !families.include(&address) {
                 let address = address.ip();
                 return Err(unknown(LookupError::WrongFamily { address, families }));
@@ -99,7 +108,7 @@ async fn reach<L: Loop, Y: Layer<L::TcpStream>>(
             match attempt(lp, address, &options.tcp).await {
                 Ok(reached) => Some((reached, address.into())),
                 Err(error) => {
-                    race.lost(address, error);
+                    race.lost(address.into(), error);
                     None
                 }
             }
@@ -137,7 +146,6 @@ async fn wrap<L: Loop, Y: Layer<L::TcpStream>>(
     endpoint: &Endpoint,
     layer: &Y,
 ) -> Result<(Reached<Y::Stream>, Peer), ConnectError> {
-    let peer = Peer::new(address);
     let failed = |peer: Peer, source| ConnectError::Layer {
         endpoint: endpoint.clone(),
         peer: peer.into_address(),
@@ -145,12 +153,13 @@ async fn wrap<L: Loop, Y: Layer<L::TcpStream>>(
     };
     match reached {
         Reached::Stream { stream, local } => {
+            let peer = stream.peer_at(address);
             match layer.wrap(lp, stream, peer.clone(), Some(endpoint)).await {
                 Ok((stream, peer)) => Ok((Reached::Stream { stream, local }, peer)),
                 Err(source) => Err(failed(peer, source)),
             }
         }
-        Reached::Reset(error) if Y::WAITS => Err(failed(peer, Failure::new(error))),
-        Reached::Reset(error) => Ok((Reached::Reset(error), peer)),
+        Reached::Reset(error) if Y::WAITS => Err(failed(address.into(), Failure::new(error))),
+        Reached::Reset(error) => Ok((Reached::Reset(error), address.into())),
     }
 }

@@ -23,6 +23,7 @@ use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 
 use crate::event_loop::names::written_out;
+use crate::protocol::address::UnixAddress;
 use crate::sync::primitive::Arc;
 pub use arguments::Arguments;
 pub use error::EndpointError;
@@ -155,6 +156,14 @@ impl Endpoint {
             Kind::Unix => self.arguments.get("path"),
             _ => None,
         }
+    }
+
+    /// The name of a UNIX socket, if it is one.
+    pub(super) fn unix_address(&self) -> Option<UnixAddress> {
+        self.path().map(|path| match path.strip_prefix('@') {
+            Some(name) => UnixAddress::from_abstract_name(name),
+            None => UnixAddress::from_path(path),
+        })
     }
 
     /// Which socket of those that were passed on, if it is one.

@@ -1,8 +1,9 @@
-//! Options of TCP sockets, connections and listeners.
+//! Options of sockets, connections and listeners.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::unix::UnixOptions;
 use crate::event_loop::names::LookupOptions;
 use crate::protocol::transport::WriteLimits;
 
@@ -31,6 +32,13 @@ impl Default for TcpOptions {
             send_buffer_size: None,
             local_address: None,
         }
+    }
+}
+
+impl TcpOptions {
+    /// Whether the system's buffers are to have a size.
+    pub(super) fn sets_buffers(&self) -> bool {
+        self.recv_buffer_size.is_some() || self.send_buffer_size.is_some()
     }
 }
 
@@ -81,8 +89,11 @@ impl Default for ConnectOptions {
     reason = "each is a switch of its own, set by name"
 )]
 pub struct ListenOptions<Y = ()> {
-    /// Options of the accepted sockets. `local_address` has no meaning here.
+    /// Options of the accepted sockets. `local_address` has no meaning here, and of a UNIX
+    /// socket only those count that are about buffers.
     pub tcp: TcpOptions,
+    /// Options of the file, where a UNIX socket is listened on.
+    pub unix: UnixOptions,
     /// How many connections may wait to be accepted: 128 unless set (SERV-04).
     pub backlog: u32,
     /// The address can be bound again right after an earlier listener closed: on
@@ -115,6 +126,7 @@ impl Default for ListenOptions {
     fn default() -> Self {
         Self {
             tcp: TcpOptions::default(),
+            unix: UnixOptions::default(),
             backlog: 128,
             reuse_address: true,
             reuse_port: false,
@@ -212,6 +224,8 @@ setters! { ConnectOptions<layer>:
 setters! { ListenOptions<layer>:
     /// Sets [`tcp`](Self#structfield.tcp).
     tcp: TcpOptions,
+    /// Sets [`unix`](Self#structfield.unix).
+    unix: UnixOptions,
     /// Sets [`backlog`](Self#structfield.backlog).
     backlog: u32,
     /// Sets [`reuse_address`](Self#structfield.reuse_address).
@@ -252,6 +266,7 @@ impl<Y> ListenOptions<Y> {
     fn over<N>(self, change: impl FnOnce(Y) -> N) -> ListenOptions<N> {
         ListenOptions {
             tcp: self.tcp,
+            unix: self.unix,
             backlog: self.backlog,
             reuse_address: self.reuse_address,
             reuse_port: self.reuse_port,

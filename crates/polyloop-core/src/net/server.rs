@@ -15,6 +15,7 @@ use std::net::TcpListener;
 
 use thiserror::Error;
 
+use super::unix::{self, UnixPathError};
 use super::{Layer, ListenOptions, Listener as _};
 use crate::event_loop::lifecycle::LoopClosed;
 use crate::event_loop::names::LookupError;
@@ -97,6 +98,14 @@ pub enum ListenError {
         address: Address,
         /// What the system said.
         source: io::Error,
+    },
+    /// The name of a UNIX socket can't be had (UNIX-02).
+    #[error("can't listen on {address}: {source}")]
+    Path {
+        /// The name.
+        address: Address,
+        /// What is wrong with it.
+        source: UnixPathError,
     },
     /// The socket to be adopted is none that TCP connections can be accepted from
     /// (SERV-14).
@@ -335,6 +344,13 @@ async fn open<L: Loop, Y: Layer<L::TcpStream>>(
             source,
         })?;
         return incoming_of(lp, socket, options, layer);
+    }
+    if let Some(address) = endpoint.unix_address() {
+        let (listener, file) = unix::listening::listen(lp, &address, options).await?;
+        // As it is called, and not what the system has kept of that.
+        let local = Arc::new([address.into()]);
+        let (lp, listeners) = (lp.clone(), vec![listener]);
+        return Ok(Incoming::new(lp, listeners, local, options, layer, true).with_file(file));
     }
     let addresses = listening::addresses(lp, &endpoint, &options.lookup).await?;
     let every_interface = endpoint.is_every_interface();

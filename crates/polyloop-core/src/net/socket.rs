@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 pub use crate::protocol::stream::borrowed::{AsSocket, BorrowedSocket, OwnedSocket, borrow};
 
 use super::{ListenOptions, Stream, TcpOptions};
+use crate::protocol::address::Address;
 
 /// A non-blocking socket on its way to `address`. It is connected when it becomes
 /// writable and [`finish_connect`] finds no error.
@@ -100,6 +101,24 @@ pub fn listen(address: SocketAddr, options: &ListenOptions) -> io::Result<TcpLis
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
+}
+
+/// Accepts from a listening stream socket of whatever family, one of UNIX included. Whether
+/// what it gives blocks is the system's choice: say that it does not.
+pub fn accept(socket: &TcpListener) -> io::Result<(TcpStream, Address)> {
+    let (stream, peer) = SockRef::from(socket).accept()?;
+    Ok((stream.into(), Address::of_system(&peer)?))
+}
+
+/// The address of a socket of whatever family.
+pub fn local_addr(socket: &impl AsSocket) -> io::Result<Address> {
+    Address::of_system(&SockRef::from(socket).local_addr()?)
+}
+
+/// Whether a socket is one of UNIX.
+pub fn is_unix(socket: &impl AsSocket) -> bool {
+    let local = SockRef::from(socket).local_addr();
+    local.is_ok_and(|local| local.is_unix())
 }
 
 /// Whether accepted sockets inherit the options of their listener. Where they do,

@@ -10,7 +10,7 @@ use super::client::{self, ConnectError};
 use super::drive::{self, DriveError, DriveOptions};
 use super::endpoint::IntoEndpoint;
 use super::server::{self, Incoming, ListenError, Server};
-use super::{ConnectOptions, Connected, Layer, ListenOptions, Stream, Tcp};
+use super::{ConnectOptions, Connected, Layer, ListenOptions, Stream, Tcp, Unix};
 use crate::event_loop::backend::{Backend, MainBackend};
 use crate::event_loop::calls::Calls;
 use crate::event_loop::lifecycle::Lifecycle;
@@ -48,7 +48,9 @@ use crate::protocol::peer::Peer;
 ///     Ok(())
 /// }
 /// ```
-pub trait Loop: Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + Lifecycle {
+pub trait Loop:
+    Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + Unix + Lifecycle
+{
     /// Connects to `endpoint` and gives the connection to a protocol that `factory`
     /// makes.
     ///
@@ -257,7 +259,10 @@ pub trait Loop: Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + L
     }
 }
 
-impl<L> Loop for L where L: Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + Lifecycle {}
+impl<L> Loop for L where
+    L: Backend + Spawner + Timers + Calls + Threads + Resolve + Tcp + Unix + Lifecycle
+{
+}
 
 /// A loop that can be run: only a program's top level may block, so libraries ask
 /// for [`Loop`] and never for this.

@@ -102,9 +102,12 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// The peer, which is at `address`, with what else is known of it here: what a secure
     /// stream has negotiated, who holds the other end of a UNIX socket.
     fn peer_at(&self, address: Address) -> Peer {
-        match self.below() {
-            Some(below) => below.peer_at(address),
-            None => Peer::new(address),
+        if let Some(below) = self.below() {
+            return below.peer_at(address);
+        }
+        match &address {
+            Address::Ip(_) => Peer::new(address),
+            Address::Unix(_) => local_peer(self.socket(), address),
         }
     }
 
@@ -305,6 +308,29 @@ fn ask<S: Stream + ?Sized, R>(
         Some(socket) => question(&SockRef::from(&socket)),
         None => Err(no_socket()),
     }
+}
+
+/// The peer on a UNIX socket, with the process that holds it, where the system tells.
+fn local_peer(socket: Option<BorrowedSocket<'_>>, address: Address) -> Peer {
+    let peer = Peer::new(address);
+    #[cfg(target_os = "linux")]
+    {
+        use crate::protocol::peer::Credentials;
+        use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+
+        let told = socket.and_then(|socket| getsockopt(&socket, PeerCredentials).ok());
+        if let Some(told) = told {
+            let mut credentials = Credentials::new(told.uid(), told.gid());
+            // A process of another space of numbers has none here.
+            if let Ok(pid @ 1..) = u32::try_from(told.pid()) {
+                credentials = credentials.with_pid(pid);
+            }
+            return peer.with_credentials(credentials);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    drop(socket);
+    peer
 }
 
 fn no_socket() -> io::Error {

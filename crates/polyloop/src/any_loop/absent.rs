@@ -19,7 +19,7 @@ use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
 use polyloop_core::net::socket::BorrowedSocket;
 #[cfg(unix)]
 use polyloop_core::os::{Interest, Source, Watch, Watcher};
-use polyloop_core::{Address, Listener, LoopState, Stream, Tcp, TcpOptions};
+use polyloop_core::{Address, Listener, LoopState, Stream, Tcp, TcpOptions, Unix};
 
 /// The loop, and its timers, streams and listeners.
 #[derive(Clone, Debug)]
@@ -114,7 +114,13 @@ impl Tcp for Absent {
     fn adopt_tcp(&self, _: std::net::TcpListener) -> io::Result<Self> {
         match self.0 {}
     }
+
+    fn adopt_stream(&self, _: std::net::TcpStream) -> io::Result<Self> {
+        match self.0 {}
+    }
 }
+
+impl Unix for Absent {}
 
 impl Listener for Absent {
     type Stream = Self;

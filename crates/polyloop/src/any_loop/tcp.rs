@@ -2,12 +2,16 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use polyloop_core::net::socket::{BorrowedSocket, OwnedSocket};
-use polyloop_core::{Address, ListenOptions, Listener, Peer, Stream, Tcp, TcpOptions};
+use polyloop_core::net::unix::{DirectoryLock, SocketFile};
+use polyloop_core::{
+    Address, ListenOptions, Listener, Peer, Stream, Tcp, TcpOptions, Unix, UnixAddress,
+};
 
 use super::{Absent, AnyLoop, dispatch};
 
@@ -72,6 +76,49 @@ impl Tcp for AnyLoop {
             wrap(lp.adopt_tcp(socket)?)
         });
         Ok(AnyTcpListener(listener))
+    }
+
+    fn adopt_stream(&self, socket: std::net::TcpStream) -> io::Result<AnyTcpStream> {
+        let stream = dispatch!(Self, self, lp => Streams as wrap: {
+            wrap(lp.adopt_stream(socket)?)
+        });
+        Ok(AnyTcpStream(stream))
+    }
+}
+
+impl Unix for AnyLoop {
+    async fn connect_unix(
+        &self,
+        address: &UnixAddress,
+        options: &TcpOptions,
+    ) -> io::Result<AnyTcpStream> {
+        let stream = dispatch!(Self, self, lp => Streams as wrap: {
+            wrap(lp.connect_unix(address, options).await?)
+        });
+        Ok(AnyTcpStream(stream))
+    }
+
+    fn bind_unix(
+        &self,
+        address: &UnixAddress,
+        options: &ListenOptions,
+    ) -> io::Result<AnyTcpListener> {
+        let listener = dispatch!(Self, self, lp => Listeners as wrap: {
+            wrap(lp.bind_unix(address, options)?)
+        });
+        Ok(AnyTcpListener(listener))
+    }
+
+    fn socket_file(&self, path: &Path) -> io::Result<SocketFile> {
+        dispatch!(Self, self, lp => lp.socket_file(path))
+    }
+
+    fn remove_socket_file(&self, path: &Path) -> io::Result<()> {
+        dispatch!(Self, self, lp => lp.remove_socket_file(path))
+    }
+
+    fn lock_directory(&self, path: &Path) -> io::Result<Option<DirectoryLock>> {
+        dispatch!(Self, self, lp => lp.lock_directory(path))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::event_loop::names::LookupError;
 use crate::net::drive::DriveError;
 use crate::net::endpoint::{Endpoint, EndpointError, Unusable};
 use crate::net::socket::LocalBindError;
+use crate::net::unix::UnixPathError;
 use crate::promise::failure::Failure;
 use crate::protocol::address::Address;
 
@@ -86,6 +87,14 @@ pub enum ConnectError {
         endpoint: Endpoint,
         /// What the system said, with the local address.
         source: io::Error,
+    },
+    /// There is nothing to connect to at the path of a UNIX socket, or the name is none.
+    #[error("can't connect to {endpoint}: {source}")]
+    Path {
+        /// What was asked for.
+        endpoint: Endpoint,
+        /// What is wrong with it.
+        source: UnixPathError,
     },
     /// A [layer](crate::Layer) over the connection failed, such as a handshake (CLI-31,
     /// TLS-02). The connection was closed.
@@ -186,6 +195,7 @@ impl ConnectError {
             Self::Unsupported { .. } => io::ErrorKind::Unsupported,
             Self::Dns { source, .. } => source.io_kind(),
             Self::Bind { source, .. } => source.kind(),
+            Self::Path { source, .. } => source.io_kind(),
             Self::Layer { source, .. } => source.io_kind().unwrap_or(io::ErrorKind::Other),
             Self::Refused { .. } => io::ErrorKind::ConnectionRefused,
             Self::TimedOut { .. } => io::ErrorKind::TimedOut,
@@ -229,6 +239,9 @@ pub(super) fn judge(endpoint: &Endpoint, mut attempts: Attempts) -> ConnectError
     if let Some(index) = attempts.0.iter().position(|(_, error)| is_bind(error)) {
         let (_, source) = attempts.0.swap_remove(index);
         return ConnectError::Bind { endpoint, source };
+    }
+    if let Some(source) = attempts.0.iter().find_map(|(_, e)| UnixPathError::of(e)) {
+        return ConnectError::Path { endpoint, source };
     }
     match attempts.0.last().map(|(_, error)| error.kind()) {
         Some(ConnectionRefused) => ConnectError::Refused { endpoint, attempts },

@@ -63,8 +63,8 @@ impl<'a, L: Loop> Race<'a, L> {
     }
 
     /// An attempt has failed.
-    pub(super) fn lost(&mut self, address: SocketAddr, error: io::Error) {
-        self.failed.push((address.into(), error));
+    pub(super) fn lost(&mut self, address: Address, error: io::Error) {
+        self.failed.push((address, error));
     }
 
     /// The attempts that have failed, and why.

@@ -23,7 +23,8 @@ pub(in crate::net) enum Unusable {
 /// How many types may stand on one another.
 const DEEPEST: usize = 8;
 
-/// The endpoint to connect to, which is one of TCP with a host, and its options.
+/// The endpoint to connect to, which is one of TCP with a host or a UNIX socket, and its
+/// options.
 pub(in crate::net) fn for_client<'a>(
     endpoint: &'a Endpoint,
     options: &mut ConnectOptions,
@@ -57,7 +58,13 @@ pub(in crate::net) fn for_client<'a>(
                     "sockets that were passed on are to listen on".to_owned(),
                 ));
             }
-            Kind::Unix | Kind::Tls => return Err(endpoint.unsupported()),
+            Kind::Unix => {
+                if let Some(limit) = endpoint.arguments.seconds("timeout") {
+                    options.timeout = Some(limit);
+                }
+                return Ok(endpoint);
+            }
+            Kind::Tls => return Err(no_tls()),
             Kind::Other(scheme) => scheme
                 .client(&endpoint.arguments, options)
                 .map_err(Unusable::Scheme)?,
@@ -67,8 +74,8 @@ pub(in crate::net) fn for_client<'a>(
     Err(too_deep())
 }
 
-/// The endpoint to listen on, which is one of TCP with a host or a socket that was passed
-/// on, and its options.
+/// The endpoint to listen on, which is one of TCP with a host, a UNIX socket or a socket that
+/// was passed on, and its options.
 pub(in crate::net) fn for_server(
     endpoint: &Endpoint,
     options: &mut ListenOptions,
@@ -98,7 +105,20 @@ pub(in crate::net) fn for_server(
                 return Ok(endpoint);
             }
             Kind::Fd => return Ok(endpoint),
-            Kind::Unix | Kind::Tls => return Err(endpoint.unsupported()),
+            Kind::Unix => {
+                let given = &endpoint.arguments;
+                if let Some(backlog) = given.number("backlog") {
+                    options.backlog = backlog;
+                }
+                if let Some(mode) = given.mode("mode") {
+                    options.unix.mode = Some(mode);
+                }
+                if let Some(replace) = given.switch("replaceStale") {
+                    options.unix.replace_stale = replace;
+                }
+                return Ok(endpoint);
+            }
+            Kind::Tls => return Err(no_tls()),
             Kind::Other(scheme) => scheme
                 .server(&endpoint.arguments, options)
                 .map_err(Unusable::Scheme)?,
@@ -106,6 +126,13 @@ pub(in crate::net) fn for_server(
         endpoint = below;
     }
     Err(too_deep())
+}
+
+fn no_tls() -> Unusable {
+    Unusable::Unsupported(
+        "nothing was given that speaks TLS; parse the endpoint with `Schemes` that have it"
+            .to_owned(),
+    )
 }
 
 fn too_deep() -> Unusable {
@@ -124,14 +151,5 @@ impl Endpoint {
             Some(name) => Err(Unusable::Misused(format!("{name}= is for connecting"))),
             None => Ok(()),
         }
-    }
-
-    fn unsupported(&self) -> Unusable {
-        Unusable::Unsupported(match &self.kind {
-            Kind::Tls => "nothing was given that speaks TLS; parse the endpoint with `Schemes` \
-                          that have it"
-                .to_owned(),
-            _ => "this loop has no UNIX sockets".to_owned(),
-        })
     }
 }

@@ -10,7 +10,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::event_loop::models::model_loop::ModelLoop;
 use crate::net::socket::BorrowedSocket;
-use crate::net::{ListenOptions, Listener, Stream, Tcp, TcpOptions};
+use crate::net::{ListenOptions, Listener, Stream, Tcp, TcpOptions, Unix};
 use crate::protocol::address::Address;
 use crate::sync::primitive::{Arc, Mutex, lock};
 
@@ -69,7 +69,13 @@ impl Tcp for ModelLoop {
     fn adopt_tcp(&self, _: std::net::TcpListener) -> io::Result<ModelListener> {
         Err(ErrorKind::Unsupported.into())
     }
+
+    fn adopt_stream(&self, _: std::net::TcpStream) -> io::Result<ModelStream> {
+        Err(ErrorKind::Unsupported.into())
+    }
 }
+
+impl Unix for ModelLoop {}
 
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {

@@ -13,6 +13,7 @@ use super::handshakes::Handshakes;
 use super::registry::Registry;
 use crate::event_loop::calls::{WakeUp, after};
 use crate::net::socket::{ACCEPTED_INHERIT, configure_accepted};
+use crate::net::unix::file::OwnFile;
 use crate::net::{Layer, ListenOptions, Listener, Loop, Stream, TcpOptions};
 use crate::promise::failure::{Failure, catch};
 use crate::protocol::address::Address;
@@ -55,6 +56,8 @@ const REST: Duration = Duration::from_secs(1);
 #[must_use = "nobody is accepted unless it is polled, and dropping it closes the port"]
 pub struct Incoming<L: Loop, Y: Layer<L::TcpStream> = ()> {
     lp: L,
+    /// That of a UNIX socket, which goes first.
+    file: Option<OwnFile<L>>,
     /// None any more once it is closed.
     listeners: Vec<L::TcpListener>,
     local: Arc<[Address]>,
@@ -89,18 +92,28 @@ impl<L: Loop, Y: Layer<L::TcpStream>> Incoming<L, Y> {
         layer: Y,
         inherits: bool,
     ) -> Self {
+        let is_ip = local.iter().all(|address| address.as_ip().is_some());
+        let inherits = inherits && is_ip && ACCEPTED_INHERIT;
         Self {
             handshakes: Handshakes::new(options.handshake_limit),
             lp,
             listeners,
             local,
             layer: Arc::new(layer),
-            configure: (!inherits || !ACCEPTED_INHERIT).then(|| options.tcp.clone()),
+            configure: (!inherits && (is_ip || options.tcp.sets_buffers()))
+                .then(|| options.tcp.clone()),
+            file: None,
             place: 0,
             in_a_row: 0,
             failures: 0,
             resting: None,
         }
+    }
+
+    /// The file goes when nothing is listened on any more.
+    pub(super) fn with_file(mut self, file: Option<OwnFile<L>>) -> Self {
+        self.file = file;
+        self
     }
 
     /// What the layer is at counts as a connection of that server.
@@ -128,6 +141,7 @@ impl<L: Loop, Y: Layer<L::TcpStream>> Incoming<L, Y> {
     /// Stops accepting: closes the listening sockets, and drops what its layer is at.
     /// Streams that it has given go on.
     pub fn close(&mut self) {
+        self.file = None;
         self.listeners.clear();
         self.handshakes.close();
     }

@@ -11,6 +11,7 @@ use socket2::SockRef;
 /// included. 0 is exact: it has everything. An error is what broke the connection.
 #[cfg(all(target_os = "linux", not(target_env = "uclibc")))]
 pub(super) fn unconfirmed(socket: &SockRef<'_>) -> io::Result<Option<u64>> {
+    use nix::errno::Errno;
     use nix::sys::socket::GetSockOpt;
     use nix::{getsockopt_impl, sockopt_impl};
 
@@ -35,13 +36,27 @@ pub(super) fn unconfirmed(socket: &SockRef<'_>) -> io::Result<Option<u64>> {
     /// The state of a connection that has ended, on both sides or by a reset.
     const CLOSED: u8 = 7;
 
-    let info = TcpInfo.get(&**socket)?;
+    let info = match TcpInfo.get(&**socket) {
+        Ok(info) => info,
+        Err(Errno::EOPNOTSUPP) => return other_than_tcp(socket),
+        Err(error) => return Err(error.into()),
+    };
     if info[STATE].to_ne_bytes()[0] == CLOSED {
         // A reset has emptied the counts, and only the error tells it from the other.
         return socket.take_error()?.map_or(Ok(Some(0)), Err);
     }
     let in_flight = u64::from(info[UNACKED]) * u64::from(info[SEGMENT].max(1));
     Ok(Some(in_flight + u64::from(info[NOT_SENT])))
+}
+
+/// A UNIX socket hands what is written to its peer at once. Of others nothing is known.
+#[cfg(all(target_os = "linux", not(target_env = "uclibc")))]
+#[cold]
+fn other_than_tcp(socket: &SockRef<'_>) -> io::Result<Option<u64>> {
+    if socket.local_addr()?.is_unix() {
+        return socket.take_error()?.map_or(Ok(Some(0)), Err);
+    }
+    Ok(None)
 }
 
 /// Not known on this system.

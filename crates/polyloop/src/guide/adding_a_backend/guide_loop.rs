@@ -21,7 +21,7 @@ use polyloop_core::backend::{Backend, MainBackend, StartedTask, Timer};
 use polyloop_core::net::socket::{self, BorrowedSocket, OwnedSocket};
 use polyloop_core::os::{Interest, Source, Watch, Watcher};
 use polyloop_core::{
-    Address, Listener, LoopState, Stream, Tcp, TcpOptions, Udp, UdpError, WatchedUdp,
+    Address, Listener, LoopState, Stream, Tcp, TcpOptions, Udp, UdpError, Unix, WatchedUdp,
 };
 
 /// Step 1: The loop: a cheap handle that holds the [`LoopState`] and the runtime.
@@ -187,7 +187,14 @@ impl Tcp for GuideLoop {
     fn adopt_tcp(&self, socket: TcpListener) -> io::Result<GuideListener> {
         Async::new_nonblocking(socket).map(GuideListener)
     }
+
+    fn adopt_stream(&self, socket: TcpStream) -> io::Result<GuideStream> {
+        Async::new_nonblocking(socket).map(GuideStream)
+    }
 }
+
+/// UNIX sockets, too: they are wrapped likewise.
+impl Unix for GuideLoop {}
 
 /// Step 8: A stream speaks `futures_io`; closing it ends the sending side.
 #[derive(Debug)]
@@ -240,9 +247,9 @@ impl Listener for GuideListener {
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(GuideStream, Address)>> {
         loop {
-            match self.0.get_ref().accept() {
+            match socket::accept(self.0.get_ref()) {
                 Ok((stream, peer)) => {
-                    return Poll::Ready(Ok((GuideStream(Async::new(stream)?), peer.into())));
+                    return Poll::Ready(Ok((GuideStream(Async::new(stream)?), peer)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.0.poll_readable(cx))?;
@@ -253,7 +260,7 @@ impl Listener for GuideListener {
     }
 
     fn local_addr(&self) -> io::Result<Address> {
-        Ok(self.0.get_ref().local_addr()?.into())
+        socket::local_addr(self.0.get_ref())
     }
 }
 
