@@ -28,6 +28,7 @@ pub(crate) const SUITES: [&str; 26] = [
     "broker-wakes",
     "closing",
     "udp-echo",
+    "unix-ping",
     "sim-events",
     "sim-hosts",
     "sim-retries",

@@ -19,6 +19,7 @@ pub(crate) mod simulation;
 mod smol_raw;
 mod tokio_raw;
 mod udp_echo;
+mod unix_ping;
 mod waiters;
 
 use polyloop::{AnyLoop, AsyncStdLoop, MainLoop, SmolLoop, TokioLoop, Udp};

@@ -26,6 +26,7 @@ pub(crate) enum Suite {
     BrokerWakes,
     Closing,
     UdpEcho,
+    UnixPing,
     SimEvents,
     SimHosts,
     SimRetries,
@@ -87,6 +88,7 @@ impl Suite {
         Self::BrokerWakes,
         Self::Closing,
         Self::UdpEcho,
+        Self::UnixPing,
         Self::SimEvents,
         Self::SimHosts,
         Self::SimRetries,
@@ -119,7 +121,8 @@ impl Suite {
             | Self::Call
             | Self::BrokerWakes
             | Self::Closing
-            | Self::UdpEcho => Work::Inside,
+            | Self::UdpEcho
+            | Self::UnixPing => Work::Inside,
             Self::SimEvents => Work::Simulation(Scenario::Echo {
                 hosts: 10,
                 connections: 4,
@@ -180,6 +183,10 @@ impl Suite {
             Self::UdpEcho => {
                 "a datagram of 64 bytes and its echo, between a connected socket and a protocol, \
                  against two of the runtime's sockets"
+            }
+            Self::UnixPing => {
+                "64 bytes and their echo over one UNIX socket, between a stream that was dialled \
+                 and a protocol, against two streams of the runtime's"
             }
             Self::SimEvents => {
                 "10 simulated hosts with 40 connections that echo 64 bytes; an event is a \

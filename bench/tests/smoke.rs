@@ -118,6 +118,7 @@ fn each_subject_works_by_itself() {
         "chain10",
         "waiters",
         "udp-echo",
+        "unix-ping",
     ];
     let mut arguments = inside.to_vec();
     arguments.extend(["call", "--loop", "tokio", "--loop", "smol"]);

@@ -3,9 +3,10 @@
 
 #![cfg(unix)]
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -26,31 +27,48 @@ const PASS_ON: &str = "exec 3<&0 </dev/null; \
 #[test]
 fn a_socket_that_was_passed_on_is_served_once() {
     within_deadline(|| {
+        let patience = Some(Duration::from_secs(30));
         for name in AnyLoop::available_real() {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
             let address = listener.local_addr().expect("its address");
-            let this = std::env::current_exe().expect("the path of this program");
-            let mut child = Command::new("sh")
-                .args(["-c", PASS_ON])
-                .arg(this)
-                .args(["--ignored", "--exact", "the_child"])
-                .env(LOOP, name)
-                .stdin(Stdio::from(OwnedFd::from(listener)))
-                .spawn()
-                .expect("a shell");
-            let mut stream = TcpStream::connect(address).expect("it listens");
-            let patience = Some(Duration::from_secs(30));
-            stream.set_read_timeout(patience).expect("a limit");
-            stream.write_all(b"hello").expect("it takes that");
-            let mut answer = [0; 5];
-            let answered = stream.read_exact(&mut answer);
-            drop(stream);
-            let ended = child.wait().expect("the child can be waited for");
-            assert!(ended.success(), "{name}: the child ended with {ended}");
-            answered.expect("an answer");
-            assert_eq!(&answer, b"hello", "{name}");
+            is_served(name, listener.into(), || {
+                let stream = TcpStream::connect(address).expect("it listens");
+                stream.set_read_timeout(patience).expect("a limit");
+                stream
+            });
+            let path = format!("polyloop-inherited-{}-{name}", std::process::id());
+            let path = std::env::temp_dir().join(path);
+            let listener = UnixListener::bind(&path).expect("a path");
+            is_served(name, listener.into(), || {
+                let stream = UnixStream::connect(&path).expect("it listens");
+                stream.set_read_timeout(patience).expect("a limit");
+                stream
+            });
+            // It is the supervisor's.
+            std::fs::remove_file(path).expect("the file is left");
         }
     });
+}
+
+fn is_served<S: Read + Write>(name: &str, socket: OwnedFd, connect: impl FnOnce() -> S) {
+    let this = std::env::current_exe().expect("the path of this program");
+    let mut child = Command::new("sh")
+        .args(["-c", PASS_ON])
+        .arg(this)
+        .args(["--ignored", "--exact", "the_child"])
+        .env(LOOP, name)
+        .stdin(Stdio::from(socket))
+        .spawn()
+        .expect("a shell");
+    let mut stream = connect();
+    stream.write_all(b"hello").expect("it takes that");
+    let mut answer = [0; 5];
+    let answered = stream.read_exact(&mut answer);
+    drop(stream);
+    let ended = child.wait().expect("the child can be waited for");
+    assert!(ended.success(), "{name}: the child ended with {ended}");
+    answered.expect("an answer");
+    assert_eq!(&answer, b"hello", "{name}");
 }
 
 /// Echoes, and says when the connection is lost.

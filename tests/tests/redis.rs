@@ -8,8 +8,13 @@ use polyloop_tests::{Child, client_program};
 const PEER: &str = env!("CARGO_BIN_EXE_polyloop-test-peer");
 
 fn run(program: &str, port: u16, arguments: &[&str]) -> String {
+    let to = ["-h", "127.0.0.1", "-p", &port.to_string()];
+    run_to(program, &to, arguments)
+}
+
+fn run_to(program: &str, to: &[&str], arguments: &[&str]) -> String {
     let output = Command::new(program)
-        .args(["-h", "127.0.0.1", "-p", &port.to_string()])
+        .args(to)
         .args(arguments)
         .output()
         .unwrap();
@@ -49,6 +54,39 @@ fn redis_cli_speaks_with_kv() {
             assert!(say(&["GET"]).contains("wrong number of arguments"));
             assert_eq!(say(&["PUBLISH", "nobody", "hears"]), "0");
             child.stop();
+        }
+    });
+}
+
+/// And takes the place of the one before, which was killed and has left its file.
+#[test]
+fn redis_cli_speaks_with_kv_over_a_unix_socket() {
+    polyloop_tests::within_deadline(|| {
+        let test = "redis_cli_speaks_with_kv_over_a_unix_socket";
+        let Some(cli) = client_program("redis-cli", "redis-tools", test) else {
+            return;
+        };
+        let name = format!("polyloop-kv-{}.sock", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let path = path.to_str().expect("a path that is text");
+        let endpoint = format!("unix:{path}:mode=600:replaceStale=yes");
+        for name in AnyLoop::available_real() {
+            for is_killed in [true, false] {
+                let mut child = Child::start(PEER, &["kv", "--at", &endpoint, name]);
+                assert_eq!(child.line(), format!("listening on unix:{path}"));
+                let say =
+                    |arguments: &[&str]| run_to(&cli, &["-s", path], arguments).trim().to_owned();
+                assert_eq!(say(&["PING"]), "PONG");
+                assert_eq!(say(&["SET", "key", "two words"]), "OK");
+                assert_eq!(say(&["GET", "key"]), "two words");
+                if is_killed {
+                    drop(child);
+                } else {
+                    child.stop();
+                }
+                let is_left = std::path::Path::new(path).exists();
+                assert_eq!(is_left, is_killed, "whether the file is there, on {name}");
+            }
         }
     });
 }

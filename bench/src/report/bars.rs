@@ -54,7 +54,8 @@ impl Metric {
 pub(crate) fn bar(row: &Row) -> Option<Bar> {
     use Suite::{
         AnyLoop, CallLater, Chain10, Churn, Deferred, Idle, Lines, MovedCalls, Ping1, Ping64,
-        Ping1000, SimEvents, SimHosts, SimRetries, Spawn, Stream, UdpEcho, Waiters, ZeroDelay,
+        Ping1000, SimEvents, SimHosts, SimRetries, Spawn, Stream, UdpEcho, UnixPing, Waiters,
+        ZeroDelay,
     };
     if !row.subject.has_bars() {
         return None;
@@ -68,9 +69,10 @@ pub(crate) fn bar(row: &Row) -> Option<Bar> {
         (Stream | Lines, Metric::CpuNanos) => Bar::Ratio(1.0),
         (Churn, Metric::CpuNanos) => Bar::Ratio(1.05),
         (UdpEcho, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(1.0),
+        (UnixPing, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(1.03),
         // async-io itself allocates when it waits.
-        (UdpEcho, Metric::Allocations) if row.on.is_on_async_io() => Bar::Ratio(1.0),
-        (UdpEcho, Metric::Allocations) => Bar::Value(0.0),
+        (UdpEcho | UnixPing, Metric::Allocations) if row.on.is_on_async_io() => Bar::Ratio(1.0),
+        (UdpEcho | UnixPing, Metric::Allocations) => Bar::Value(0.0),
         // async-io itself allocates when it waits, as often as it has to.
         (Ping1 | Ping64 | Ping1000 | Stream | Lines | AnyLoop, Metric::Allocations) => {
             if row.on.is_on_async_io() {
@@ -84,7 +86,7 @@ pub(crate) fn bar(row: &Row) -> Option<Bar> {
         // They stand in where the machine is too restless to tell time.
         (
             Ping1 | Ping64 | Ping1000 | AnyLoop | Stream | Lines | Churn | Spawn | CallLater
-            | Deferred | UdpEcho,
+            | Deferred | UdpEcho | UnixPing,
             Metric::Instructions,
         ) => {
             return bar(&Row {

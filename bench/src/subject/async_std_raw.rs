@@ -16,7 +16,7 @@ use super::control::Control;
 use super::futures_raw::{Job, connection_with_jobs, echo, echo_lines, moved_calls};
 use super::lines::READ;
 use super::listener;
-use super::{tokio_raw, udp_echo};
+use super::{tokio_raw, udp_echo, unix_ping};
 use crate::suites::{Suite, Work};
 
 pub(super) fn run(suite: Suite, control: Control) -> Result<(), String> {
@@ -81,6 +81,13 @@ async fn inside(suite: Suite, control: Control) -> io::Result<()> {
             control
                 .obey(|operations| udp_echo::ask_by_hand(&client, operations))
                 .await;
+        }
+        Suite::UnixPing => {
+            let (server, client) = unix_ping::pair()?;
+            let server = Async::new_nonblocking(server)?;
+            drop(task::spawn(unix_ping::serve_by_hand(server)));
+            let client = unix_ping::Client::new(Async::new_nonblocking(client)?);
+            control.obey(|n| unix_ping::ask(&client, n)).await;
         }
         _ => control.obey(tokio_raw::oneshot).await,
     }

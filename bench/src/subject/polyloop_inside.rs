@@ -12,7 +12,7 @@ use polyloop::{
 
 use super::control::Control;
 use super::crowd::{Round, SESSIONS, batches};
-use super::{moving, udp_echo, waiters};
+use super::{moving, udp_echo, unix_ping, waiters};
 use crate::suites::{Subject, Suite};
 
 /// Runs in a task of the loop, as the hand-written programs do.
@@ -73,6 +73,10 @@ async fn obey<L: Loop + Udp>(
         (Suite::UdpEcho, _) => {
             let client = udp_echo::polyloop(&lp)?;
             control.obey(|n| udp_echo::ask(&client, n)).await;
+        }
+        (Suite::UnixPing, _) => {
+            let client = unix_ping::Client::new(unix_ping::polyloop(&lp).await?);
+            control.obey(|n| unix_ping::ask(&client, n)).await;
         }
         _ => control.obey(deferred).await,
     }

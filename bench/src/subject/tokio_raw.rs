@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
 use super::control::Control;
 use super::crowd::{Round, SESSIONS, Session, batches, wake_all};
 use super::lines::{LineCollector, READ};
-use super::{listener, moving, udp_echo};
+use super::{listener, moving, udp_echo, unix_ping};
 use crate::suites::{LoopKind, Suite, Work};
 
 pub(super) fn run(suite: Suite, on: LoopKind, control: Control) -> Result<(), String> {
@@ -55,7 +55,10 @@ async fn serve(suite: Suite) -> io::Result<()> {
     }
 }
 
-async fn echo(mut stream: TcpStream, mut buffer: impl AsMut<[u8]>) {
+async fn echo(
+    mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    mut buffer: impl AsMut<[u8]>,
+) {
     let buffer = buffer.as_mut();
     while let Ok(read @ 1..) = stream.read(buffer).await {
         if stream.write_all(&buffer[..read]).await.is_err() {
@@ -105,9 +108,26 @@ async fn inside(suite: Suite, control: Control) -> io::Result<()> {
             tokio::spawn(serve_datagrams(server));
             control.obey(|operations| ask(&client, operations)).await;
         }
+        Suite::UnixPing => {
+            let (server, client) = unix_ping::pair()?;
+            let (server, client) = (UnixStream::from_std(server)?, UnixStream::from_std(client)?);
+            tokio::spawn(echo(server, [0; 1024]));
+            let client = unix_ping::Client::new(client);
+            control.obey(|n| ping(&client, n)).await;
+        }
         _ => control.obey(oneshot).await,
     }
     Ok(())
+}
+
+async fn ping(client: &unix_ping::Client<UnixStream>, operations: u64) {
+    let (mut stream, mut answer) = (client.take(), [0; unix_ping::DATA.len()]);
+    for _ in 0..operations {
+        let sent = stream.write_all(&unix_ping::DATA).await;
+        sent.expect("the server reads");
+        stream.read_exact(&mut answer).await.expect("it answers");
+    }
+    client.give_back(stream);
 }
 
 async fn serve_datagrams(server: UdpSocket) {

@@ -84,6 +84,8 @@ pub mod turns;
 pub mod udp_sending;
 pub mod udp_settings;
 #[cfg(unix)]
+pub mod unix_descriptors;
+#[cfg(unix)]
 pub mod unix_files;
 #[cfg(not(unix))]
 pub mod unix_files {

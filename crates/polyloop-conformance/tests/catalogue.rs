@@ -32,7 +32,7 @@ const SECTIONS: &[(&str, usize)] = &[
     ("DGRAM", 7),
     ("POL", 7),
     ("FRAME", 13),
-    ("UNIX", 13),
+    ("UNIX", 14),
 ];
 
 #[test]

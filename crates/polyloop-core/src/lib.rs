@@ -85,6 +85,10 @@ pub use net::udp::{
     DatagramSocket, MulticastError, MulticastInterface, SendError, Udp, UdpError, UdpOptions,
     UdpSettings,
 };
+#[cfg(unix)]
+pub use net::unix::{
+    DescriptorStream, PassDescriptors, UnixDatagram, UnixDatagramError, UnixDatagrams,
+};
 pub use net::{
     Backoff, ClientService, ClientServiceBuilder, ConnectOptions, DriveError, DriveOptions,
     GiveUpOn, Layer, ListenOptions, Listener, Loop, MainLoop, RetryPolicy, Tcp, TcpOptions, Unix,
@@ -115,6 +119,8 @@ pub use protocol::buffered::{Buffered, BufferedProtocol};
 pub use protocol::connection::{
     Connection, ConnectionLost, CutShort, IdleLimitPassed, ProtocolReplaced, TransportHandle,
 };
+#[cfg(unix)]
+pub use protocol::descriptors::{Descriptors, PassError};
 pub use protocol::factory::ProtocolFactory;
 pub use protocol::peer::{Credentials, Peer, Secure};
 pub use protocol::producer::{

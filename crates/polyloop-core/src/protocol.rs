@@ -3,6 +3,8 @@
 pub(crate) mod address;
 pub(crate) mod buffered;
 pub(crate) mod connection;
+#[cfg(unix)]
+pub(crate) mod descriptors;
 pub(crate) mod factory;
 pub(crate) mod peer;
 pub mod producer;

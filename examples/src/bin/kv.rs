@@ -1,4 +1,5 @@
-//! A key-value server: `kv 127.0.0.1:6379`, then `redis-cli`.
+//! A key-value server: `kv 127.0.0.1:6379`, then `redis-cli`; or
+//! `kv unix:/tmp/kv.sock:replaceStale=yes`, then `redis-cli -s /tmp/kv.sock`.
 
 use std::process::ExitCode;
 
@@ -11,7 +12,8 @@ use polyloop_examples::program::{LoopChoice, announce};
 struct Arguments {
     #[command(flatten)]
     choice: LoopChoice,
-    /// Where to listen, such as 127.0.0.1:6379, tcp:6379 or fd:3; port 0 picks a free one.
+    /// Where to listen, such as 127.0.0.1:6379, tcp:6379, unix:/tmp/kv.sock or fd:3; port 0
+    /// picks a free one.
     #[arg(default_value = "127.0.0.1:6379")]
     address: String,
 }

@@ -5,3 +5,5 @@ mod client;
 mod commands;
 mod connections;
 mod expiry;
+#[cfg(unix)]
+mod unix;

@@ -23,14 +23,18 @@ struct Arguments {
     name: String,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Clone, Subcommand)]
 enum Role {
     /// Echoes.
     Echo,
     /// Echoes with very few descriptors, and prints what is reported.
     FewDescriptors,
     /// The `kv` example.
-    Kv,
+    Kv {
+        /// Where.
+        #[arg(long = "at", default_value = "127.0.0.1:0")]
+        endpoint: String,
+    },
     /// Joins a multicast group on the loopback interface, and answers whoever speaks to it.
     Multicast,
     /// Takes its time for each datagram, and answers the question how many there were.
@@ -62,8 +66,8 @@ async fn act<L: Loop + Udp>(lp: L, role: Role) -> Result<(), Failure> {
             rlimit::setrlimit(rlimit::Resource::NOFILE, 40, 40)?;
             say(&format!("listening on {}", server.local_addr()))?;
         }
-        Role::Kv => {
-            let server = KvServer::serve(&lp, "127.0.0.1:0").await?;
+        Role::Kv { endpoint } => {
+            let server = KvServer::serve(&lp, endpoint).await?;
             say(&format!("listening on {}", server.local_addr()))?;
         }
         Role::Multicast => {

@@ -73,10 +73,8 @@ pub fn serv_14<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             target_os = "freebsd"
         )) {
             unfit.push((bound(Type::STREAM)?, UnfitSocket::NotListening));
-        }
-        if cfg!(unix) {
             let unix = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-            unfit.push((unix, UnfitSocket::NoIpAddress));
+            unfit.push((unix, UnfitSocket::NotListening));
         }
         for (socket, what) in unfit {
             let asked = Flag::new();

@@ -107,10 +107,10 @@ pub enum ListenError {
         /// What is wrong with it.
         source: UnixPathError,
     },
-    /// The socket to be adopted is none that TCP connections can be accepted from
-    /// (SERV-14).
+    /// The socket to be adopted is none that connections can be accepted from (SERV-14).
     #[error(
-        "can't listen on the given socket: {0}; expected a TCP socket on which `listen` was called"
+        "can't listen on the given socket: {0}; expected a TCP or UNIX socket on which `listen` \
+         was called"
     )]
     Unfit(UnfitSocket),
     /// The socket to be adopted can't be used by this loop.
@@ -311,7 +311,7 @@ fn incoming_of<L: Loop, Y: Layer<L::TcpStream>>(
     let address = adopting::listening_on(&socket)?;
     socket.set_nonblocking(true).map_err(ListenError::Adopt)?;
     let listener = lp.adopt_tcp(socket).map_err(ListenError::Adopt)?;
-    let local = Arc::new([address.into()]);
+    let local = Arc::new([address]);
     let (lp, listeners) = (lp.clone(), vec![listener]);
     Ok(Incoming::new(lp, listeners, local, options, layer, false))
 }

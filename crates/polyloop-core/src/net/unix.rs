@@ -7,23 +7,33 @@
 //! | `listening` | what becomes of a path: stale files, modes, live servers |
 //! | `file` | the file of a listening socket, removed if it is still ours |
 //! | [`UnixOptions`] | what can be said about it |
+//! | [`PassDescriptors`] | descriptors beside the bytes, on loops that watch descriptors |
+//! | [`UnixDatagrams`] | datagrams, on the same loops |
 //!
 //! [`Loop::connect`](crate::Loop::connect) and [`Loop::serve`](crate::Loop::serve) of a
 //! `unix:` endpoint stand on it, with all that they do over TCP.
 
+#[cfg(unix)]
+mod datagrams;
 mod error;
 pub(super) mod file;
 pub(super) mod listening;
 #[cfg(unix)]
 mod making;
 mod options;
+#[cfg(unix)]
+mod passing;
 
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
+pub use datagrams::{UnixDatagram, UnixDatagramError, UnixDatagrams};
 pub use error::UnixPathError;
 pub use options::UnixOptions;
+#[cfg(unix)]
+pub use passing::{DescriptorStream, PassDescriptors};
 
 use super::{ListenOptions, Tcp, TcpOptions};
 use crate::protocol::address::UnixAddress;

@@ -243,7 +243,10 @@ pub trait Loop:
     /// options count that are about connections; they are set on each one as it is
     /// accepted, since the socket itself may be in use elsewhere, too.
     ///
-    /// A socket that does not listen, or is none of TCP, is refused with
+    /// One of UNIX comes as a `TcpListener`, too: std keeps it as well, by its descriptor. The
+    /// file stays, since it is not this server's.
+    ///
+    /// A socket that does not listen, or is of neither kind, is refused with
     /// [`ListenError::Unfit`] (SERV-14).
     fn serve_socket<Y, F>(
         &self,

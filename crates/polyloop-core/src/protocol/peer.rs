@@ -9,6 +9,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::protocol::address::Address;
+#[cfg(unix)]
+use crate::protocol::descriptors::Descriptors;
 use crate::sync::primitive::Arc;
 
 /// Who is at the other end of a connection.
@@ -39,6 +41,8 @@ pub struct Peer {
 struct Details {
     secure: Option<Secure>,
     credentials: Option<Credentials>,
+    #[cfg(unix)]
+    descriptors: Option<Descriptors>,
 }
 
 impl Peer {
@@ -71,6 +75,14 @@ impl Peer {
         self
     }
 
+    /// The same, with what passes descriptors to it.
+    #[cfg(unix)]
+    #[must_use]
+    pub(crate) fn with_descriptors(mut self, descriptors: Descriptors) -> Self {
+        self.details_mut().descriptors = Some(descriptors);
+        self
+    }
+
     /// Its address.
     pub fn address(&self) -> &Address {
         &self.address
@@ -89,6 +101,13 @@ impl Peer {
     /// over UNIX sockets.
     pub fn credentials(&self) -> Option<&Credentials> {
         self.details.as_ref()?.credentials.as_ref()
+    }
+
+    /// The descriptors that come and go beside the bytes, where the options of the connection
+    /// have [`PassDescriptors`](crate::PassDescriptors).
+    #[cfg(unix)]
+    pub fn descriptors(&self) -> Option<&Descriptors> {
+        self.details.as_ref()?.descriptors.as_ref()
     }
 
     /// Whether nothing but the address is known.

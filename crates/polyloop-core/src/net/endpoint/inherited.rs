@@ -6,6 +6,8 @@
 use std::env;
 use std::io;
 use std::net::TcpListener;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 
 use listenfd::ListenFd;
 use thiserror::Error;
@@ -45,7 +47,7 @@ pub enum InheritedError {
         number: usize,
     },
     /// It is not what was expected.
-    #[error("socket {number} is unfit: {source}; expected a TCP socket that listens")]
+    #[error("socket {number} is unfit: {source}; expected a TCP or UNIX socket that listens")]
     Unfit {
         /// Its descriptor.
         number: usize,
@@ -101,7 +103,16 @@ impl Passed {
     fn take(&mut self, which: &str) -> Result<TcpListener, InheritedError> {
         let place = self.find(which)?;
         let number = self.first + place;
-        match self.sockets.take_tcp_listener(place) {
+        let taken = match self.sockets.take_tcp_listener(place) {
+            // It is left in its place then.
+            #[cfg(unix)]
+            Err(_) => {
+                let taken = self.sockets.take_unix_listener(place);
+                taken.map(|taken| taken.map(|socket| OwnedFd::from(socket).into()))
+            }
+            taken => taken,
+        };
+        match taken {
             Ok(Some(socket)) => Ok(socket),
             Ok(None) => Err(InheritedError::Taken { number }),
             Err(source) => Err(InheritedError::Unfit { number, source }),

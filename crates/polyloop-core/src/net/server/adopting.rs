@@ -5,7 +5,7 @@
 //! looked at first: a runtime would take it, and fail at each accept or wait for ever.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 
 use socket2::{SockRef, Type};
 use thiserror::Error;
@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::ListenError;
 use crate::protocol::address::Address;
 
-/// What a socket is that no TCP connections can be accepted from.
+/// What a socket is that no connections can be accepted from.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnfitSocket {
@@ -23,19 +23,19 @@ pub enum UnfitSocket {
     /// A socket that is neither a stream nor a datagram socket.
     #[error("it is no stream socket")]
     NoStream,
-    /// A stream socket of another family, such as one of UNIX.
-    #[error("it has no IP address")]
-    NoIpAddress,
-    /// A TCP connection.
+    /// A stream socket of another family than those of TCP and UNIX.
+    #[error("it has neither an IP address nor the name of a UNIX socket")]
+    NoAddress,
+    /// A connection.
     #[error("it is connected to {0}")]
     Connected(Address),
-    /// A TCP socket that was bound at most.
+    /// A socket that was bound at most.
     #[error("it does not listen")]
     NotListening,
 }
 
 /// The address that the socket listens on.
-pub(super) fn listening_on(socket: &TcpListener) -> Result<SocketAddr, ListenError> {
+pub(super) fn listening_on(socket: &TcpListener) -> Result<Address, ListenError> {
     let socket = SockRef::from(socket);
     let kind = socket.r#type().map_err(ListenError::Adopt)?;
     if kind == Type::DGRAM {
@@ -45,11 +45,11 @@ pub(super) fn listening_on(socket: &TcpListener) -> Result<SocketAddr, ListenErr
         return Err(ListenError::Unfit(UnfitSocket::NoStream));
     }
     let local = socket.local_addr().map_err(ListenError::Adopt)?;
-    let Some(local) = local.as_socket() else {
-        return Err(ListenError::Unfit(UnfitSocket::NoIpAddress));
+    let Ok(local) = Address::of_system(&local) else {
+        return Err(ListenError::Unfit(UnfitSocket::NoAddress));
     };
-    if let Ok(Some(peer)) = socket.peer_addr().map(|peer| peer.as_socket()) {
-        return Err(ListenError::Unfit(UnfitSocket::Connected(peer.into())));
+    if let Ok(Ok(peer)) = socket.peer_addr().map(|peer| Address::of_system(&peer)) {
+        return Err(ListenError::Unfit(UnfitSocket::Connected(peer)));
     }
     if !listens(&socket).map_err(ListenError::Adopt)? {
         return Err(ListenError::Unfit(UnfitSocket::NotListening));
