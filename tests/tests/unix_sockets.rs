@@ -13,7 +13,6 @@ use polyloop::{
     AnyLoop, ConnectOptions, Failure, ListenOptions, Loop, MainLoop, PassDescriptors, Timers,
     UnixAddress, UnixDatagrams, UnixOptions, Watch, quote,
 };
-use polyloop_core::Promise as _;
 use polyloop_examples::echo::Echo;
 use polyloop_tests::within_deadline;
 

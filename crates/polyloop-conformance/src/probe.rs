@@ -1,8 +1,8 @@
 //! What the checks observe with: a protocol that keeps a journal, peers without a
 //! protocol, the reports of a loop, and ways to wait that never assume speed.
 
-mod frames;
 mod directory;
+mod frames;
 mod handshake;
 mod inside;
 mod journal;
@@ -17,8 +17,8 @@ mod spans;
 mod starving;
 mod waiting;
 
-pub use frames::{Frames, framed};
 pub use directory::{Directory, abstract_name, endpoint};
+pub use frames::{Frames, framed};
 pub use handshake::Handshake;
 pub use inside::{inside, is_inside};
 pub use journal::{Event, Journal};

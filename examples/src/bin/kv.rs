@@ -12,7 +12,7 @@ use polyloop_examples::program::{LoopChoice, announce};
 struct Arguments {
     #[command(flatten)]
     choice: LoopChoice,
-    /// Where to listen, such as 127.0.0.1:6379, tcp:6379, unix:/tmp/kv.sock or fd:3; port 0
+    /// Where to listen, such as 127.0.0.1:6379, tcp:6379, unix:PATH or fd:3; port 0
     /// picks a free one.
     #[arg(default_value = "127.0.0.1:6379")]
     address: String,
