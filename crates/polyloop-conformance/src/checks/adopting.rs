@@ -36,7 +36,7 @@ pub fn serv_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             let server = lp.serve_socket(socket, ListenOptions::new().tcp(tcp), factory)?;
             ensure_eq!(server.local_addr(), address, "the address");
             let _late = dial(&lp, address).await?;
-            until(&lp, "both connections", || journal.count("made") == 2).await?;
+            until(&lp, "both connections", || seen.lock().unwrap().len() == 2).await?;
             ensure_eq!(
                 *seen.lock().unwrap(),
                 [(nodelay, keepalive); 2],
