@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 /// Every suite, in the order they run.
-pub(crate) const SUITES: [&str; 27] = [
+pub(crate) const SUITES: [&str; 28] = [
     "ping1",
     "ping64",
     "ping1000",
@@ -29,6 +29,7 @@ pub(crate) const SUITES: [&str; 27] = [
     "closing",
     "udp-echo",
     "unix-ping",
+    "process",
     "sim-events",
     "sim-hosts",
     "sim-retries",

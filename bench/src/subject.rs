@@ -14,6 +14,7 @@ mod moving;
 pub(crate) mod plain;
 mod polyloop_inside;
 mod polyloop_servers;
+mod process;
 pub(crate) mod simulated;
 pub(crate) mod simulation;
 mod smol_raw;
@@ -22,7 +23,7 @@ mod udp_echo;
 mod unix_ping;
 mod waiters;
 
-use polyloop::{AnyLoop, AsyncStdLoop, MainLoop, SmolLoop, TokioLoop, Udp};
+use polyloop::{AnyLoop, AsyncStdLoop, MainLoop, Processes, SmolLoop, TokioLoop, Udp};
 
 use crate::suites::{LoopKind, Subject, Suite, Work, named};
 use control::{AllocationCount, Control};
@@ -96,7 +97,7 @@ fn tokio_ct() -> Result<TokioLoop, String> {
     TokioLoop::current_thread().map_err(|error| format!("the tokio loop: {error}"))
 }
 
-fn polyloop<L: MainLoop + Udp>(
+fn polyloop<L: MainLoop + Udp + Processes>(
     lp: L,
     suite: Suite,
     subject: Subject,

@@ -27,6 +27,7 @@ pub(crate) enum Suite {
     Closing,
     UdpEcho,
     UnixPing,
+    Process,
     SimEvents,
     SimHosts,
     SimRetries,
@@ -68,7 +69,7 @@ pub(crate) enum Payload {
 pub(crate) const LINES_PER_BATCH: u64 = 512;
 
 impl Suite {
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::Ping1,
         Self::Ping64,
         Self::Ping1000,
@@ -89,6 +90,7 @@ impl Suite {
         Self::Closing,
         Self::UdpEcho,
         Self::UnixPing,
+        Self::Process,
         Self::SimEvents,
         Self::SimHosts,
         Self::SimRetries,
@@ -122,7 +124,8 @@ impl Suite {
             | Self::BrokerWakes
             | Self::Closing
             | Self::UdpEcho
-            | Self::UnixPing => Work::Inside,
+            | Self::UnixPing
+            | Self::Process => Work::Inside,
             Self::SimEvents => Work::Simulation(Scenario::Echo {
                 hosts: 10,
                 connections: 4,
@@ -187,6 +190,10 @@ impl Suite {
             Self::UnixPing => {
                 "64 bytes and their echo over one UNIX socket, between a stream that was dialled \
                  and a protocol, against two streams of the runtime's"
+            }
+            Self::Process => {
+                "a child process started and waited for, against tokio's own, and on smol and \
+                 async-std against async-process"
             }
             Self::SimEvents => {
                 "10 simulated hosts with 40 connections that echo 64 bytes; an event is a \

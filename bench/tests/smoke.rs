@@ -119,6 +119,7 @@ fn each_subject_works_by_itself() {
         "waiters",
         "udp-echo",
         "unix-ping",
+        "process",
     ];
     let mut arguments = inside.to_vec();
     arguments.extend(["call", "--loop", "tokio", "--loop", "smol"]);

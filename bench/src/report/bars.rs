@@ -54,8 +54,8 @@ impl Metric {
 pub(crate) fn bar(row: &Row) -> Option<Bar> {
     use Suite::{
         AnyLoop, CallLater, Chain10, Churn, Deferred, Idle, Lines, MovedCalls, Ping1, Ping64,
-        Ping1000, SimEvents, SimHosts, SimRetries, Spawn, Stream, UdpEcho, UnixPing, Waiters,
-        ZeroDelay,
+        Ping1000, Process, SimEvents, SimHosts, SimRetries, Spawn, Stream, UdpEcho, UnixPing,
+        Waiters, ZeroDelay,
     };
     if !row.subject.has_bars() {
         return None;
@@ -68,6 +68,8 @@ pub(crate) fn bar(row: &Row) -> Option<Bar> {
         (Ping1 | Ping64 | Ping1000 | AnyLoop, Metric::CpuNanos) => Bar::Ratio(1.03),
         (Stream | Lines, Metric::CpuNanos) => Bar::Ratio(1.0),
         (Churn, Metric::CpuNanos) => Bar::Ratio(1.05),
+        // Most of it is the system's, and the child's own.
+        (Process, Metric::CpuNanos) => Bar::Ratio(1.05),
         (UdpEcho, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(1.0),
         (UnixPing, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(1.03),
         // async-io itself allocates when it waits.

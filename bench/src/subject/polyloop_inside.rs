@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polyloop::{
-    Address, Connection, Deferred, Failure, Loop, Promise, Protocol, Server, Transport,
+    Address, Connection, Deferred, Failure, Loop, Processes, Promise, Protocol, Server, Transport,
     TransportHandle, Udp,
 };
 
 use super::control::Control;
 use super::crowd::{Round, SESSIONS, batches};
-use super::{moving, udp_echo, unix_ping, waiters};
+use super::{moving, process, udp_echo, unix_ping, waiters};
 use crate::suites::{Subject, Suite};
 
 /// Runs in a task of the loop, as the hand-written programs do.
-pub(super) async fn run<L: Loop + Udp>(
+pub(super) async fn run<L: Loop + Udp + Processes>(
     lp: L,
     suite: Suite,
     subject: Subject,
@@ -26,7 +26,7 @@ pub(super) async fn run<L: Loop + Udp>(
     task.await.map_err(|failure| failure.to_string())?
 }
 
-async fn obey<L: Loop + Udp>(
+async fn obey<L: Loop + Udp + Processes>(
     lp: L,
     suite: Suite,
     subject: Subject,
@@ -78,6 +78,7 @@ async fn obey<L: Loop + Udp>(
             let client = unix_ping::Client::new(unix_ping::polyloop(&lp).await?);
             control.obey(|n| unix_ping::ask(&client, n)).await;
         }
+        (Suite::Process, _) => control.obey(|n| process::start(&lp, n)).await,
         _ => control.obey(deferred).await,
     }
     Ok(())

@@ -15,7 +15,7 @@ use super::control::Control;
 use super::futures_raw::{Job, connection_with_jobs, echo, echo_lines, moved_calls};
 use super::lines::READ;
 use super::listener;
-use super::{tokio_raw, udp_echo, unix_ping};
+use super::{process, tokio_raw, udp_echo, unix_ping};
 use crate::suites::{Suite, Work};
 
 pub(super) fn run(suite: Suite, control: Control) -> Result<(), String> {
@@ -88,6 +88,7 @@ async fn inside(suite: Suite, control: Control) -> io::Result<()> {
             let client = unix_ping::Client::new(Async::new_nonblocking(client)?);
             control.obey(|n| unix_ping::ask(&client, n)).await;
         }
+        Suite::Process => control.obey(process::start_by_hand).await,
         _ => control.obey(tokio_raw::oneshot).await,
     }
     Ok(())

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::control::Control;
 use super::crowd::{Round, SESSIONS, Session, batches, wake_all};
 use super::lines::{LineCollector, READ};
-use super::{listener, moving, udp_echo, unix_ping};
+use super::{listener, moving, process, udp_echo, unix_ping};
 use crate::suites::{LoopKind, Suite, Work};
 
 pub(super) fn run(suite: Suite, on: LoopKind, control: Control) -> Result<(), String> {
@@ -115,6 +115,7 @@ async fn inside(suite: Suite, control: Control) -> io::Result<()> {
             let client = unix_ping::Client::new(client);
             control.obey(|n| ping(&client, n)).await;
         }
+        Suite::Process => control.obey(start).await,
         _ => control.obey(oneshot).await,
     }
     Ok(())
@@ -128,6 +129,15 @@ async fn ping(client: &unix_ping::Client<UnixStream>, operations: u64) {
         stream.read_exact(&mut answer).await.expect("it answers");
     }
     client.give_back(stream);
+}
+
+async fn start(operations: u64) {
+    for _ in 0..operations {
+        let ended = tokio::process::Command::new(process::PROGRAM)
+            .status()
+            .await;
+        assert!(ended.is_ok_and(|status| status.success()));
+    }
 }
 
 async fn serve_datagrams(server: UdpSocket) {
