@@ -83,6 +83,7 @@ pub mod timers;
 pub mod turns;
 pub mod udp_sending;
 pub mod udp_settings;
+pub mod upgrading;
 #[cfg(unix)]
 pub mod unix_descriptors;
 #[cfg(unix)]

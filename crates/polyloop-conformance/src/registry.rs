@@ -185,6 +185,9 @@ macro_rules! for_each_behaviour {
                 driving: SystemSockets {
                     tran_46
                 }
+                upgrading: Tcp {
+                    tran_49 tran_50 tran_51 tran_52 tran_53 tran_54
+                }
                 attempts: Tcp {
                     cli_20 cli_21 cli_22 cli_23
                 }

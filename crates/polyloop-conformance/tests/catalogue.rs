@@ -14,7 +14,7 @@ const SECTIONS: &[(&str, usize)] = &[
     ("SYNC", 18),
     ("SCHED", 22),
     ("CORO", 14),
-    ("TRAN", 48),
+    ("TRAN", 54),
     ("PROD", 8),
     ("PROTO", 19),
     ("BUF", 4),

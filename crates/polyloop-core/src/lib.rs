@@ -92,7 +92,7 @@ pub use net::unix::{
 pub use net::{
     Backoff, ClientService, ClientServiceBuilder, ConnectOptions, DriveError, DriveOptions,
     GiveUpOn, Layer, ListenOptions, Listener, Loop, MainLoop, RetryPolicy, Tcp, TcpOptions, Unix,
-    UnixOptions, UnixPathError,
+    UnixOptions, UnixPathError, UpgradeOptions,
 };
 #[cfg(unix)]
 pub use os::{
@@ -131,4 +131,5 @@ pub use protocol::stream::{BoxedStream, Stream};
 pub use protocol::switchable::{SwitchHandle, Switchable};
 pub use protocol::timer_key::TimerKey;
 pub use protocol::transport::{Flow, InvalidLimits, Transport, WriteError, WriteLimits};
+pub use protocol::upgrade::{Upgrade, UpgradeError};
 pub use protocol::{AsAny, CloseReason, OnEof, Protocol};

@@ -19,6 +19,7 @@ pub mod server;
 pub mod socket;
 pub mod udp;
 pub mod unix;
+mod upgrade;
 mod whole_loop;
 
 use std::future::Future;
@@ -33,6 +34,7 @@ pub use layer::Layer;
 pub use options::{ConnectOptions, ListenOptions, TcpOptions};
 pub use retry::{Backoff, GiveUpOn, RetryPolicy};
 pub use unix::{Unix, UnixOptions, UnixPathError};
+pub use upgrade::UpgradeOptions;
 pub use whole_loop::{Loop, MainLoop};
 
 pub use crate::protocol::stream::Stream;

@@ -13,6 +13,7 @@ pub(crate) mod stream;
 pub(crate) mod switchable;
 pub(crate) mod timer_key;
 pub(crate) mod transport;
+pub(crate) mod upgrade;
 
 use std::any::{Any, TypeId};
 use std::fmt;
@@ -129,6 +130,15 @@ pub trait Protocol: AsAny + Send + 'static {
         Ok(())
     }
 
+    /// The connection has been [upgraded](Transport::upgrade): its peer is who the layer says
+    /// (TLS-12), and what comes from now on has come through the layer. What was said before
+    /// was not, and nobody has vouched for it: forget what must not count (RFC 3207, 4.2).
+    /// Not called while the connection is closing (TLS-09).
+    fn upgraded(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        let _ = transport;
+        Ok(())
+    }
+
     /// The connection has ended: exactly once, and last.
     fn connection_lost(&mut self, reason: CloseReason) {
         let _ = reason;
@@ -213,6 +223,10 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 
     fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         (**self).woken(transport)
+    }
+
+    fn upgraded(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        (**self).upgraded(transport)
     }
 
     fn connection_lost(&mut self, reason: CloseReason) {

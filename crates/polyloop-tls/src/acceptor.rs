@@ -97,7 +97,27 @@ impl TlsAcceptor {
         T: Timers + Clone + 'static,
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let begun = self.begin(timers, stream)?;
+        self.accept_read_ahead(timers, stream, &[]).await
+    }
+
+    /// The same for a stream that more was read from than was meant for whoever read it:
+    /// where a plain dialogue leads to TLS, the client's hello may come in one segment with
+    /// the last plain bytes. What was `read` behind these is taken for the beginning of the
+    /// handshake; if it is anything else, that fails (TLS-10).
+    ///
+    /// Cancel safe: dropping the future drops the stream.
+    pub async fn accept_read_ahead<T, S>(
+        &self,
+        timers: &T,
+        stream: S,
+        read: &[u8],
+    ) -> Result<TlsStream<S>, TlsError>
+    where
+        T: Timers + Clone + 'static,
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut begun = self.begin(timers, stream)?;
+        begun.came(read);
         shake_hands(timers, self.handshake_limit, begun).await
     }
 

@@ -83,7 +83,27 @@ impl TlsConnector {
         T: Timers + Clone + 'static,
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let begun = self.begin(timers, host, stream)?;
+        self.connect_read_ahead(timers, host, stream, &[]).await
+    }
+
+    /// The same for a stream that more was read from than was meant for whoever read it. A
+    /// server that has not heard the hello yet has nothing to say: what was `read` behind its
+    /// last plain answer was slipped in by somebody, and fails the handshake (TLS-10).
+    ///
+    /// Cancel safe: dropping the future drops the stream.
+    pub async fn connect_read_ahead<T, S>(
+        &self,
+        timers: &T,
+        host: &str,
+        stream: S,
+        read: &[u8],
+    ) -> Result<TlsStream<S>, TlsError>
+    where
+        T: Timers + Clone + 'static,
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut begun = self.begin(timers, host, stream)?;
+        begun.came(read);
         shake_hands(timers, self.handshake_limit, begun).await
     }
 

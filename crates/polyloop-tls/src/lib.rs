@@ -8,6 +8,8 @@
 //!   [`serve_with`](polyloop_core::Loop::serve_with) they put TLS below any protocol, and to
 //!   those of [`dial_with`](polyloop_core::Loop::dial_with) and
 //!   [`accept_with`](polyloop_core::Loop::accept_with) below code that takes streams.
+//!   As an [`Upgrade`](polyloop_core::Upgrade) they make a connection secure in the middle of
+//!   its life, where a protocol has agreed on that in plain: `STARTTLS`.
 //! * [`TlsStream`] is a secure connection for code that speaks
 //!   `futures_io::{AsyncRead, AsyncWrite}`, over any stream that does.
 //! * [`Identity`] is a certificate with its key; [`Identities`] are those of a server with

@@ -70,6 +70,12 @@ struct State {
 /// How much of what a peer begins with is kept, for the error that says it is no TLS.
 const BEGINNING: usize = 32;
 
+/// Keeps the first bytes that came.
+fn note_beginning(began: &mut Vec<u8>, came: &[u8]) {
+    let lacking = BEGINNING - began.len();
+    began.extend_from_slice(&came[..came.len().min(lacking)]);
+}
+
 impl<S> TlsStream<S> {
     pub(crate) fn new(
         below: S,
@@ -96,6 +102,13 @@ impl<S> TlsStream<S> {
                 buffer_limit: BUFFER_LIMIT,
             }),
         }
+    }
+
+    /// Bytes that were read from the stream below already.
+    pub(crate) fn came(&mut self, read: &[u8]) {
+        note_beginning(&mut self.state.began, read);
+        self.state.session.incoming.append(read);
+        self.state.session.incoming.settle();
     }
 
     /// Why the handshake was not done in time: for a reason that could not be told to a peer
@@ -294,15 +307,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
 
     /// Reads more of what is to be decrypted.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let state = &mut *self.state;
-        let incoming = &mut state.session.incoming;
+        let State { session, began, .. } = &mut *self.state;
+        let incoming = &mut session.incoming;
         loop {
             let room = incoming.free(READ_AT_LEAST);
             match Pin::new(&mut self.below).poll_read(cx, room) {
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Poll::Ready(Ok(count)) => {
-                    let lacking = BEGINNING - state.began.len();
-                    state.began.extend_from_slice(&room[..count.min(lacking)]);
+                    note_beginning(began, &room[..count]);
                     incoming.fill(count);
                     return Poll::Ready(Ok(count));
                 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 use polyloop_core::{
     Buffered, BufferedProtocol, CloseReason, ConnectOptions, Failure, ListenOptions, Loop,
-    MainLoop, OnEof, Protocol, Switchable, TcpOptions, TimerKey, Transport, WriteLimits,
+    MainLoop, OnEof, Protocol, Switchable, TcpOptions, TimerKey, Transport, Upgrade, WriteLimits,
 };
 
 use crate::fault::{Verdict, ensure, ensure_eq};
@@ -70,6 +70,10 @@ impl BufferedProtocol for Owning {
         Protocol::woken(&mut self.probe, t)
     }
 
+    fn upgraded(&mut self, t: &mut dyn Transport) -> Result<(), Failure> {
+        Protocol::upgraded(&mut self.probe, t)
+    }
+
     fn connection_lost(&mut self, reason: CloseReason) {
         self.probe.connection_lost(reason);
     }
@@ -100,10 +104,14 @@ where
         })
         .await??;
     connection.wake();
+    let upgrade = Upgrade::new(lp, ());
+    connection
+        .call(move |_, t| t.upgrade(&upgrade, b""))
+        .await??;
     until(lp, "the pause", || journal.has("pause")).await?;
     peer.read_exact(&mut vec![0; MUCH]).await?;
     let rest = [
-        "made", "data", "resume", "resumed", "timer", "idle", "woken",
+        "made", "data", "resume", "resumed", "timer", "idle", "woken", "upgraded",
     ];
     until(lp, "each event of a life", || {
         rest.iter().all(|name| journal.has(name))
@@ -126,11 +134,13 @@ where
         ("timer", |probe, wrong| probe.timer(move |t, _| wrong(t))),
         ("idle", |probe, wrong| probe.idle(wrong)),
         ("woken", |probe, wrong| probe.woken(wrong)),
+        ("upgraded", |probe, wrong| probe.upgraded(wrong)),
     ];
     for (name, fail) in failing {
         let journal = Journal::new();
         let protocol = wrap(fail(Probe::new(&journal), wrong));
         let (connection, mut peer) = connected(lp, protocol).await?;
+        let upgrade = Upgrade::new(lp, ());
         let told = connection
             .call(move |_, t| match name {
                 "timer" => t.set_timer(KEY, Duration::ZERO),
@@ -140,6 +150,7 @@ where
                 }
                 "idle" => drop(t.set_idle_limit(Some(Duration::ZERO))),
                 "woken" => t.handle().wake(),
+                "upgraded" => drop(t.upgrade(&upgrade, b"")),
                 _ => {
                     t.set_write_limits(WriteLimits::with_high(1));
                     let _ = t.write(&pattern(MUCH));

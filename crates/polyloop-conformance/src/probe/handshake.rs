@@ -2,10 +2,13 @@
 
 use std::future::pending;
 
-use futures_util::AsyncReadExt;
+use futures_util::{AsyncReadExt, AsyncWriteExt};
 use polyloop_core::{Endpoint, Failure, Layer, Loop, Peer, Stream};
 
 use super::{Flag, Layered, as_seen};
+
+/// What a layer says that fails.
+pub const LAST_WORDS: &[u8] = b"no handshake";
 
 /// What the layer does with a connection.
 #[derive(Clone, Debug)]
@@ -16,7 +19,8 @@ pub enum Handshake {
     Fails,
     /// It never ends; the flag is set when it is given up.
     Hangs(Flag),
-    /// The peer's first byte decides: `w` wraps, `f` fails, and it waits for it.
+    /// The peer's first byte decides, and it waits for it: `w` wraps, anything else fails, and
+    /// the peer is told [`LAST_WORDS`].
     AsToldBy(Flag),
 }
 
@@ -41,6 +45,9 @@ impl<S: Stream> Layer<S> for Handshake {
                 begun.set();
                 let mut told = [0];
                 stream.read_exact(&mut told).await?;
+                if told != *b"w" {
+                    stream.write_all(LAST_WORDS).await?;
+                }
                 told != *b"w"
             }
         };

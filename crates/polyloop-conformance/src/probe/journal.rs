@@ -27,6 +27,8 @@ pub enum Event {
     Idle,
     /// `woken`
     Woken,
+    /// `upgraded`.
+    Upgraded,
     /// `connection_lost`
     Lost(CloseReason),
     /// Whatever a check notes itself.
@@ -46,6 +48,7 @@ impl Event {
             Self::Timer(_) => "timer",
             Self::Idle => "idle",
             Self::Woken => "woken",
+            Self::Upgraded => "upgraded",
             Self::Lost(_) => "lost",
             Self::Note(note) => note,
         }
@@ -108,6 +111,17 @@ impl Journal {
     pub fn data(&self) -> Vec<u8> {
         let events = self.lock();
         let parts = events.iter().filter_map(|event| match event {
+            Event::Data(data) => Some(data.as_slice()),
+            _ => None,
+        });
+        parts.collect::<Vec<_>>().concat()
+    }
+
+    /// The bytes that came before the first event of that name.
+    pub fn data_before(&self, name: &str) -> Vec<u8> {
+        let events = self.lock();
+        let before = events.iter().take_while(|event| event.name() != name);
+        let parts = before.filter_map(|event| match event {
             Event::Data(data) => Some(data.as_slice()),
             _ => None,
         });

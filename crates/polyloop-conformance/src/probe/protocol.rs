@@ -26,6 +26,7 @@ pub struct Probe {
     timer: Option<OnTimer>,
     idle: Option<Step>,
     woken: Option<Step>,
+    upgraded: Option<Step>,
     lost: Option<OnLost>,
 }
 
@@ -56,6 +57,7 @@ impl Probe {
             timer: None,
             idle: None,
             woken: None,
+            upgraded: None,
             lost: None,
         }
     }
@@ -96,6 +98,8 @@ impl Probe {
         idle(&mut dyn Transport) -> Result<(), Failure>;
         /// What to do in `woken`.
         woken(&mut dyn Transport) -> Result<(), Failure>;
+        /// What to do in `upgraded`.
+        upgraded(&mut dyn Transport) -> Result<(), Failure>;
     }
 }
 
@@ -159,6 +163,11 @@ impl Protocol for Probe {
     fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         self.journal.push(Event::Woken);
         go(&mut self.woken, transport)
+    }
+
+    fn upgraded(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.journal.push(Event::Upgraded);
+        go(&mut self.upgraded, transport)
     }
 
     fn connection_lost(&mut self, reason: CloseReason) {

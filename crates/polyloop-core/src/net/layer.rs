@@ -2,13 +2,21 @@
 //! protocol, such as TLS or a PROXY header.
 //!
 //! It is an option of both sides: [`ConnectOptions::layer`](crate::ConnectOptions::layer),
-//! [`ListenOptions::layer`](crate::ListenOptions::layer).
+//! [`ListenOptions::layer`](crate::ListenOptions::layer). In the middle of a connection's life
+//! it is an [`Upgrade`](crate::Upgrade).
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
 
+use thiserror::Error;
+
+use crate::event_loop::timers::within;
 use crate::net::endpoint::Endpoint;
 use crate::net::{Loop, Stream};
-use crate::promise::failure::Failure;
+use crate::promise::failure::{Failure, catch};
+use crate::protocol::address::Address;
 use crate::protocol::peer::Peer;
 use crate::sync::primitive::Arc;
 
@@ -114,4 +122,34 @@ impl<S: Stream, Y: Layer<S>> Layer<S> for Arc<Y> {
     ) -> impl Future<Output = Result<(Y::Stream, Peer), Failure>> + Send {
         (**self).wrap(lp, stream, peer, asked)
     }
+}
+
+/// A connection was given up: its layer took too long (TLS-04).
+#[derive(Debug, Error)]
+#[error("the handshake with {peer} was not done within {limit:?}")]
+struct TookTooLong {
+    peer: Address,
+    limit: Duration,
+}
+
+/// Wraps within the limit; a panic is a failure.
+pub(super) async fn wrap<L: Loop, S: Stream, Y: Layer<S>>(
+    lp: &L,
+    layer: &Y,
+    stream: S,
+    peer: Peer,
+    asked: Option<&Endpoint>,
+    limit: Option<Duration>,
+) -> Result<(Y::Stream, Peer), Failure> {
+    let address = peer.address().clone();
+    let mut wrapping = pin!(layer.wrap(lp, stream, peer, asked));
+    let wrapping = poll_fn(|cx| match catch(|| Ok(wrapping.as_mut().poll(cx))) {
+        Ok(polled) => polled,
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    });
+    let wrapped = within(lp, limit, wrapping).await;
+    wrapped.unwrap_or_else(|| {
+        let (peer, limit) = (address, limit.unwrap_or_default());
+        Err(Failure::new(TookTooLong { peer, limit }))
+    })
 }

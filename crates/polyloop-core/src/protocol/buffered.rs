@@ -105,6 +105,12 @@ pub trait BufferedProtocol: Send + 'static {
         Ok(())
     }
 
+    /// See [`Protocol::upgraded`].
+    fn upgraded(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        let _ = transport;
+        Ok(())
+    }
+
     /// See [`Protocol::connection_lost`].
     fn connection_lost(&mut self, reason: CloseReason) {
         let _ = reason;
@@ -167,6 +173,10 @@ impl<B: BufferedProtocol> Protocol for Buffered<B> {
 
     fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         self.0.woken(transport)
+    }
+
+    fn upgraded(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.0.upgraded(transport)
     }
 
     fn reach(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {

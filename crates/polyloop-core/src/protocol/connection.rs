@@ -6,6 +6,7 @@
 //! state needs no lock. A connection that nobody reaches from outside has no mailbox.
 
 pub(crate) mod alarm;
+mod carrier;
 mod closing;
 pub(crate) mod driver;
 mod handle;

@@ -184,6 +184,11 @@ impl Protocol for Switchable {
         self.settle(transport)
     }
 
+    fn upgraded(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        self.current.upgraded(transport)?;
+        self.settle(transport)
+    }
+
     /// Itself, or whichever protocol is active.
     fn reach(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
         if wanted == TypeId::of::<Self>() {

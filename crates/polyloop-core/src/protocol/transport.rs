@@ -10,6 +10,7 @@ use crate::protocol::address::Address;
 use crate::protocol::connection::TransportHandle;
 use crate::protocol::peer::Peer;
 use crate::protocol::timer_key::TimerKey;
+use crate::protocol::upgrade::{Upgrade, UpgradeError};
 
 /// A communication channel.
 ///
@@ -98,6 +99,25 @@ pub trait Transport {
 
     /// Whether this side can end while it goes on reading (TLS-14).
     fn can_write_eof(&self) -> bool;
+
+    /// Turns the connection into another one, such as a secure one: `startTLS`, `start_tls`.
+    ///
+    /// * What was written before leaves first, as it is. What is written from here on, by
+    ///   whomever, waits for the upgrade and goes through it (TRAN-49).
+    /// * `read_ahead` is what the protocol was given and has not consumed, behind the last
+    ///   byte that was meant for it: the layer reads it first. A peer that sends the beginning
+    ///   of its handshake in the same segment loses nothing; one that has slipped in anything
+    ///   else fails the upgrade (TLS-10, TRAN-50).
+    /// * Nothing is received until [`upgraded`](crate::Protocol::upgraded) has been called,
+    ///   and then what came through the layer (TLS-09). [`peer`](Self::peer) is whom it has
+    ///   found there (TRAN-51).
+    /// * If it fails, or takes [too long](crate::UpgradeOptions#structfield.handshake_limit),
+    ///   the connection is lost with the layer's failure (TRAN-52).
+    /// * A close meanwhile is prompt, unless something was written that waits for the
+    ///   upgrade; an abort is in any case (TLS-13, TRAN-53).
+    ///
+    /// A connection can be upgraded once. Where it can't be, nothing is changed (TRAN-54).
+    fn upgrade(&mut self, upgrade: &Upgrade, read_ahead: &[u8]) -> Result<(), UpgradeError>;
 
     /// What the next write would answer, as far as it is known now.
     fn flow(&self) -> Flow;

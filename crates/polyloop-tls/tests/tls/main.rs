@@ -9,4 +9,5 @@ mod layers;
 mod making;
 mod refusals;
 mod seeds;
+mod starttls;
 mod wire;

@@ -3,33 +3,20 @@
 
 use std::any::type_name;
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use slab::Slab;
-use thiserror::Error;
 
 use super::incoming::report_failed;
 use super::registry::{Place, Registry};
 use crate::event_loop::task::{self, Task};
-use crate::event_loop::timers::within;
-use crate::net::{Layer, Loop};
+use crate::net::Loop;
+use crate::net::layer::{self, Layer};
 use crate::promise::Promise as _;
 use crate::promise::discard::{discard, wake};
-use crate::promise::failure::{Failure, catch};
-use crate::protocol::address::Address;
 use crate::protocol::peer::Peer;
 use crate::sync::primitive::{Arc, Mutex, lock};
-
-/// A new connection was given up: its layer took too long (TLS-04).
-#[derive(Debug, Error)]
-#[error("the handshake with {peer} was not done within {limit:?}")]
-struct TookTooLong {
-    peer: Address,
-    limit: Duration,
-}
 
 /// Those under way, and those that are done. Dropping it ends them.
 pub(super) struct Handshakes<L: Loop, S> {
@@ -91,7 +78,7 @@ impl<L: Loop, S: Send + 'static> Handshakes<L, S> {
         let (own, layer) = (lp.clone(), layer.clone());
         let task = task::spawn(lp, async move {
             let ended = Ended { shared, key };
-            match wrap(&own, &*layer, stream, peer, limit).await {
+            match layer::wrap(&own, &*layer, stream, peer, None, limit).await {
                 Ok(wrapped) => ended.done(wrapped),
                 Err(failure) => report_failed(&own, type_name::<Y>(), &failure),
             }
@@ -125,27 +112,6 @@ impl<L: Loop, S> Drop for Handshakes<L, S> {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// Within the limit; a panic is a failure.
-async fn wrap<L: Loop, Y: Layer<L::TcpStream>>(
-    lp: &L,
-    layer: &Y,
-    stream: L::TcpStream,
-    peer: Peer,
-    limit: Option<Duration>,
-) -> Result<(Y::Stream, Peer), Failure> {
-    let address = peer.address().clone();
-    let mut wrapping = pin!(layer.wrap(lp, stream, peer, None));
-    let wrapping = poll_fn(|cx| match catch(|| Ok(wrapping.as_mut().poll(cx))) {
-        Ok(polled) => polled,
-        Err(panicked) => Poll::Ready(Err(panicked)),
-    });
-    let wrapped = within(lp, limit, wrapping).await;
-    wrapped.unwrap_or_else(|| {
-        let (peer, limit) = (address, limit.unwrap_or_default());
-        Err(Failure::new(TookTooLong { peer, limit }))
-    })
 }
 
 /// Leaves the list of those under way, however it ends.

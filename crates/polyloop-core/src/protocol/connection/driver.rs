@@ -11,6 +11,7 @@
 mod farewell;
 mod mail;
 mod turn;
+mod upgrade;
 
 use std::any::type_name;
 use std::cell::OnceCell;
@@ -131,8 +132,7 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         self.look_for_mailbox();
         self.note_local_addr();
         if !good && let Some(stream) = self.io.stream.take() {
-            // Fails only where there is no connection left to reset.
-            let _ = stream.reset_on_drop();
+            stream.reset();
         }
         // A machine that lost its power tells nobody on it.
         let told = self.phase != Phase::New && !self.origin.backend().state().is_killed();

@@ -2,15 +2,17 @@
 //! [`Transport`](crate::Transport), a [`View`](super::view::View), acts on.
 
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::carrier::Carrier;
 use super::driver::Origin;
 use super::rare::Rare;
 use super::write_buffer::WriteBuffer;
 use crate::promise::failure::Failure;
+use crate::protocol::peer::Peer;
 use crate::protocol::stream::Stream;
 use crate::protocol::transport::WriteLimits;
+use crate::protocol::upgrade::Upgrade;
 
 /// What one write puts into the system by itself; the rest waits its turn in the buffer.
 const DIRECT_AT_MOST: usize = 4 * 1024 * 1024;
@@ -24,7 +26,7 @@ const SEND_AT_MOST: usize = 1024 * 1024;
 )]
 pub(super) struct Io<S> {
     /// Gone once the connection is lost.
-    pub(super) stream: Option<S>,
+    pub(super) stream: Option<Carrier<S>>,
     /// There only while it holds something.
     pub(super) out: Option<Box<WriteBuffer>>,
     rare: Option<Box<Rare>>,
@@ -97,9 +99,43 @@ pub(super) enum FlowNews {
     Resume,
 }
 
+/// Sends what is buffered, up to a limit.
+#[inline]
+pub(super) fn send_out(
+    cx: &mut Context<'_>,
+    buffer: &mut Option<Box<WriteBuffer>>,
+    mut write: impl FnMut(&mut Context<'_>, &[u8]) -> Poll<io::Result<usize>>,
+) -> io::Result<Sent> {
+    let mut sent = 0;
+    while let Some(mut out) = buffer.take() {
+        if sent >= SEND_AT_MOST {
+            *buffer = Some(out);
+            return Ok(Sent::Enough);
+        }
+        let unsent = out.unsent();
+        let polled = write(cx, &unsent[..unsent.len().min(SEND_AT_MOST)]);
+        if let Poll::Ready(Ok(n @ 1..)) = polled {
+            sent += n;
+            if out.advance(n) {
+                out.keep();
+                break;
+            }
+        }
+        *buffer = Some(out);
+        match polled {
+            Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Pending => return Ok(Sent::Blocked),
+        }
+    }
+    Ok(Sent::All)
+}
+
 impl<S: Stream> Io<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self::over(Some(stream))
+        Self::over(Some(Carrier::Own(stream)))
     }
 
     /// Of a connection that broke before anybody had seen it.
@@ -109,7 +145,7 @@ impl<S: Stream> Io<S> {
         io
     }
 
-    fn over(stream: Option<S>) -> Self {
+    fn over(stream: Option<Carrier<S>>) -> Self {
         Self {
             stream,
             out: None,
@@ -138,16 +174,16 @@ impl<S: Stream> Io<S> {
 
     /// Whether what is written may wait inside the stream, and its end is its own.
     pub(super) fn is_layered(&self) -> bool {
-        self.stream.as_ref().is_some_and(S::is_layered)
+        self.stream.as_ref().is_some_and(Carrier::is_layered)
     }
 
     fn is_unflushed(&self) -> bool {
-        // Of a plain stream this is known when it is compiled.
-        self.is_layered() && self.unflushed
+        self.unflushed && self.is_layered()
     }
 
     pub(super) fn buffered(&self) -> usize {
-        self.out.as_ref().map_or(0, |out| out.len())
+        let before = self.stream.as_ref().map_or(0, Carrier::waiting);
+        before + self.out.as_ref().map_or(0, |out| out.len())
     }
 
     /// Sends what is buffered, up to a limit, and the end of stream behind it.
@@ -155,38 +191,24 @@ impl<S: Stream> Io<S> {
         let Some(stream) = &mut self.stream else {
             return Ok(Sent::All);
         };
-        let mut sent = 0;
-        while let Some(mut out) = self.out.take() {
-            if sent >= SEND_AT_MOST {
-                self.out = Some(out);
-                return Ok(Sent::Enough);
-            }
-            let unsent = out.unsent();
-            let piece = &unsent[..unsent.len().min(SEND_AT_MOST)];
-            let polled = Pin::new(&mut *stream).poll_write(cx, piece);
-            if let Poll::Ready(Ok(n @ 1..)) = polled {
+        let sent = send_out(cx, &mut self.out, |cx, piece| {
+            let polled = stream.poll_write(cx, piece);
+            if let Poll::Ready(Ok(1..)) = polled {
                 self.unflushed |= stream.is_layered();
                 self.stirred = true;
-                sent += n;
-                if out.advance(n) {
-                    out.keep();
-                    break;
-                }
             }
-            self.out = Some(out);
-            match polled {
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => {
-                    self.much_sent = true;
-                    return Ok(Sent::Blocked);
-                }
+            polled
+        })?;
+        match sent {
+            Sent::All => {}
+            Sent::Enough => return Ok(Sent::Enough),
+            Sent::Blocked => {
+                self.much_sent = true;
+                return Ok(Sent::Blocked);
             }
         }
-        if stream.is_layered() && self.unflushed {
-            match Pin::new(&mut *stream).poll_flush(cx) {
+        if self.unflushed && stream.is_layered() {
+            match stream.poll_flush(cx) {
                 Poll::Ready(Ok(())) => self.unflushed = false,
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
                     return Ok(Sent::Enough);
@@ -200,7 +222,7 @@ impl<S: Stream> Io<S> {
         }
         if self.eof_asked && !self.eof_sent {
             let unheard = self.eof_received && stream.is_layered();
-            match Pin::new(stream).poll_close(cx) {
+            match stream.poll_close(cx) {
                 Poll::Ready(Ok(())) => self.eof_sent = true,
                 // A peer that has reset the connection meanwhile will be seen by
                 // the next read.
@@ -214,6 +236,20 @@ impl<S: Stream> Io<S> {
             }
         }
         Ok(Sent::All)
+    }
+
+    /// Has what is written from here on wait for an upgrade, which begins when what was
+    /// written before is sent.
+    pub(super) fn upgrade(&mut self, upgrade: Upgrade, ahead: &[u8], peer: Peer) {
+        let out = self.out.take();
+        let own = self.stream.take();
+        self.stream = own.map(|own| own.upgrade(upgrade, out, ahead, peer));
+    }
+
+    /// The stream is another one, which may hold something back from its beginning.
+    pub(super) fn upgraded(&mut self) {
+        self.unflushed = true;
+        self.stirred = true;
     }
 
     /// Ends this side behind what is buffered.
@@ -266,7 +302,7 @@ impl<S: Stream> Io<S> {
         let rest = data.len() - most;
         while data.len() > rest {
             let piece = &data[..data.len() - rest];
-            match Pin::new(&mut *stream).poll_write(cx, piece) {
+            match stream.poll_write(cx, piece) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
                     self.unflushed |= stream.is_layered();
@@ -311,7 +347,7 @@ impl<S: Stream> Io<S> {
         error.is_some_and(|error| error.ptr_eq(failure))
     }
 
-    pub(super) fn stream(&self) -> io::Result<&S> {
+    pub(super) fn stream(&self) -> io::Result<&Carrier<S>> {
         self.stream
             .as_ref()
             .ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))

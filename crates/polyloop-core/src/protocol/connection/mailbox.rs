@@ -58,7 +58,6 @@ pub(crate) struct Mailbox {
     /// What waits: the bits above. The driver looks at this instead of taking the lock.
     pending: AtomicU8,
     inner: Mutex<Inner>,
-    peer: Peer,
     /// Asked of the system when somebody first wants it, and at the latest before
     /// the socket goes.
     local: OnceLock<Address>,
@@ -74,6 +73,8 @@ struct Inner {
     /// The write buffer is over its high mark.
     paused: bool,
     high: usize,
+    /// Another one once the connection is upgraded.
+    peer: Peer,
     /// A close was asked for here or by the protocol.
     closing: bool,
     lost: Option<CloseReason>,
@@ -107,12 +108,12 @@ impl Mailbox {
                 taken: 0,
                 paused: false,
                 high: limits.high(),
+                peer,
                 closing: false,
                 lost: None,
                 driver: None,
                 waiting: Waiting::default(),
             }),
-            peer,
             local: OnceLock::new(),
         }
     }
@@ -213,11 +214,16 @@ impl Mailbox {
     }
 
     pub(crate) fn peer(&self) -> Peer {
-        self.peer.clone()
+        lock(&self.inner).peer.clone()
+    }
+
+    /// Gives back the one that it was, to be dropped where nothing is locked.
+    pub(super) fn set_peer(&self, peer: Peer) -> Peer {
+        std::mem::replace(&mut lock(&self.inner).peer, peer)
     }
 
     pub(super) fn peer_addr(&self) -> Address {
-        self.peer.address().clone()
+        lock(&self.inner).peer.address().clone()
     }
 
     pub(super) fn set_high(&self, high: usize) {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::carrier::Carrier;
 use super::driver::Origin;
 use super::io::{Io, Pressure, network_failure};
 use super::write_buffer::WORTH_KEEPING;
@@ -19,6 +20,7 @@ use crate::protocol::peer::Peer;
 use crate::protocol::stream::Stream;
 use crate::protocol::timer_key::TimerKey;
 use crate::protocol::transport::{Flow, Transport, WriteError, WriteLimits};
+use crate::protocol::upgrade::{Upgrade, UpgradeError};
 use crate::sync::primitive::Arc;
 
 /// A write at least this large into an empty buffer goes to the system at once:
@@ -178,7 +180,28 @@ impl<O: Origin, S: Stream> Transport for View<'_, '_, O, S> {
     }
 
     fn can_write_eof(&self) -> bool {
-        self.io.stream.as_ref().is_none_or(S::can_write_eof)
+        self.io.stream.as_ref().is_none_or(Carrier::can_write_eof)
+    }
+
+    fn upgrade(&mut self, upgrade: &Upgrade, read_ahead: &[u8]) -> Result<(), UpgradeError> {
+        match self.check_writable() {
+            Ok(()) => {}
+            Err(WriteError::Closing) => return Err(UpgradeError::Closing),
+            Err(WriteError::AfterEof) => return Err(UpgradeError::AfterEof),
+            Err(_) => return Err(UpgradeError::Closed),
+        }
+        let stream = self.io.stream.as_ref();
+        if !stream.is_some_and(Carrier::can_be_upgraded) {
+            return Err(UpgradeError::Again);
+        }
+        if self.io.eof_received {
+            return Err(UpgradeError::PeerEnded);
+        }
+        // While the layer has the stream, it can't be asked.
+        let _ = self.local_addr();
+        let peer = self.peer();
+        self.io.upgrade(upgrade.clone(), read_ahead, peer);
+        Ok(())
     }
 
     fn close(&mut self) {

@@ -2,7 +2,6 @@
 //! and what becomes of the socket.
 
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -138,7 +137,7 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
             let (Some(stream), false) = (&mut self.io.stream, self.io.eof_received) else {
                 return Ok(());
             };
-            match Pin::new(stream).poll_read(cx, scratch) {
+            match stream.poll_read(cx, scratch) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => self.io.eof_received = true,
                 Poll::Ready(Ok(_)) => {}
@@ -292,7 +291,7 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
             return Poll::Ready(());
         };
         for _ in 0..TURNS_PER_POLL {
-            match Pin::new(&mut *stream).poll_read(cx, scratch) {
+            match stream.poll_read(cx, scratch) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(_)) => {}

@@ -2,7 +2,6 @@
 //! leave behind.
 
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -173,9 +172,9 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
             let own = self.protocol.as_mut().and_then(P::as_buffered);
             let has_own = own.is_some();
             let polled = match own {
-                None => Pin::new(stream).poll_read(cx, scratch),
+                None => stream.poll_read(cx, scratch),
                 Some(own) => match catch(|| checked_buffer(own, scratch.len())) {
-                    Ok(buffer) => Pin::new(stream).poll_read(cx, buffer),
+                    Ok(buffer) => stream.poll_read(cx, buffer),
                     Err(failure) => {
                         // As a callback that fails.
                         self.call(cx, |_, _| Err(failure))?;
@@ -235,6 +234,10 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         }
         self.look_for_break(cx)?;
         self.serve_deadlines(cx)?;
+        // Last, since any callback may have asked for it.
+        if let Some(over) = self.upgrade_on(cx)? {
+            return Ok(over);
+        }
         Ok(if self.busy { Turn::Again } else { Turn::Wait })
     }
 }

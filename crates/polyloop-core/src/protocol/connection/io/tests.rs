@@ -1,5 +1,6 @@
 //! How much is sent at once, and what a layered stream is asked for.
 
+use std::pin::Pin;
 use std::task::Waker;
 
 use futures_io::{AsyncRead, AsyncWrite};
@@ -50,8 +51,15 @@ impl Stream for Greedy {
     }
 }
 
+fn own<S>(io: &Io<S>) -> &S {
+    match &io.stream {
+        Some(Carrier::Own(stream)) => stream,
+        _ => panic!("its stream is another one"),
+    }
+}
+
 fn taken(io: &Io<Greedy>) -> usize {
-    io.stream.as_ref().map_or(0, |stream| stream.taken)
+    own(io).taken
 }
 
 #[test]
@@ -140,9 +148,12 @@ fn a_layered_stream_has_output_until_it_is_flushed() {
     io.out().append(&[7; 100]);
     assert!(io.send(cx).unwrap() == Sent::Blocked);
     assert!(io.out.is_none() && io.has_output(), "it was not flushed");
-    io.stream.as_mut().unwrap().stuck = false;
+    let Some(Carrier::Own(stream)) = &mut io.stream else {
+        panic!("it is its own")
+    };
+    stream.stuck = false;
     assert!(io.send(cx).unwrap() == Sent::All && !io.has_output());
-    assert_eq!(io.stream.as_ref().unwrap().below.taken, 100);
+    assert_eq!(own(&io).below.taken, 100);
     let rest = io.write_direct(cx, &[7; 50]).unwrap().len();
     assert!(rest == 0 && io.has_output(), "a direct write was not seen");
 
@@ -150,7 +161,7 @@ fn a_layered_stream_has_output_until_it_is_flushed() {
     io.eof_received = true;
     io.end_output();
     assert!(io.send(cx).unwrap() == Sent::All && io.eof_sent);
-    assert!(io.stream.as_ref().unwrap().below.ended);
+    assert!(own(&io).below.ended);
     // One that has not ended has broken the connection.
     io.eof_received = false;
     io.eof_sent = false;
