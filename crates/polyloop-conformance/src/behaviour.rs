@@ -100,9 +100,17 @@ pub enum Capability {
     Processes,
     /// Datagrams on the loopback addresses of IPv4: likewise.
     Udp,
+    /// TLS, which no loop has to do anything for: it lies over TCP. The suite has it where it
+    /// is built with its feature `tls`.
+    Tls,
 }
 
 impl Capability {
+    /// Whether the suite has checks of it.
+    pub(crate) fn is_built_in(self) -> bool {
+        self != Self::Tls || cfg!(feature = "tls")
+    }
+
     /// Why a check that needs it says nothing about a loop without it.
     pub(crate) fn missing(self) -> &'static str {
         match self {
@@ -115,6 +123,7 @@ impl Capability {
             }
             Self::Unix => "the loop has no UNIX sockets",
             Self::Resolve => "the loop knows no host names",
+            Self::Tls => "the suite is built without its feature `tls`",
             Self::Udp => "the loop has no datagrams",
             Self::Watch => "the loop watches no descriptors",
             Self::Signals => "the loop catches no signals",

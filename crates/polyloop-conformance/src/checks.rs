@@ -68,6 +68,7 @@ pub mod reaching;
 pub mod resolving;
 pub mod retrying;
 pub mod running;
+pub mod secured;
 pub mod serving;
 pub mod shutdown_hooks;
 pub mod stream_closing;

@@ -20,6 +20,8 @@
 //! ```
 //!
 //! So is a loop without one of the abilities that are traits of their own, such as `Watch`.
+//! The section on TLS is skipped unless this crate has its feature `tls`: no loop does
+//! anything for it, and not every author wants rustls and its cryptography built.
 //!
 //! Programs that want the outcomes as values use [`Runner`].
 //!
@@ -52,6 +54,8 @@ pub mod probe;
 pub mod registry;
 pub mod runner;
 mod suite;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub(crate) use registry::{checks_of_abilities, standings};
 

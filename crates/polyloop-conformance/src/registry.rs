@@ -185,6 +185,10 @@ macro_rules! for_each_behaviour {
                 driving: SystemSockets {
                     tran_46
                 }
+                secured: Tls {
+                    tls_01 tls_02 tls_03 tls_04 tls_05 tls_06 tls_07 tls_08 tls_09
+                    tls_10 tls_11 tls_12 tls_13 tls_14
+                }
                 upgrading: Tcp {
                     tran_49 tran_50 tran_51 tran_52 tran_53 tran_54
                 }

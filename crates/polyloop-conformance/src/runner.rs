@@ -159,7 +159,7 @@ where
             Standing::Reason(why) => Status::NotApplicable((*why).to_owned()),
             Standing::NotYet => Status::NotYet,
             Standing::Beside(needs) => Status::NotApplicable(needs.missing().to_owned()),
-            Standing::Check(needs, _) if self.lacks.contains(needs) => {
+            Standing::Check(needs, _) if self.lacks.contains(needs) || !needs.is_built_in() => {
                 Status::NotApplicable(needs.missing().to_owned())
             }
             Standing::Check(needs, check) => {
@@ -244,7 +244,7 @@ pub fn assert_conforms<L, M>(
     M: Fn() -> L + Send + Sync + 'static,
 {
     let id = id_of(name);
-    if lacks.contains(&needs) {
+    if lacks.contains(&needs) || !needs.is_built_in() {
         skip(name, needs);
         return;
     }

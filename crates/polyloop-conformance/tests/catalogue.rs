@@ -33,6 +33,7 @@ const SECTIONS: &[(&str, usize)] = &[
     ("POL", 7),
     ("FRAME", 13),
     ("UNIX", 14),
+    ("TLS", 14),
 ];
 
 #[test]

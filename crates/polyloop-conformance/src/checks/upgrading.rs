@@ -239,10 +239,7 @@ pub fn tran_52<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             "what the peer was told"
         );
         let told = loss(&lp, &journal).await?.to_string();
-        ensure!(
-            told.contains("no handshake with"),
-            "the reason is {told:?}"
-        );
+        ensure!(told.contains("no handshake with"), "the reason is {told:?}");
         ensure!(!journal.has("upgraded"), "it was upgraded");
 
         let given_up = Flag::new();

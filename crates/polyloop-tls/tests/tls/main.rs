@@ -1,5 +1,6 @@
 //! Secure streams on every loop: how they are made, how they end, and what is refused.
 
+mod attacks;
 mod authority;
 #[cfg(feature = "deterministic")]
 mod determinism;

@@ -11,7 +11,7 @@ use polyloop::SimLoop;
 use polyloop::sim::Link;
 use polyloop::test as polyloop_test;
 use polyloop_core::{
-    CloseReason, Endpoint, Failure, Loop, Promise, Protocol, Server, Transport, Upgrade,
+    CloseReason, Endpoint, Failure, Loop, Protocol, Server, Timers, Transport, Upgrade,
     UpgradeOptions,
 };
 use polyloop_tls::{TlsError, TlsStream};
@@ -49,7 +49,7 @@ struct Lines(Vec<u8>);
 
 impl Lines {
     /// The next line, and what is behind it.
-    fn next<'d>(&mut self, data: &mut &'d [u8]) -> Option<String> {
+    fn next(&mut self, data: &mut &[u8]) -> Option<String> {
         let Some(end) = data.iter().position(|&byte| byte == b'\n') else {
             self.0.extend_from_slice(std::mem::take(data));
             return None;
@@ -146,17 +146,19 @@ struct Sender {
     notes: Notes,
 }
 
-impl Sender {
-    fn new(tls: &Upgrade, notes: &Notes) -> Self {
-        Self {
-            tls: tls.clone(),
-            lines: Lines::default(),
-            asked: 0,
-            said: 0,
-            notes: notes.clone(),
-        }
+/// A factory of them.
+fn senders(tls: &Upgrade, notes: &Notes) -> impl FnMut() -> Sender + Send + 'static {
+    let (tls, notes) = (tls.clone(), notes.clone());
+    move || Sender {
+        tls: tls.clone(),
+        lines: Lines::default(),
+        asked: 0,
+        said: 0,
+        notes: notes.clone(),
     }
+}
 
+impl Sender {
     fn say(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         let Some(next) = DIALOGUE.get(self.said) else {
             return Ok(());
@@ -233,7 +235,13 @@ fn is_whole(heard: &[String]) {
         "{heard:?}"
     );
     assert!(at("secure: in secret").is_some(), "{heard:?}");
-    assert_eq!(heard.last().unwrap(), "lost: closed cleanly", "{heard:?}");
+    // Many a client does not wait for the goodbye behind the last answer, and its system then
+    // answers that with a reset.
+    let end = heard.last().unwrap();
+    assert!(
+        end.contains("cleanly") || end.contains("reset"),
+        "{heard:?}"
+    );
 }
 
 #[polyloop_test(timeout = 60)]
@@ -241,7 +249,7 @@ async fn mail_goes_from_one_protocol_to_the_other<L: Loop>(lp: L) {
     let (server, far) = serve(&lp, "127.0.0.1:0").await;
     let near = Notes::default();
     let tls = of_server(&lp);
-    let client = lp.connect(server.local_addr(), || Sender::new(&tls, &near));
+    let client = lp.connect(server.local_addr(), senders(&tls, &near));
     let client = client.await.unwrap();
     let told = near.at_the_end(&lp).await;
     is_whole(&far.at_the_end(&lp).await);
@@ -270,14 +278,9 @@ async fn what_is_slipped_in_counts_for_nobody<L: Loop>(lp: L) {
     let mut listener = lp.accept("127.0.0.1:0").await.unwrap();
     let near = Notes::default();
     let tls = of_server(&lp);
-    let client = lp.connect(listener.local_addr(), || Sender::new(&tls, &near));
+    let client = lp.connect(listener.local_addr(), senders(&tls, &near));
     let client = client.await.unwrap();
-    let (mut plain, _) = std::future::poll_fn(|cx| {
-        futures_util::Stream::poll_next(std::pin::Pin::new(&mut listener), cx)
-    })
-    .await
-    .unwrap()
-    .unwrap();
+    let (mut plain, _) = listener.next().await.unwrap();
     let said = b"220 us\r\n250 STARTTLS\r\n220 go ahead\r\n250 slipped in\r\n";
     plain.write_all(said).await.unwrap();
     let told = near.at_the_end(&lp).await;
@@ -312,12 +315,7 @@ async fn a_stream_is_made_secure_with_what_was_read_of_it<L: Loop>(lp: L) {
         assert_eq!(&came, b"pong");
         Ok::<_, Failure>(())
     });
-    let (mut plain, _) = std::future::poll_fn(|cx| {
-        futures_util::Stream::poll_next(std::pin::Pin::new(&mut listener), cx)
-    })
-    .await
-    .unwrap()
-    .unwrap();
+    let (mut plain, _) = listener.next().await.unwrap();
     // So much that some of the hello is in it.
     let mut read = vec![0; ASKS.len() + 20];
     plain.read_exact(&mut read).await.unwrap();
@@ -463,7 +461,7 @@ async fn a_server_of_pythons_takes_mail<L: Loop>(lp: L) {
         }
     };
     let (near, tls) = (Notes::default(), of_server(&lp));
-    let client = lp.connect(("127.0.0.1", port), || Sender::new(&tls, &near));
+    let client = lp.connect(("127.0.0.1", port), senders(&tls, &near));
     let client = client.await.unwrap();
     while near.all().iter().all(|note| note != "221 bye") {
         assert!(!client.is_lost(), "{:?}", near.all());
@@ -491,8 +489,11 @@ async fn mail_goes_over_a_bad_network(lp: SimLoop) {
             server.drained().await;
         }
     });
+    while heard.lock().unwrap().is_none() {
+        lp.sleep(Duration::from_millis(5)).await;
+    }
     let (near, tls) = (Notes::default(), of_server(&lp));
-    let client = lp.connect("server:25", || Sender::new(&tls, &near));
+    let client = lp.connect("server:25", senders(&tls, &near));
     let _client = client.await.unwrap();
     let told = near.at_the_end(&lp).await;
     assert_eq!(told.last().unwrap(), "lost: closed cleanly", "{told:?}");
