@@ -108,6 +108,49 @@ fn a_program_listens_on_whatever_its_argument_says() {
     });
 }
 
+/// A certificate that the conformance suite has for its own connections.
+const PKI: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../crates/polyloop-conformance/src/tls"
+);
+
+#[test]
+fn kv_serves_redis_cli_over_tls() {
+    if Command::new("redis-cli").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no redis-cli on this machine");
+        return;
+    }
+    in_time(|| {
+        let endpoint = format!("tls:0:interface=127.0.0.1:privateKey={PKI}/server.pem");
+        for name in AnyLoop::available_real() {
+            let kv = Running::start(env!("CARGO_BIN_EXE_kv"), &["--loop", name, &endpoint]);
+            let port = kv.address.port().to_string();
+            let authority = format!("{PKI}/authority.pem");
+            let secure = [
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "--tls",
+                "--cacert",
+                &authority,
+            ];
+            let pong = output("redis-cli", &[&secure[..], &["PING"]].concat());
+            assert_eq!(pong.stdout, b"PONG\n", "{pong:?}");
+            let set = output(
+                "redis-cli",
+                &[&secure[..], &["SET", "key", "value"]].concat(),
+            );
+            assert_eq!(set.stdout, b"OK\n", "{set:?}");
+            let plain = output("redis-cli", &["-h", "127.0.0.1", "-p", &port, "GET", "key"]);
+            assert!(!plain.stdout.starts_with(b"value"), "{plain:?}");
+        }
+        let wrong = output(env!("CARGO_BIN_EXE_kv"), &["tls:0:privateKey=nowhere.pem"]);
+        let text = String::from_utf8_lossy(&wrong.stderr);
+        assert!(text.contains("can't read nowhere.pem"), "{text}");
+    });
+}
+
 #[test]
 fn the_environment_chooses_where_no_argument_does() {
     in_time(|| {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use polyloop_core::Failure;
+use polyloop_core::{EndpointError, Failure};
 use rustls::pki_types::pem;
 use rustls::{CertificateError, server::VerifierBuilderError};
 use thiserror::Error;
@@ -87,7 +87,7 @@ pub enum TlsConfigError {
         name: String,
     },
     /// A server has no certificate at all.
-    #[error("a server needs a certificate: give it an `identity`")]
+    #[error("a server needs a certificate: give it an `identity`, or its endpoint a `privateKey=`")]
     NoIdentity,
     /// Nobody is trusted, so no peer could be.
     #[error(
@@ -114,6 +114,9 @@ pub enum TlsConfigError {
     /// The provider can't serve the TLS versions that were chosen.
     #[error("the crypto provider does not fit the TLS versions chosen: {0}")]
     Versions(#[source] rustls::Error),
+    /// What a `tls:` endpoint stands on is none of TCP.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
     /// A configuration wants early data (0-RTT), which can be replayed by anybody and which
     /// no protocol here can tell from other data.
     #[error("early data (0-RTT) is not supported: set `max_early_data_size` to 0")]

@@ -101,6 +101,13 @@ impl Identity {
         })
     }
 
+    /// Puts the certificates of a file behind its own: those that lead to its authority.
+    pub(crate) fn lead_on(&mut self, path: &str) -> Result<(), TlsConfigError> {
+        let more = certificates(&read(Path::new(path))?, path)?;
+        self.chain.extend(more);
+        Ok(())
+    }
+
     /// As rustls wants it, seen to fit together.
     pub(crate) fn certified(
         &self,

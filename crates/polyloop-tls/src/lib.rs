@@ -14,6 +14,8 @@
 //!   `futures_io::{AsyncRead, AsyncWrite}`, over any stream that does.
 //! * [`Identity`] is a certificate with its key; [`Identities`] are those of a server with
 //!   several names, which can be [reloaded](TlsAcceptor::reload) while it serves.
+//! * [`client_endpoint`] and [`server_endpoint`] make of a `tls:` endpoint, and of any other,
+//!   where to connect or listen and what to put there.
 //! * What goes wrong is a [`TlsConfigError`] when something is made, and a [`TlsError`] when a
 //!   connection is: which name was asked for, whose certificate it was, what the alert said.
 //!
@@ -64,11 +66,13 @@ mod config_error;
 mod connector;
 #[cfg(feature = "deterministic")]
 pub mod deterministic;
+mod endpoint;
 mod error;
 mod handshake;
 mod identities;
 mod identity;
 mod layer;
+mod maybe;
 mod protocols;
 mod provider;
 mod record_buffer;
@@ -83,8 +87,10 @@ pub use rustls;
 pub use acceptor::{ClientCertificates, TlsAcceptor, TlsAcceptorBuilder};
 pub use config_error::TlsConfigError;
 pub use connector::{TlsConnector, TlsConnectorBuilder};
+pub use endpoint::{client_endpoint, server_endpoint};
 pub use error::{TlsError, TlsPeer};
 pub use identities::Identities;
 pub use identity::Identity;
+pub use maybe::{MaybeTls, MaybeTlsStream};
 pub use roots::{roots_from_pem, roots_from_pem_file};
 pub use stream::TlsStream;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use polyloop_core::{Address, IntoEndpoint, ListenError, Loop, Server};
+use polyloop_core::{Address, IntoEndpoint, Layer, ListenError, ListenOptions, Loop, Server};
 
 use super::pubsub::Channels;
 use super::resp::RequestLimits;
@@ -76,8 +76,20 @@ impl<L: Loop> KvServer<L> {
         endpoint: impl IntoEndpoint,
         options: KvOptions,
     ) -> Result<Self, ListenError> {
+        Self::listen(lp, endpoint, ListenOptions::new(), options).await
+    }
+
+    /// The same with options of the listener, too, such as a layer that makes its connections
+    /// secure.
+    pub async fn listen<Y: Layer<L::TcpStream>>(
+        lp: &L,
+        endpoint: impl IntoEndpoint,
+        listen: ListenOptions<Y>,
+        options: KvOptions,
+    ) -> Result<Self, ListenError> {
         let factory = sessions(lp, options);
-        let server = lp.serve(endpoint.into_endpoint()?, factory).await?;
+        let endpoint = endpoint.into_endpoint()?;
+        let server = lp.serve_with(endpoint, listen, factory).await?;
         Ok(Self { server })
     }
 

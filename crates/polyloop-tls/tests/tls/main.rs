@@ -4,6 +4,7 @@ mod attacks;
 mod authority;
 #[cfg(feature = "deterministic")]
 mod determinism;
+mod endpoints;
 mod ends;
 mod foreign;
 mod layers;
