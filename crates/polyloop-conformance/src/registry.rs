@@ -215,6 +215,7 @@ macro_rules! for_each_behaviour {
                 }
                 framing_lines: Tcp {
                     frame_01 frame_02 frame_03 frame_04 frame_05 frame_06 frame_07
+                    frame_14
                 }
                 framing_lengths: Tcp {
                     frame_08 frame_09 frame_10 frame_11 frame_12 frame_13

@@ -31,7 +31,7 @@ const SECTIONS: &[(&str, usize)] = &[
     ("UDP", 12),
     ("DGRAM", 7),
     ("POL", 7),
-    ("FRAME", 13),
+    ("FRAME", 14),
     ("UNIX", 14),
     ("TLS", 14),
 ];

@@ -107,6 +107,14 @@ pub trait FrameProtocol: Send + 'static {
         Ok(())
     }
 
+    /// See [`Protocol::upgraded`]. What came behind the frame that asked for it has gone to
+    /// the layer, and a plain frame that was unfinished then ends the connection instead
+    /// (FRAME-14).
+    fn upgraded(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        let _ = transport;
+        Ok(())
+    }
+
     /// See [`Protocol::connection_lost`].
     fn connection_lost(&mut self, reason: CloseReason) {
         let _ = reason;
@@ -185,6 +193,13 @@ impl<P: FrameProtocol> Framed<P> {
                 break;
             }
             let rest = &bytes[used..];
+            if transport.is_upgrading() {
+                // Nothing behind what asked for it is a frame that was sent in plain.
+                if let Err(late) = transport.read_ahead(rest) {
+                    transport.fail(late.into());
+                }
+                return Ok(bytes.len());
+            }
             let codec = self.protocol.codec();
             let decoded = if self.ended {
                 codec.decode_end(rest)
@@ -281,6 +296,15 @@ impl<P: FrameProtocol> Protocol for Framed<P> {
 
     fn woken(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
         self.protocol.woken(transport)
+    }
+
+    fn upgraded(&mut self, transport: &mut dyn Transport) -> Result<(), Failure> {
+        if !self.held.is_empty() {
+            let partial = self.held.take().bytes().to_vec();
+            transport.fail(FrameError::Unfinished { partial }.into());
+            return Ok(());
+        }
+        self.protocol.upgraded(transport)
     }
 
     fn connection_lost(&mut self, reason: CloseReason) {

@@ -1,11 +1,11 @@
 //! FRAME: lines, and what a protocol that is called with frames may do in a callback.
 
 use futures_util::AsyncWriteExt;
-use polyloop_core::{MainLoop, TimerKey};
+use polyloop_core::{MainLoop, TimerKey, Upgrade};
 use polyloop_framing::{FrameError, Lines};
 
 use crate::fault::{Verdict, ensure, ensure_eq};
-use crate::probe::{Frames, Journal, framed, quiet, run, until};
+use crate::probe::{Flag, Frames, Handshake, Journal, framed, quiet, record, run, until};
 
 const LIMIT: usize = 8;
 
@@ -200,6 +200,66 @@ pub fn frame_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         until(&lp, "the end", || journal.has("lost")).await?;
         let expected = ["a", "pause", "b", "pause", "c", "pause", "d", "eof", "lost"];
         ensure_eq!(journal.names(), expected, "all");
+        Ok(())
+    })
+}
+
+/// The layer's first byte, and records, in one segment with the line; then a line slipped in
+/// there, and half of one that was there before.
+pub fn frame_14<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let tls = Upgrade::new(&lp, Handshake::AsToldBy(Flag::new()));
+        let upgrading = |journal: &Journal| {
+            let tls = tls.clone();
+            Frames::new(Lines::default(), journal).frame(move |t, _, line| {
+                if line == b"upgrade" {
+                    t.upgrade(&tls, b"")?;
+                }
+                Ok(())
+            })
+        };
+        let journal = Journal::new();
+        let sent = [b"upgrade\r\nw".to_vec(), record(b"secure\r\n")].concat();
+        let (connection, _peer) = framed(&lp, upgrading(&journal), &[&sent]).await?;
+        until(&lp, "the line", || journal.has("secure")).await?;
+        ensure_eq!(
+            journal.names(),
+            ["upgrade", "upgraded", "secure"],
+            "it was told"
+        );
+        connection.abort();
+
+        let journal = Journal::new();
+        let sent = b"upgrade\r\nslipped in\r\n";
+        let (connection, _peer) = framed(&lp, upgrading(&journal), &[sent]).await?;
+        let reason = connection.closed().await.to_string();
+        ensure!(
+            reason.contains("no handshake with"),
+            "the reason is {reason}"
+        );
+        ensure_eq!(journal.names(), ["upgrade", "lost"], "it was told");
+
+        let journal = Journal::new();
+        let sent = b"whole\r\nhalf of a li";
+        let (connection, mut peer) = framed(&lp, upgrading(&journal), &[sent]).await?;
+        until(&lp, "the line", || journal.has("whole")).await?;
+        connection
+            .call(|_, t| t.read_ahead(b""))
+            .await?
+            .unwrap_err();
+        let asked = tls.clone();
+        connection
+            .call(move |_, t| t.upgrade(&asked, b""))
+            .await??;
+        peer.write_all(&[b"w".to_vec(), record(b"ne\r\n")].concat())
+            .await?;
+        let reason = connection.closed().await;
+        let failure = reason.error().and_then(|failure| failure.downcast_ref());
+        ensure!(
+            matches!(failure, Some(FrameError::Unfinished { partial }) if partial == b"half of a li"),
+            "the reason is {reason:?}"
+        );
+        ensure_eq!(journal.names(), ["whole", "lost"], "it was told");
         Ok(())
     })
 }

@@ -127,7 +127,7 @@ where
     until(lp, "the loss", || journal.has("lost")).await?;
 
     let wrong = |_: &mut dyn Transport| Err::<(), _>(Failure::message("on purpose"));
-    let failing: [(&str, Fail); 6] = [
+    let failing: [(&str, Fail); 7] = [
         ("pause", |probe, wrong| probe.pause(wrong)),
         ("resume", |probe, wrong| probe.resume(wrong)),
         ("resumed", |probe, wrong| probe.resumed(wrong)),

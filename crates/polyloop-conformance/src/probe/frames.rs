@@ -91,6 +91,11 @@ where
         Ok(())
     }
 
+    fn upgraded(&mut self, _: &mut dyn Transport) -> Result<(), Failure> {
+        self.journal.push(Event::Upgraded);
+        Ok(())
+    }
+
     fn eof_received(&mut self, _: &mut dyn Transport) -> Result<OnEof, Failure> {
         self.journal.push(Event::Eof);
         Ok(OnEof::Close)

@@ -119,6 +119,15 @@ pub trait Transport {
     /// A connection can be upgraded once. Where it can't be, nothing is changed (TRAN-54).
     fn upgrade(&mut self, upgrade: &Upgrade, read_ahead: &[u8]) -> Result<(), UpgradeError>;
 
+    /// Whether an upgrade was asked for that is not done yet.
+    fn is_upgrading(&self) -> bool;
+
+    /// Adds to what the layer of an upgrade reads first: for what wraps a protocol and holds
+    /// what that has not been given, in the callback that has asked for the upgrade. Later, when
+    /// the layer may have begun to read, it is an error, as it is without an upgrade
+    /// (FRAME-14).
+    fn read_ahead(&mut self, more: &[u8]) -> Result<(), UpgradeError>;
+
     /// What the next write would answer, as far as it is known now.
     fn flow(&self) -> Flow;
 

@@ -111,6 +111,9 @@ pub enum UpgradeError {
     /// The peer sends no more, so there is nobody to agree with.
     #[error("the peer has ended its side, so the connection can't be upgraded")]
     PeerEnded,
+    /// More was read ahead than the layer can be told any more, if there is one.
+    #[error("no upgrade is about to begin, which could be told what was read ahead")]
+    NotBeginning,
     /// The connection is lost.
     #[error("the connection is lost and can't be upgraded")]
     Closed,

@@ -61,6 +61,17 @@ impl<S: Stream> Carrier<S> {
         }
     }
 
+    /// Adds to what the layer reads first. False if there is none, or it may have begun.
+    pub(super) fn read_ahead(&mut self, more: &[u8]) -> bool {
+        match self {
+            Self::Own(_) => false,
+            Self::Other(other) => match &mut **other {
+                Other::Upgrading(upgrading) => upgrading.read_ahead(more),
+                Other::Upgraded(_) => false,
+            },
+        }
+    }
+
     /// Brings an upgrade further. Ready with who the peer is, as far as the layer has found
     /// out. If it was refused, there may be the stream that it was tried on.
     pub(super) fn poll_upgrade(

@@ -204,6 +204,19 @@ impl<O: Origin, S: Stream> Transport for View<'_, '_, O, S> {
         Ok(())
     }
 
+    fn is_upgrading(&self) -> bool {
+        self.io.stream.as_ref().is_some_and(Carrier::is_upgrading)
+    }
+
+    fn read_ahead(&mut self, more: &[u8]) -> Result<(), UpgradeError> {
+        let stream = self.io.stream.as_mut().ok_or(UpgradeError::Closed)?;
+        if stream.read_ahead(more) {
+            Ok(())
+        } else {
+            Err(UpgradeError::NotBeginning)
+        }
+    }
+
     fn close(&mut self) {
         if !self.io.closing {
             self.io.closing = true;

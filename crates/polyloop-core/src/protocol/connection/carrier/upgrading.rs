@@ -60,6 +60,15 @@ impl<S: Stream> Upgrading<S> {
         }
     }
 
+    /// Adds to what the layer reads first, unless it has the stream.
+    pub(super) fn read_ahead(&mut self, more: &[u8]) -> bool {
+        let is_first = matches!(self.stage, Stage::Sending(_));
+        if is_first {
+            self.ahead.extend_from_slice(more);
+        }
+        is_first
+    }
+
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
