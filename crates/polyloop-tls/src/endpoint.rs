@@ -110,13 +110,13 @@ pub fn server_endpoint(
 
 /// The endpoint of TCP that it stands on.
 fn below(endpoint: &Endpoint) -> Result<Endpoint, TlsConfigError> {
-    let mut text = "tcp".to_owned();
+    let mut parts = vec!["tcp".to_owned()];
     for (name, value) in endpoint.arguments().iter() {
         if BELOW.contains(&name) {
-            text.push_str(&format!(":{name}={}", quote(value)));
+            parts.push(format!("{name}={}", quote(value)));
         }
     }
-    text.parse().map_err(TlsConfigError::Endpoint)
+    parts.join(":").parse().map_err(TlsConfigError::Endpoint)
 }
 
 fn identity(endpoint: &Endpoint) -> Result<Option<Identity>, TlsConfigError> {
