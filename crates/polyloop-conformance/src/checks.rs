@@ -84,11 +84,11 @@ pub mod timers;
 pub mod turns;
 pub mod udp_sending;
 pub mod udp_settings;
-pub mod upgrading;
 #[cfg(unix)]
 pub mod unix_descriptors;
 #[cfg(unix)]
 pub mod unix_files;
+pub mod upgrading;
 #[cfg(not(unix))]
 pub mod unix_files {
     //! UNIX: what wants the files and the sockets of std, which are not there.
