@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::contest::Contest;
-use super::stage::{FEWEST, Stage, whole};
+use super::stage::{Stage, fewest, whole};
 use crate::report::{Metric, Row};
 use crate::suites::{Subject, Work};
 
@@ -79,7 +79,7 @@ fn run(
     let mut stage = Stage::new(contest)?;
     stage.enter(process)?;
     let operations = match contest.suite.work() {
-        Work::Inside => FEWEST,
+        Work::Inside => fewest(contest.suite),
         _ => whole(contest, bench.pace.traced),
     };
     let mut done = 0;

@@ -180,7 +180,15 @@ impl Stage {
 }
 
 /// Fewer would show what it takes to ask for them.
-pub(crate) const FEWEST: u64 = 2000;
+pub(crate) fn fewest(suite: Suite) -> u64 {
+    match suite {
+        // One takes as long as a hundred of the others.
+        Suite::Closing => 200,
+        // And as a thousand.
+        Suite::Process => 20,
+        _ => 2000,
+    }
+}
 
 /// The nearest number of operations that a contest can do.
 pub(crate) fn whole(contest: &Contest<'_>, operations: u64) -> u64 {
@@ -199,15 +207,13 @@ fn nearest(suite: Suite, alive: u64, operations: u64) -> u64 {
         }
         Work::Churn(workers) => operations.max(workers as u64),
         _ if suite == Suite::CallLater => alive,
-        // One takes as long as a hundred of the others.
-        _ if suite == Suite::Closing => operations.max(FEWEST / 10),
-        _ => operations.max(FEWEST),
+        _ => operations.max(fewest(suite)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FEWEST, nearest};
+    use super::{fewest, nearest};
     use crate::suites::Suite;
 
     #[test]
@@ -215,7 +221,7 @@ mod tests {
         assert_eq!(nearest(Suite::Ping64, 0, 1), 64);
         assert_eq!(nearest(Suite::Ping64, 0, 1000), 1024);
         assert_eq!(nearest(Suite::Lines, 0, 1), 16 * 512);
-        assert_eq!(nearest(Suite::Spawn, 0, 7), FEWEST);
+        assert_eq!(nearest(Suite::Spawn, 0, 7), fewest(Suite::Spawn));
         assert_eq!(nearest(Suite::Spawn, 0, 7000), 7000);
         assert_eq!(nearest(Suite::CallLater, 100, 7), 100);
     }

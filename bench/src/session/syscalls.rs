@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::contest::Contest;
-use super::stage::{FEWEST, Stage, whole};
+use super::stage::{Stage, fewest, whole};
 use crate::report::{Metric, Row};
-use crate::suites::{Subject, Suite, Work};
+use crate::suites::{Subject, Work};
 
 /// Turns that are counted each time a subject is started, after one that isn't.
 const TURNS: usize = 5;
@@ -82,8 +82,7 @@ fn count(contest: &Contest<'_>, subject: Subject, log: &Path) -> Result<Vec<(f64
     stage.enter(process)?;
     // By itself, what waits at once need not be as much as where time is measured.
     let operations = match contest.suite.work() {
-        Work::Inside if contest.suite == Suite::Closing => FEWEST / 10,
-        Work::Inside => FEWEST,
+        Work::Inside => fewest(contest.suite),
         _ => whole(contest, bench.pace.traced),
     };
     stage.turn(0, operations)?;
