@@ -303,7 +303,11 @@ impl<'a> Run<'a> {
                 if was_idle {
                     self.busy = 0;
                 }
-                self.step(world, &next, then, was_idle);
+                if shared.pace == Pace::Instant && !next.is_network_due(then) {
+                    self.step_by_timers(world, then, was_idle);
+                } else {
+                    self.step(world, &next, then, was_idle);
+                }
             }
         }
         self.now = shared.clock.now();
@@ -331,6 +335,22 @@ impl<'a> Run<'a> {
         woken
     }
 
+    /// Goes to a moment at which timers are due, and nothing else: mostly it is one.
+    #[inline]
+    fn step_by_timers(&mut self, mut world: MutexGuard<'a, World>, now: Nanos, was_idle: bool) {
+        let shared = self.shared;
+        shared.clock.begin_turn();
+        shared.clock.advance_to(now);
+        world.idle_times += u64::from(was_idle);
+        let lone = world.take_due(now, &mut self.due);
+        shared.due_by.store(now, Ordering::Release);
+        drop(world);
+        match lone {
+            Some(due) => self.happen(due),
+            None => self.all_happen(),
+        }
+    }
+
     /// Goes to a moment and does what is due there, in an order drawn from the seed.
     fn step(&mut self, mut world: MutexGuard<'a, World>, next: &Next, now: Nanos, was_idle: bool) {
         let shared = self.shared;
@@ -354,16 +374,21 @@ impl<'a> Run<'a> {
         }
         if let Some(due) = lone {
             self.happen(due);
-        } else if !self.due.is_empty() {
-            let mut several = std::mem::take(&mut self.due);
-            several.drain(..).for_each(|due| self.happen(due));
-            self.due = several;
+        } else {
+            self.all_happen();
         }
         if network_due && !network_first {
             self.advance_network(lock(&shared.world), now);
         }
     }
 
+    fn all_happen(&mut self) {
+        let mut several = std::mem::take(&mut self.due);
+        several.drain(..).for_each(|due| self.happen(due));
+        self.due = several;
+    }
+
+    #[inline]
     fn happen(&self, due: Due) {
         let ready = &self.shared.ready;
         match due {

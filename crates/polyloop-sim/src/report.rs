@@ -21,38 +21,31 @@ pub(crate) enum Wait {
     Write(SocketAddr),
 }
 
-/// All that it waited for, as far as a report would list it. In its place, since tasks wait
-/// often.
-#[derive(Clone, Copy, Debug)]
+/// All that it waited for, as far as a report would list it. Mostly it is one thing, which
+/// needs no list of its own.
+#[derive(Debug, Default)]
 pub(crate) struct Waits {
-    some: [Wait; Self::MOST],
-    len: usize,
+    first: Option<Wait>,
+    more: Vec<Wait>,
 }
 
 impl Waits {
     /// More would not be read.
     const MOST: usize = 4;
 
-    pub(crate) fn none() -> Self {
-        Self {
-            some: [Wait::Until(0); Self::MOST],
-            len: 0,
-        }
-    }
-
+    #[inline]
     pub(crate) fn clear(&mut self) {
-        self.len = 0;
+        self.first = None;
+        self.more.clear();
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, wait: Wait) {
-        if let Some(place) = self.some.get_mut(self.len) {
-            *place = wait;
-            self.len += 1;
+        if self.first.is_none() {
+            self.first = Some(wait);
+        } else if self.more.len() + 1 < Self::MOST {
+            self.more.push(wait);
         }
-    }
-
-    fn as_slice(&self) -> &[Wait] {
-        &self.some[..self.len]
     }
 }
 
@@ -77,12 +70,11 @@ const TASKS: usize = 50;
 const EVENTS: usize = 30;
 
 fn waits(waits: &Waits) -> String {
-    let waits = waits.as_slice();
-    if waits.is_empty() {
+    if waits.first.is_none() {
         return "waits for a promise, or for somebody to wake it".to_owned();
     }
     let mut texts: Vec<String> = Vec::new();
-    for wait in waits {
+    for wait in waits.first.iter().chain(&waits.more) {
         let text = wait.to_string();
         if !texts.contains(&text) {
             texts.push(text);

@@ -99,7 +99,7 @@ impl World {
             tasks: Slab::new(),
             next_task: 0,
             current: None,
-            main_waits: Waits::none(),
+            main_waits: Waits::default(),
             timers: Agenda::default(),
             trace,
             random: Randoms {
@@ -149,7 +149,7 @@ impl World {
             id,
             host,
             location,
-            waits: Waits::none(),
+            waits: Waits::default(),
             turns: 0,
             idle_times: 0,
         })
@@ -237,21 +237,29 @@ impl World {
 
     /// Takes out what is due by `now`: the only thing, or all, to `several`, in an order
     /// drawn from the seed.
+    #[inline]
     pub(crate) fn take_due(&mut self, now: Nanos, several: &mut Vec<Due>) -> Option<Due> {
         let first = self.timers.pop_due(now)?;
-        let Some(second) = self.timers.pop_due(now) else {
+        if self.timers.next().is_none_or(|next| next > now) {
             self.note_due(now, &first);
             return Some(first);
-        };
-        several.extend([first, second]);
+        }
+        several.push(first);
+        self.take_all_due(now, several);
+        None
+    }
+
+    /// The same with the rest of several.
+    #[cold]
+    fn take_all_due(&mut self, now: Nanos, several: &mut Vec<Due>) {
         several.extend(std::iter::from_fn(|| self.timers.pop_due(now)));
         self.random.ties.shuffle(several);
         for due in &*several {
             self.note_due(now, due);
         }
-        None
     }
 
+    #[inline]
     fn note_due(&mut self, now: Nanos, due: &Due) {
         if let Due::Wake(host, _) = due {
             self.trace.timer_fired(now, *host);

@@ -87,11 +87,7 @@ impl Recorder {
     fn put(&mut self, at: Nanos, what: Brief) {
         let kept = Kept { at, what };
         if self.last.len() < self.keep {
-            if self.last.len() == self.last.capacity() {
-                self.grow();
-            }
-            self.last.push(kept);
-            return;
+            return self.put_behind(kept);
         }
         self.dropped += 1;
         if let Some(oldest) = self.last.get_mut(self.oldest) {
@@ -103,6 +99,15 @@ impl Recorder {
                 self.oldest = 0;
             }
         }
+    }
+
+    /// The ring is not full yet.
+    #[inline(never)]
+    fn put_behind(&mut self, kept: Kept) {
+        if self.last.len() == self.last.capacity() {
+            self.grow();
+        }
+        self.last.push(kept);
     }
 
     #[cold]
