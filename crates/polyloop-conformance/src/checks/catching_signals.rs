@@ -280,3 +280,25 @@ pub fn sig_08<L: MainLoop + Signals>(make: &dyn Fn() -> L) -> Verdict {
     ensure!(lp.remove_signal_handler(Signal::WINCH), "it was gone");
     Ok(())
 }
+
+/// So many that their number may not count when one of them goes; the last is told.
+pub fn sig_09<L: MainLoop + Signals>(make: &dyn Fn() -> L) -> Verdict {
+    const MANY: usize = 100_000;
+
+    let _alone = alone();
+    run(make, async |lp| {
+        let mut streams = Vec::with_capacity(MANY);
+        for _ in 0..MANY {
+            streams.push(lp.signals([Signal::WINCH])?);
+        }
+        let mut last = lp.signals([Signal::WINCH])?;
+        drop(streams);
+        lp.raise_signal(Signal::WINCH)?;
+        ensure_eq!(
+            last.next().await,
+            Some(Signal::WINCH),
+            "the one that is left"
+        );
+        Ok(())
+    })
+}

@@ -289,8 +289,9 @@ impl LoopState {
     }
 
     pub(crate) fn end_run(&self) {
-        self.stop.end();
+        // In this order, so that what finds no run to be asked can wait for the next.
         *lock(&self.when_running) = Some(Vec::new());
+        self.stop.end();
         self.running.store(false, Ordering::Release);
         self.run_end.tell();
     }

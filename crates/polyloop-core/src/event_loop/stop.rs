@@ -7,6 +7,7 @@
 use std::task::Waker;
 
 use crate::event_loop::calls::CallQueue;
+use crate::event_loop::state::LoopState;
 use crate::promise::discard::wake;
 use crate::sync::primitive::{Arc, Mutex, lock};
 
@@ -115,6 +116,28 @@ impl StopRequest {
         drop(known);
         // Dropping a waker may run code of others.
         drop(old);
+    }
+}
+
+impl LoopState {
+    /// Stops the run that is under way, or, if there is none, whichever comes next. True if
+    /// it was the one under way.
+    pub(crate) fn stop_this_run_or_the_next(self: &Arc<Self>) -> bool {
+        loop {
+            if self.stop.ask() {
+                return true;
+            }
+            let next = Arc::downgrade(self);
+            let stop = move || {
+                if let Some(state) = next.upgrade() {
+                    state.stop.ask();
+                }
+            };
+            if self.wait_for_run(stop).is_none() {
+                return false;
+            }
+            // A run has begun meanwhile: that is the one to be asked.
+        }
     }
 }
 

@@ -123,10 +123,11 @@ pub trait SignalSource {
     fn raise(&self, signal: Signal) -> Result<(), SignalError>;
 
     /// Whether somebody beside polyloop has seen to it that something else than the default
-    /// happens at this signal, as far as that can be known.
-    fn is_handled_elsewhere(&self, signal: Signal) -> bool {
+    /// happens at this signal, as far as that can be known. Where asking fails, it is not to
+    /// be guessed: that is an error.
+    fn is_handled_elsewhere(&self, signal: Signal) -> Result<bool, SignalError> {
         let _ = signal;
-        false
+        Ok(false)
     }
 }
 

@@ -6,6 +6,7 @@ use shuttle::future::block_on;
 use shuttle::thread;
 
 use super::model_loop::ModelLoop;
+use crate::event_loop::backend::Backend as _;
 use crate::event_loop::calls::Calls as _;
 use crate::event_loop::lifecycle::{Lifecycle as _, ShutdownPhase};
 use crate::event_loop::run;
@@ -81,6 +82,27 @@ fn a_stop_that_meets_the_end_spoils_no_later_run() {
         })
         .unwrap();
     });
+}
+
+#[test]
+fn a_stop_for_this_run_or_the_next_is_not_lost_between_them() {
+    draw(|| {
+        let lp = ModelLoop::new();
+        let state = lp.state().clone();
+        // From inside of a run, so that there is no other that it could be for.
+        let stopping = run(&lp, async {
+            thread::spawn(move || state.stop_this_run_or_the_next())
+        });
+        let stopped = stopping.unwrap().join().unwrap();
+        let next = run(&lp, pending_unless(stopped));
+        assert_eq!(next.is_ok(), stopped, "the stop was for nobody");
+    });
+}
+
+async fn pending_unless(done: bool) {
+    if !done {
+        pending::<()>().await;
+    }
 }
 
 #[test]

@@ -43,11 +43,11 @@ impl<L: Watch> SignalSource for System<L> {
         low_level::raise(signal.as_raw()).map_err(|source| SignalError::Refused { signal, source })
     }
 
-    fn is_handled_elsewhere(&self, signal: Signal) -> bool {
-        let claims = claims();
-        claims
-            .get(&signal)
-            .map_or_else(|| is_handled(signal), |claimed| claimed.elsewhere)
+    fn is_handled_elsewhere(&self, signal: Signal) -> Result<bool, SignalError> {
+        match claims().get(&signal) {
+            Some(claimed) => Ok(claimed.elsewhere),
+            None => is_handled(signal).map_err(|source| SignalError::Refused { signal, source }),
+        }
     }
 }
 
@@ -126,7 +126,7 @@ impl Claim {
             return Ok(Self(signal));
         }
         let unwanted = Arc::new(AtomicBool::new(false));
-        let elsewhere = is_handled(signal);
+        let elsewhere = is_handled(signal)?;
         // A handler that was there is called as ever; what was ignored is ignored again. A
         // signal without a name has no known default, and is ignored afterwards.
         if !elsewhere && low_level::signal_name(signal.as_raw()).is_some() {
@@ -189,18 +189,21 @@ impl Drop for EndAtSecond {
 }
 
 /// Whether something else than the default happens at the signal. Only Linux says so without
-/// changing it; elsewhere the answer is no.
-fn is_handled(signal: Signal) -> bool {
-    let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
-        return false;
+/// changing it; elsewhere the answer is no. Where Linux can't be asked, for want of a
+/// descriptor, a guess would stay for good.
+fn is_handled(signal: Signal) -> io::Result<bool> {
+    let status = match std::fs::read_to_string("/proc/self/status") {
+        Ok(status) => status,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
     };
     let place = signal.as_raw().checked_sub(1).map(u32::try_from);
     let Some(bit) = place.and_then(|place| 1_u64.checked_shl(place.ok()?)) else {
-        return false;
+        return Ok(false);
     };
-    ["SigIgn:", "SigCgt:"].iter().any(|field| {
+    Ok(["SigIgn:", "SigCgt:"].iter().any(|field| {
         let mask = status.lines().find_map(|line| line.strip_prefix(field));
         mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
             .is_some_and(|mask| mask & bit != 0)
-    })
+    }))
 }

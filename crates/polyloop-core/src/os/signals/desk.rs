@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry::{Occupied, Vacant};
 use std::fmt;
 
+use slab::Slab;
+
 use super::handler::Handler;
 use super::stream::Inbox;
 use super::{Caught, SignalError, Signals};
@@ -24,7 +26,8 @@ pub struct SignalDesk {
 /// There is one for each signal that somebody wants.
 struct Entry {
     handler: Option<Arc<Handler>>,
-    inboxes: Vec<Weak<Inbox>>,
+    /// By a key of its own, so that many can go.
+    inboxes: Slab<Weak<Inbox>>,
     /// How many want the loop to stop at it.
     stops: usize,
     _caught: Caught,
@@ -45,7 +48,9 @@ impl SignalDesk {
             let Some(entry) = entries.get(&signal) else {
                 return;
             };
-            let inboxes: Vec<_> = entry.inboxes.iter().filter_map(Weak::upgrade).collect();
+            let inboxes: Vec<_> = (entry.inboxes.iter())
+                .filter_map(|(_, inbox)| inbox.upgrade())
+                .collect();
             (entry.handler.clone(), inboxes, entry.stops > 0)
         };
         if let Some(handler) = handler {
@@ -58,19 +63,7 @@ impl SignalDesk {
             return;
         }
         lock(&desk.stopped_by).get_or_insert(signal);
-        if !state.stop.ask() {
-            // Whoever runs it next is to end at once.
-            let next = Arc::downgrade(state);
-            let stop = move || {
-                if let Some(state) = next.upgrade() {
-                    state.stop.ask();
-                }
-            };
-            // A run that has begun meanwhile gives it back.
-            if let Some(stop) = state.wait_for_run(stop) {
-                stop();
-            }
-        }
+        state.stop_this_run_or_the_next();
     }
 
     pub(super) fn set_handler<L: Signals>(
@@ -94,22 +87,20 @@ impl SignalDesk {
         removed.is_some()
     }
 
+    /// Gives the key to remove it by.
     pub(super) fn add_inbox<L: Signals>(
         &self,
         lp: &L,
         signal: Signal,
         inbox: &Arc<Inbox>,
-    ) -> Result<(), SignalError> {
+    ) -> Result<usize, SignalError> {
         self.enter(lp, signal, |entry| {
-            entry.inboxes.push(Arc::downgrade(inbox));
+            entry.inboxes.insert(Arc::downgrade(inbox))
         })
     }
 
-    pub(super) fn remove_inbox(&self, signal: Signal, inbox: &Arc<Inbox>) {
-        let inbox = Arc::downgrade(inbox);
-        self.leave(signal, |entry| {
-            entry.inboxes.retain(|known| !known.ptr_eq(&inbox));
-        });
+    pub(super) fn remove_inbox(&self, signal: Signal, key: usize) {
+        self.leave(signal, |entry| entry.inboxes.try_remove(key));
     }
 
     pub(super) fn add_stop<L: Signals>(&self, lp: &L, signal: Signal) -> Result<(), SignalError> {
@@ -147,7 +138,7 @@ impl SignalDesk {
             Occupied(known) => known.into_mut(),
             Vacant(place) => place.insert(Entry {
                 handler: None,
-                inboxes: Vec::new(),
+                inboxes: Slab::new(),
                 stops: 0,
                 _caught: lp.signal_source().catch(signal)?,
             }),
@@ -176,8 +167,10 @@ impl Drop for SignalDesk {
     fn drop(&mut self) {
         // Streams outlive the loop, and are told that nothing more comes.
         for entry in lock(&self.entries).values() {
-            for inbox in entry.inboxes.iter().filter_map(Weak::upgrade) {
-                inbox.end();
+            for (_, inbox) in &entry.inboxes {
+                if let Some(inbox) = inbox.upgrade() {
+                    inbox.end();
+                }
             }
         }
     }

@@ -21,10 +21,12 @@ impl StopOnSignals {
         lp.state().check_open()?;
         let desk = SignalDesk::of(lp);
         let source = lp.signal_source();
-        let signals: Vec<_> = [Signal::INT, Signal::TERM]
-            .into_iter()
-            .filter(|signal| !source.is_handled_elsewhere(*signal))
-            .collect();
+        let mut signals = Vec::new();
+        for signal in [Signal::INT, Signal::TERM] {
+            if !source.is_handled_elsewhere(signal)? {
+                signals.push(signal);
+            }
+        }
         let second = if signals.is_empty() {
             None
         } else {

@@ -14,7 +14,8 @@ use crate::sync::primitive::{Arc, Mutex, Weak, lock};
 /// gives them up.
 #[must_use = "signals are caught for as long as this is there"]
 pub struct SignalStream {
-    signals: Vec<Signal>,
+    /// Each with the key of the inbox at its desk.
+    signals: Vec<(Signal, usize)>,
     inbox: Arc<Inbox>,
     desk: Weak<SignalDesk>,
 }
@@ -90,8 +91,8 @@ impl SignalStream {
         };
         for signal in signals {
             // Those that were caught before one that can't be go with the stream.
-            desk.add_inbox(lp, signal, &stream.inbox)?;
-            stream.signals.push(signal);
+            let key = desk.add_inbox(lp, signal, &stream.inbox)?;
+            stream.signals.push((signal, key));
         }
         Ok(stream)
     }
@@ -112,8 +113,8 @@ impl SignalStream {
 impl Drop for SignalStream {
     fn drop(&mut self) {
         if let Some(desk) = self.desk.upgrade() {
-            for signal in &self.signals {
-                desk.remove_inbox(*signal, &self.inbox);
+            for (signal, key) in &self.signals {
+                desk.remove_inbox(*signal, *key);
             }
         }
     }
@@ -121,6 +122,7 @@ impl Drop for SignalStream {
 
 impl fmt::Debug for SignalStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SignalStream").field(&self.signals).finish()
+        let signals: Vec<_> = self.signals.iter().map(|(signal, _)| signal).collect();
+        f.debug_tuple("SignalStream").field(&signals).finish()
     }
 }
