@@ -101,7 +101,7 @@ pub use os::{
 };
 pub use os::{Interest, Signal, SignalError, SignalStream, Signals, StopOnSignals};
 #[cfg(unix)]
-pub use os::{ReadinessCallback, Watch, WatchError, Watched};
+pub use os::{IntoInnerError, ReadinessCallback, Watch, WatchError, Watched};
 pub use promise::combine::{
     AllFailed, AsCompleted, FirstFailure, Gather, NothingToWaitFor, Race, Select, Selected, Shield,
     TryGather, Wait, WaitFor, Waited, as_completed, gather, race, select, shield, try_gather, wait,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use polyloop_core::{Interest, MainLoop, Watch, WatchError};
+use polyloop_core::{Interest, IntoInnerError, MainLoop, Watch, WatchError};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{block_on, run, until};
@@ -44,18 +44,25 @@ fn joined<T>(thread: thread::JoinHandle<T>) -> Verdict<T> {
     ended.map_err(|_| Fault::new("watching panicked outside of the loop's threads"))
 }
 
-/// A descriptor whose number nobody has.
+/// A descriptor whose number nobody has, or will have.
 struct Closed(ManuallyDrop<OwnedFd>);
 
 impl Closed {
     fn new() -> io::Result<Self> {
+        let owned = Self::open()?;
+        nix::unistd::close(owned.as_raw_fd())?;
+        Ok(Self(owned))
+    }
+
+    /// A pipe that is still open.
+    fn open() -> io::Result<ManuallyDrop<OwnedFd>> {
         /// High above what a test has open, so that nobody gets the number meanwhile.
         const HIGH: i32 = 800;
 
         let (reader, _) = io::pipe()?;
-        let owned = ManuallyDrop::new(rustix::io::fcntl_dupfd_cloexec(&reader, HIGH)?);
-        nix::unistd::close(owned.as_raw_fd())?;
-        Ok(Self(owned))
+        Ok(ManuallyDrop::new(rustix::io::fcntl_dupfd_cloexec(
+            &reader, HIGH,
+        )?))
     }
 }
 
@@ -147,7 +154,7 @@ pub fn watch_09<L: MainLoop + Watch>(make: &dyn Fn() -> L) -> Verdict {
                 let pipe = lp.watch(reader.clone())?;
                 ensure!(!blocks(&reader)?, "what is watched blocks");
                 let clone = pipe.clone();
-                let Err(pipe) = pipe.into_inner() else {
+                let Err(IntoInnerError::Shared(pipe)) = pipe.into_inner() else {
                     return Err(Fault::new("a source was taken from who holds a clone"));
                 };
                 drop(clone);
@@ -212,5 +219,21 @@ pub fn watch_10<L: MainLoop + Watch>(make: &dyn Fn() -> L) -> Verdict {
             few_left,
         )
         .await
+    })
+}
+
+/// Whether the runtime notices is its own affair; nothing panics, and others are watched on.
+pub fn watch_15<L: MainLoop + Watch>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let watched = lp.watch(Closed(Closed::open()?))?;
+        nix::unistd::close(watched.get_ref().0.as_raw_fd())?;
+        if let Err(error @ IntoInnerError::Shared(_)) = watched.into_inner() {
+            return Err(Fault::new(error.to_string()));
+        }
+        let (reader, mut writer) = io::pipe()?;
+        let pipe = lp.watch(reader)?;
+        writer.write_all(b"x")?;
+        pipe.ready(Interest::Readable).await?;
+        Ok(())
     })
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
-use polyloop_core::{Interest, MainLoop, ReadinessCallback, Watch, context};
+use polyloop_core::{Interest, IntoInnerError, MainLoop, ReadinessCallback, Watch, context};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{Flag, Reports, inside, is_inside, quiet, run, until};
@@ -77,7 +77,7 @@ pub fn watch_12<L: MainLoop + Watch>(make: &dyn Fn() -> L) -> Verdict {
             let mut pipe = Some(pipe);
             until(&lp, "the source is free", || {
                 match pipe.take().map(polyloop_core::Watched::into_inner) {
-                    Some(Err(held)) => {
+                    Some(Err(IntoInnerError::Shared(held))) => {
                         pipe = Some(held);
                         false
                     }

@@ -1,10 +1,14 @@
-//! [`WatchError`]: why a descriptor can't be watched.
+//! [`WatchError`]: why a descriptor can't be watched, and [`IntoInnerError`]: why it does not
+//! come back.
 
+use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
 
 use thiserror::Error;
 
+use super::watch::{Source, Watch};
+use super::watched::Watched;
 use crate::event_loop::lifecycle::LoopClosed;
 use crate::promise::failure::Failure;
 
@@ -73,6 +77,28 @@ impl WatchError {
                 source,
             },
             _ => Self::Refused { descriptor, source },
+        }
+    }
+}
+
+/// Why [`Watched::into_inner`] gave no source.
+#[derive(Error)]
+#[non_exhaustive]
+pub enum IntoInnerError<L: Watch, T: Source> {
+    /// Others hold it, too: a clone, or a callback on it. Here it is again.
+    #[error("others hold what is watched, too: a clone of it, or a callback on it")]
+    Shared(Watched<L, T>),
+    /// The runtime could not let go of the descriptor, and the source went with it: it was
+    /// closed by somebody else, or another has its number by now.
+    #[error("the descriptor was lost while it was watched: {0}")]
+    Lost(#[source] io::Error),
+}
+
+impl<L: Watch, T: Source> fmt::Debug for IntoInnerError<L, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shared(watched) => f.debug_tuple("Shared").field(watched).finish(),
+            Self::Lost(error) => f.debug_tuple("Lost").field(error).finish(),
         }
     }
 }

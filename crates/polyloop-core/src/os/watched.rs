@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd as _};
 use std::task::{Context, Poll};
 
 use super::descriptor;
-use super::error::WatchError;
+use super::error::{IntoInnerError, WatchError};
 use super::interest::Interest;
 use super::watch::{Source, Watch, Watcher};
 use crate::sync::primitive::Arc;
@@ -62,10 +62,10 @@ impl<L: Watch, T: Source> Watched<L, T> {
 
     /// Gives the source back, in the mode in which it came, and watched no more. If others
     /// hold a clone of this, or a callback on it, it comes back itself.
-    pub fn into_inner(self) -> Result<T, Self> {
+    pub fn into_inner(self) -> Result<T, IntoInnerError<L, T>> {
         let mut inner = match Arc::try_unwrap(self.inner) {
             Ok(inner) => inner,
-            Err(inner) => return Err(Self { inner }),
+            Err(inner) => return Err(IntoInnerError::Shared(Self { inner })),
         };
         let blocked = inner.blocked;
         match inner.watcher.take().expect(PRESENT).into_source() {
@@ -73,7 +73,7 @@ impl<L: Watch, T: Source> Watched<L, T> {
                 restore(&source, blocked);
                 Ok(source)
             }
-            Err(error) => unreachable!("a runtime lets go of what it watches: {error}"),
+            Err(error) => Err(IntoInnerError::Lost(error)),
         }
     }
 
