@@ -41,7 +41,10 @@ use syn::parse_macro_input;
 /// ```
 ///
 /// The function may return whatever `main` may return, and may take the loop: as
-/// an `AnyLoop`, as `impl Loop`, or through one type parameter.
+/// an `AnyLoop`, as `impl Loop`, or through one type parameter. What it needs beside `Loop`
+/// it asks for by name, such as `lp: impl Loop + Processes + Udp`: `AnyLoop` has all of the
+/// abilities, and says with an error where the loop below has one not (a simulated one starts
+/// no processes); a pinned loop that lacks one does not compile.
 ///
 /// | written | the loop |
 /// | --- | --- |
@@ -115,6 +118,10 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// or not at all; a test for one loop only, such as `#[polyloop::test(sim)]`, also by
 /// its own type. It returns nothing, or a `Result<(), E>` whose error is `Debug`. Where
 /// none of its loops is compiled in, one ignored test is there to say so.
+///
+/// What it needs beside `Loop` it asks for by name, such as `lp: impl Loop + Udp`; every loop
+/// that it is run on has to have that, so one that asks for `Processes` or `Watch`, which a
+/// simulation lacks, says `loops(real)`.
 ///
 /// On a loop that the package does not ask for the test is ignored, with that reason:
 /// another package that is built by the same command, or a feature given to cargo, may have

@@ -68,6 +68,34 @@ pub trait Lifecycle {
     /// The hooks of a phase run side by side, and the next phase waits for all of
     /// them (LOOP-07), within the [limit](Self::set_shutdown_limit) for each. One that
     /// fails is reported and holds nobody up (LOOP-08).
+    ///
+    /// ```
+    /// use polyloop_core::{Failure, Loop, ShutdownPhase};
+    ///
+    /// async fn serve<L: Loop>(lp: L) -> Result<(), Failure> {
+    /// #   struct Echo;
+    /// #   impl polyloop_core::Protocol for Echo {
+    /// #       fn data_received(&mut self, transport: &mut dyn polyloop_core::Transport, data: &[u8]) -> Result<(), Failure> {
+    /// #           transport.write(data)?;
+    /// #           Ok(())
+    /// #       }
+    /// #   }
+    ///     let server = lp.serve("127.0.0.1:7000", || Echo).await?;
+    ///     let ending = server.clone();
+    ///     // Whatever ends the run: main, a `stop`, a signal.
+    ///     lp.on_shutdown(ShutdownPhase::Before, move || async move {
+    ///         ending.close();
+    ///         ending.drained().await;
+    ///         Ok(())
+    ///     });
+    ///     lp.on_shutdown(ShutdownPhase::After, || async {
+    ///         println!("all connections have ended");
+    ///         Ok(())
+    ///     });
+    ///     server.closed().await;
+    ///     Ok(())
+    /// }
+    /// ```
     fn on_shutdown<F, R>(&self, phase: ShutdownPhase, hook: F) -> ShutdownHook
     where
         F: FnOnce() -> R + Send + 'static,
