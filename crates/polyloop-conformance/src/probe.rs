@@ -15,6 +15,7 @@ mod rough;
 mod scripted;
 mod spans;
 mod starving;
+mod tank;
 mod waiting;
 
 pub use directory::{Directory, abstract_name, endpoint};
@@ -34,6 +35,7 @@ pub use rough::Rough;
 pub use scripted::{Fate, Scripted};
 pub use spans::Spans;
 pub use starving::{Starving, StarvingListener};
+pub use tank::Tank;
 pub use waiting::{
     Flag, SetOnDrop, block_on, busy_for, let_others_run, poll_once, quiet, run, until,
     within_a_minute,

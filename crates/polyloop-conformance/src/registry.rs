@@ -49,6 +49,7 @@ macro_rules! for_each_behaviour {
                 }
                 endpoint_texts: Core {
                     endp_01 endp_02 endp_03 endp_04 endp_05 endp_06 endp_09 endp_11
+                    endp_13
                 }
                 endpoint_uses: Tcp {
                     endp_07 endp_08 endp_10 endp_12
@@ -110,6 +111,12 @@ macro_rules! for_each_behaviour {
                 }
                 stream_promise: Tcp {
                     tran_34 tran_35 tran_36
+                }
+                stream_sending: Core {
+                    tran_55 tran_56 tran_57
+                }
+                stream_farewell: Tcp {
+                    tran_58 tran_59
                 }
                 handles: Tcp {
                     tran_37 tran_38 tran_39 tran_40 tran_47 tran_48 proto_15
@@ -196,7 +203,7 @@ macro_rules! for_each_behaviour {
                     cli_20 cli_21 cli_22 cli_23
                 }
                 supervising: Tcp {
-                    cli_24 cli_25 cli_26 cli_27 cli_28
+                    cli_24 cli_25 cli_26 cli_27 cli_28 cli_33
                 }
                 client_service: Tcp {
                     cli_14 cli_16 cli_17 cli_18 cli_19
@@ -248,6 +255,7 @@ macro_rules! for_each_behaviour {
                 }
                 cooperating: Core {
                     sched_12 sched_13 sched_14 sched_15 sched_16 sched_17
+                    sched_23 sched_24
                 }
                 batching: Core {
                     sched_18 sched_19 sched_20 sched_21 sched_22
@@ -302,7 +310,7 @@ macro_rules! for_each_behaviour {
                         watch_01 watch_02 watch_03 watch_04 watch_05 watch_06
                     }
                     watching_borders: Watch {
-                        watch_07 watch_08 watch_09 watch_10
+                        watch_07 watch_08 watch_09 watch_10 watch_15
                     }
                     watching_callbacks: Watch {
                         watch_11 watch_12 watch_13 watch_14
@@ -323,6 +331,7 @@ macro_rules! for_each_behaviour {
                 Signals signals {
                     catching_signals: Signals {
                         sig_01 sig_02 sig_03 sig_04 sig_05 sig_06 sig_07 sig_08
+                        sig_09
                     }
                 }
                 Udp udp {

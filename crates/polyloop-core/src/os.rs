@@ -33,7 +33,7 @@ mod watched;
 #[cfg(unix)]
 pub use callback::ReadinessCallback;
 #[cfg(unix)]
-pub use error::WatchError;
+pub use error::{IntoInnerError, WatchError};
 pub use interest::Interest;
 #[cfg(unix)]
 pub use processes::{

@@ -5,9 +5,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use polyloop_core::schedule::{
-    Cooperator, IntoStep, NotPaused, SchedulerStopped, Step, TaskFinished,
+    Cooperator, IntoStep, LoopingCall, NotPaused, SchedulerStopped, Step, TaskFinished,
 };
-use polyloop_core::{Deferred, Failure, MainLoop};
+use polyloop_core::{Deferred, Failure, MainLoop, Promise as _};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 use crate::probe::{Flag, Journal, Reports, block_on, busy_for, poll_once, quiet, run, until};
@@ -279,4 +279,69 @@ pub fn sched_17<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         "a task that waited when its run ended has ended otherwise"
     );
     Ok(())
+}
+
+/// One that runs on, and one that is put off ten times in a row, before its first turn and
+/// after one.
+pub fn sched_23<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let (journal, cooperator) = (Journal::new(), Cooperator::new(&lp));
+        let (notes, other) = (journal.clone(), journal.clone());
+        let put_off = cooperator.cooperate(std::iter::repeat_with(move || notes.note("a")));
+        let running = cooperator.cooperate(std::iter::repeat_with(move || other.note("b")));
+        for _ in 0..2 {
+            put_off.pause()?;
+            // So that it has been looked at, and is held.
+            let count = journal.count("b");
+            until(&lp, "others go on", || journal.count("b") > count + 3).await?;
+            let (task, seen) = (put_off.clone(), journal.clone());
+            let (resolver, resumed) = Deferred::new();
+            lp.call_soon(move || {
+                let begun = seen.names().len();
+                let mut acted = task.resume().is_ok();
+                for _ in 0..10 {
+                    acted &= task.pause().is_ok() && task.resume().is_ok();
+                }
+                let _ = resolver.resolve((begun, acted));
+            })?;
+            let (begun, acted) = resumed.await?;
+            ensure!(acted, "it can't be paused or resumed");
+            until(&lp, "forty steps", || journal.names().len() > begun + 40).await?;
+            let steps = journal.names()[begun..].concat();
+            ensure!(!steps.contains("aa"), "it had two turns in a row: {steps}");
+            ensure!(steps.contains("ab"), "it had none: {steps}");
+        }
+        put_off.stop()?;
+        running.stop()?;
+        Ok(())
+    })
+}
+
+/// A cooperative task that fails, which is awaited; a looping call that is cancelled from
+/// inside, which is not.
+pub fn sched_24<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let reports = Reports::of(&lp);
+        let cooperator = Cooperator::new(&lp);
+        let step = || Err::<(), Failure>("told to one".into());
+        let task = cooperator.cooperate(std::iter::once_with(step));
+        let told = task.when_done().await.err();
+        ensure!(
+            told.is_some_and(|failure| failure.text() == "told to one"),
+            "who asked was not told"
+        );
+        drop(task);
+        let over = Flag::new();
+        let noted = over.clone();
+        let looping = LoopingCall::new(&lp, move || {
+            noted.set();
+            Err::<(), _>(Failure::cancelled("nobody minds"))
+        });
+        looping.start(Duration::from_millis(1), true)?.detach();
+        until(&lp, "the call", || over.is_set() && !looping.is_running()).await?;
+        drop((cooperator, looping));
+        quiet(&lp).await;
+        ensure!(reports.all().is_empty(), "reported: {:?}", reports.all());
+        Ok(())
+    })
 }

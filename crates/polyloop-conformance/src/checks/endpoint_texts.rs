@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use polyloop_core::{Endpoint, EndpointError, MainLoop, quote};
+use polyloop_core::{Address, Endpoint, EndpointError, MainLoop, UnixAddress, quote};
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
 
@@ -203,5 +203,27 @@ pub fn endp_11<L: MainLoop>(_: &dyn Fn() -> L) -> Verdict {
     );
     let name = client.arguments().host("hostname");
     ensure_eq!(name, Some("other.example"), "the name to be shown");
+    Ok(())
+}
+
+/// Paths, a name of Linux's and none at all; and an address of IP.
+pub fn endp_13<L: MainLoop>(_: &dyn Fn() -> L) -> Verdict {
+    let named = |name: &[u8]| UnixAddress::from_abstract_name(name);
+    for (address, text) in [
+        (
+            UnixAddress::from_path("/run/some one"),
+            "unix:/run/some one",
+        ),
+        (
+            UnixAddress::from_path("/a\nb\\\u{1b}"),
+            "unix:/a\\x0ab\\\\\\x1b",
+        ),
+        (named(b"a\0\xff"), "unix:@a\\x00\\xff"),
+        (UnixAddress::unnamed(), "unix:(unnamed)"),
+    ] {
+        ensure_eq!(Address::from(address).to_string(), text, "how it is shown");
+    }
+    let address = Address::from(([192, 0, 2, 1], 7));
+    ensure_eq!(address.to_string(), "192.0.2.1:7", "how it is shown");
     Ok(())
 }

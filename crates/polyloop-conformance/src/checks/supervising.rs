@@ -351,3 +351,45 @@ pub fn cli_28<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         Ok(())
     })
 }
+
+/// Makes probes, and notes when it is started and stopped.
+struct Noting(Journal);
+
+impl ProtocolFactory for Noting {
+    type Protocol = Probe;
+
+    fn build_protocol(&mut self, _: &Peer) -> Option<Probe> {
+        self.0.note("build");
+        Some(Probe::new(&self.0))
+    }
+
+    fn start_factory(&mut self) {
+        self.0.note("start");
+    }
+
+    fn stop_factory(&mut self) {
+        self.0.note("stop");
+    }
+}
+
+/// Two connections, of which the peer ends the first.
+pub fn cli_33<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    run(make, async |lp| {
+        let mut listener = RawListener::open(&lp)?;
+        let journal = Journal::new();
+        let service = ClientService::builder(listener.address, Noting(journal.clone()))?
+            .retry(soon)
+            .build(&lp);
+        service.start()?;
+        drop(listener.accept().await?);
+        let _peer = listener.accept().await?;
+        until(&lp, "the second", || journal.count("made") == 2).await?;
+        service.stop().await?;
+        let life = ["build", "made", "lost"];
+        let expected = [&["start"][..], &life, &life, &["stop"]].concat();
+        let mut told = journal.names();
+        told.retain(|name| expected.contains(&&**name));
+        ensure_eq!(told, expected, "what was told");
+        Ok(())
+    })
+}

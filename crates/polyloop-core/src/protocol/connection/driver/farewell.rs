@@ -66,19 +66,29 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
         }
         let now = self.now();
         let due = self.io.rare_or_new().closing.is_due(now, sending);
-        if !due && (sending || !eof_received) {
+        if !due && self.can_only_wait() {
             return Ok(Turn::Wait);
         }
         let known = self.unconfirmed()?;
         if !sending && self.is_over(known, now) {
             return Ok(self.good_end());
         }
-        if !sending && !self.io.eof_sent {
-            // The peer has ended and lacks something: it gets the end behind it.
+        self.end_behind_output(cx)?;
+        self.look_at_rest(sending, known)
+    }
+
+    /// Whether a look before it is due would find no more than at the last one.
+    fn can_only_wait(&self) -> bool {
+        self.io.has_output() || !self.io.eof_received
+    }
+
+    /// The peer has ended and lacks something: it gets the end behind it.
+    fn end_behind_output(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
+        if !self.io.has_output() && !self.io.eof_sent {
             self.io.end_output();
             self.flush(cx)?;
         }
-        self.look_at_rest(sending, known)
+        Ok(())
     }
 
     fn good_end(&self) -> Turn {
