@@ -1,7 +1,7 @@
 //! TRAN: how much of what is written goes to the system at a time, and what is told of the
 //! rest.
 
-use polyloop_core::{Connection, DriveOptions, Loop, MainLoop, Peer, WriteLimits};
+use polyloop_core::{Connection, Deferred, DriveOptions, Loop, MainLoop, Peer, WriteLimits};
 
 use crate::fault::{Verdict, ensure, ensure_eq};
 use crate::probe::{Journal, Once, Probe, Tank, pattern, run, until};
@@ -88,17 +88,36 @@ pub fn tran_56<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
 }
 
 /// Over a system that takes everything, but not inside of the write: so there is a pause, a
-/// resume and more to write at once.
+/// resume and more to write at once, and so on for long.
 pub fn tran_57<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
+    const PIECE: &[u8] = b"more";
+    const ALL: usize = 10_000 * PIECE.len();
+
     run(make, async |lp| {
         let tank = Tank::reluctant();
-        let write = |t: &mut dyn polyloop_core::Transport| t.write(b"more").map(drop);
-        let probe = Probe::new(&Journal::new()).resume(move |t| Ok(write(t)?));
+        let (below, (resolver, heard)) = (tank.clone(), Deferred::new());
+        let mut asks = Some(resolver);
+        let probe = Probe::new(&Journal::new()).resume(move |t| {
+            if let Some(resolver) = asks.take() {
+                let below = below.clone();
+                t.handle().post(move |_| {
+                    let _ = resolver.resolve(below.taken());
+                    Ok(())
+                });
+            }
+            if below.taken() < ALL {
+                t.write(PIECE)?;
+            }
+            Ok(())
+        });
         let connection = over(&lp, &tank, 1, probe).await?;
-        connection.post(|_, t| Ok(t.write(b"something").map(drop)?));
-        until(&lp, "a thousand writes", || tank.taken() > 4000).await?;
-        // Answered by the very task that goes on writing.
-        connection.call(|_, _| ()).await?;
+        connection.post(|_, t| Ok(t.write(PIECE).map(drop)?));
+        let taken = heard.await?;
+        ensure!(
+            taken < ALL / 2,
+            "{taken} of {ALL} bytes went before it heard of what it had asked of itself"
+        );
+        until(&lp, "the rest", || tank.taken() >= ALL).await?;
         connection.abort();
         connection.closed().await;
         Ok(())
