@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use polyloop::sim::SimLoop;
-use polyloop::{ClientService, CloseReason, Deferred, Failure, Protocol, Resolver, Transport};
-use polyloop_examples::chat::Lines;
+use polyloop::{ClientService, CloseReason, Deferred, Failure, Resolver, Transport};
+use polyloop_framing::{FrameProtocol, Framed, Lines};
 
 /// Somebody in the chat: a host of that name, with a service that keeps the connection
 /// up.
 #[derive(Clone)]
 pub(crate) struct Member {
     lp: SimLoop,
-    service: ClientService<Person>,
+    service: ClientService<Framed<Person>>,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
@@ -20,11 +20,14 @@ impl Member {
     pub(crate) fn join(lp: SimLoop, server: &str) -> Result<Self, Failure> {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let (at, list) = (lp.clone(), heard.clone());
-        let factory = move || Person::new(at.clone(), list.clone());
+        let factory = move || Framed::new(Person::new(at.clone(), list.clone()));
         let service = ClientService::builder(server, factory)?
             // Who is connected and has no name yet can't speak.
             .prepare(|connection| async move {
-                connection.call(|person, _| person.joined()).await?.await
+                connection
+                    .call(|framed, _| framed.get_mut().joined())
+                    .await?
+                    .await
             })
             .build(&lp);
         service.start()?;
@@ -71,7 +74,7 @@ impl Person {
     fn new(lp: SimLoop, heard: Arc<Mutex<Vec<String>>>) -> Self {
         Self {
             lp,
-            lines: Lines::new(4096),
+            lines: Lines::lf().limit(4096),
             heard,
             welcome: false,
             waits: None,
@@ -108,17 +111,19 @@ impl Person {
     }
 }
 
-impl Protocol for Person {
-    fn data_received(
+impl FrameProtocol for Person {
+    type Codec = Lines;
+
+    fn codec(&mut self) -> &mut Lines {
+        &mut self.lines
+    }
+
+    fn frame_received(
         &mut self,
         transport: &mut dyn Transport,
-        mut data: &[u8],
+        line: &[u8],
     ) -> Result<(), Failure> {
-        while let Some(line) = self.lines.next(&mut data).map_err(Failure::new)? {
-            let line = String::from_utf8_lossy(&line).into_owned();
-            self.line(transport, &line)?;
-        }
-        Ok(())
+        self.line(transport, &String::from_utf8_lossy(line))
     }
 
     fn connection_lost(&mut self, reason: CloseReason) {

@@ -130,7 +130,7 @@ pub(in crate::net) fn for_server(
 
 fn no_tls() -> Unusable {
     Unusable::Unsupported(
-        "nothing was given that speaks TLS; parse the endpoint with `Schemes` that have it"
+        "nothing was given that speaks TLS; `polyloop-tls` makes an endpoint and a layer of such a text (`server_endpoint`, `client_endpoint`)"
             .to_owned(),
     )
 }
