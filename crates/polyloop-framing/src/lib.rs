@@ -50,6 +50,8 @@ mod encoder;
 mod error;
 mod fixed_size;
 mod framed;
+#[cfg(any(feature = "asynchronous-codec", feature = "tokio-util"))]
+mod given;
 mod length_prefixed;
 mod lines;
 mod netstrings;

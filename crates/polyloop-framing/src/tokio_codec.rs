@@ -5,6 +5,7 @@ use polyloop_core::Failure;
 use tokio_util::codec;
 
 use crate::decoder::LONGEST;
+use crate::given::Given;
 use crate::{Decoded, Decoder, Encoder, FrameError};
 
 /// A codec of `tokio-util`, as a [`Decoder`] and an [`Encoder`]. Such codecs take their bytes
@@ -23,8 +24,7 @@ use crate::{Decoded, Decoder, Encoder, FrameError};
 #[derive(Debug)]
 pub struct TokioCodec<C> {
     codec: C,
-    /// What it has been given and has not taken.
-    buffer: BytesMut,
+    given: Given,
     longest: usize,
 }
 
@@ -33,7 +33,7 @@ impl<C> TokioCodec<C> {
     pub fn new(codec: C) -> Self {
         Self {
             codec,
-            buffer: BytesMut::new(),
+            given: Given::default(),
             longest: LONGEST,
         }
     }
@@ -49,27 +49,6 @@ impl<C> TokioCodec<C> {
     pub fn get_mut(&mut self) -> &mut C {
         &mut self.codec
     }
-
-    fn find<T>(
-        &mut self,
-        bytes: &[u8],
-        find: impl FnOnce(&mut C, &mut BytesMut) -> Result<Option<T>, Failure>,
-    ) -> Result<Decoded<T>, Failure> {
-        // It is given the same bytes again until they are done with.
-        let known = self.buffer.len().min(bytes.len());
-        self.buffer.extend_from_slice(&bytes[known..]);
-        let found = find(&mut self.codec, &mut self.buffer);
-        let length = bytes.len().saturating_sub(self.buffer.len());
-        match found {
-            Ok(Some(frame)) => Ok(Decoded::Frame { frame, length }),
-            Ok(None) if length > 0 => Ok(Decoded::Skipped { length }),
-            Ok(None) => Ok(Decoded::More),
-            Err(failure) => {
-                self.buffer.clear();
-                Err(failure)
-            }
-        }
-    }
 }
 
 impl<C> Decoder for TokioCodec<C>
@@ -80,14 +59,14 @@ where
     type Frame<'a> = C::Item;
 
     fn decode(&mut self, bytes: &[u8]) -> Result<Decoded<C::Item>, Failure> {
-        self.find(bytes, |codec, buffer| {
-            codec.decode(buffer).map_err(Failure::new)
+        self.given.take(bytes, |buffer| {
+            self.codec.decode(buffer).map_err(Failure::new)
         })
     }
 
     fn decode_end(&mut self, bytes: &[u8]) -> Result<Decoded<C::Item>, Failure> {
-        self.find(bytes, |codec, buffer| {
-            codec.decode_eof(buffer).map_err(Failure::new)
+        self.given.take(bytes, |buffer| {
+            self.codec.decode_eof(buffer).map_err(Failure::new)
         })
     }
 

@@ -170,3 +170,32 @@ fn fixed_size() {
     any_cut_is_the_same(&three);
     there_and_back(&three, |frame| frame.len() == 3);
 }
+
+/// Such a codec takes a header and remembers it, before it has a frame.
+#[cfg(feature = "tokio-util")]
+#[test]
+fn codecs_of_tokio_util() {
+    use polyloop_framing::TokioCodec;
+    use tokio_util::codec::LengthDelimitedCodec;
+
+    let sent = b"\0\0\0\x02ab\0\0\0\0\0\0\0\x03cde\0\0\0\x09rest";
+    for cut in 0..sent.len() {
+        let mut codec = TokioCodec::new(LengthDelimitedCodec::new());
+        let (mut kept, mut frames) = (Vec::new(), Vec::new());
+        for piece in [&sent[..cut], &sent[cut..]] {
+            kept.extend_from_slice(piece);
+            while !kept.is_empty() {
+                let length = match codec.decode(&kept).unwrap() {
+                    Decoded::Frame { frame, length } => {
+                        frames.push(frame);
+                        length
+                    }
+                    Decoded::Skipped { length } => length,
+                    Decoded::More => break,
+                };
+                kept.drain(..length);
+            }
+        }
+        assert_eq!(frames, [&b"ab"[..], b"", b"cde"], "cut at {cut}");
+    }
+}
