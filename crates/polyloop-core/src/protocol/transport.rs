@@ -154,7 +154,8 @@ pub trait Transport {
     fn fail(&mut self, reason: Failure);
 
     /// Ends the connection now: what is buffered is dropped, and the peer sees a
-    /// reset (TRAN-09). `connection_lost` follows when the callback has returned.
+    /// reset (TRAN-09), or over a UNIX socket, which on Linux knows none, a mere end.
+    /// `connection_lost` follows when the callback has returned.
     fn abort(&mut self);
 
     /// Whether a close or abort was asked for, or the connection is lost (TRAN-18).
