@@ -19,7 +19,7 @@ mod tank;
 mod waiting;
 
 pub use directory::{Directory, abstract_name, endpoint};
-pub use frames::{Frames, framed};
+pub use frames::{Frames, fed, feed, framed};
 pub use handshake::{Handshake, LAST_WORDS};
 pub use inside::{inside, is_inside};
 pub use journal::{Event, Journal};

@@ -9,7 +9,7 @@ use polyloop_framing::{
 };
 
 use crate::fault::{Fault, Verdict, ensure, ensure_eq};
-use crate::probe::{Frames, Journal, framed, quiet, run, until};
+use crate::probe::{Frames, Journal, fed, feed, framed, quiet, run, until};
 
 /// Good ones cut at every byte; each kind of bad one behind a good one.
 pub fn frame_08<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
@@ -140,9 +140,9 @@ pub fn frame_11<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             let frames = Frames::new(codec.clone(), &journal).refused(|_, _, _| Ok(()));
             let too_long = [b"\0\0\0\x65", behind.as_bytes()].concat();
             let pieces = [whole.clone(), too_long].concat();
-            let (connection, mut peer) = framed(&lp, frames, &[&pieces]).await?;
+            let (connection, _peer) = fed(&lp, frames, &[&pieces]).await?;
             until(&lp, "the refusal", || journal.names().len() == 2).await?;
-            peer.write_all(b"\0\0\0\x02ok").await?;
+            feed(&connection, b"\0\0\0\x02ok").await;
             until(&lp, "the next", || journal.has("ok")).await?;
             let refused = format!("refused: \\x00\\x00\\x00e{behind}");
             let expected = ["x".repeat(100), refused, "ok".to_owned()];
@@ -151,7 +151,7 @@ pub fn frame_11<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         }
         let journal = Journal::new();
         let frames = Frames::new(codec, &journal);
-        let (connection, _peer) = framed(&lp, frames, &[b"\xff\xff\xff\xff"]).await?;
+        let (connection, _peer) = fed(&lp, frames, &[b"\xff\xff\xff\xff"]).await?;
         let reason = connection.closed().await;
         ensure!(reason.to_string().contains("4294967295"), "it was {reason}");
         Ok(())
@@ -170,7 +170,7 @@ pub fn frame_12<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         for (sent, partial) in cases {
             let journal = Journal::new();
             let frames = Frames::new(LengthPrefixed::u8(), &journal);
-            let (connection, mut peer) = framed(&lp, frames, &[sent]).await?;
+            let (connection, mut peer) = fed(&lp, frames, &[sent]).await?;
             peer.close().await?;
             let reason = connection.closed().await;
             if partial.is_empty() {
@@ -198,12 +198,12 @@ pub fn frame_13<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             t.write(b"?").map(drop)?;
             Ok(())
         });
-        let (connection, mut peer) = framed(&lp, frames, &[b"2:ok,no"]).await?;
+        let (connection, _peer) = fed(&lp, frames, &[b"2:ok,no"]).await?;
         for (n, bad) in ["11:", "1:ab", "x"].into_iter().enumerate() {
             until(&lp, "the refusal", || journal.names().len() == 2 * n + 2).await?;
-            peer.write_all(b"2:ok,").await?;
+            feed(&connection, b"2:ok,").await;
             until(&lp, "the next", || journal.count("ok") == n + 2).await?;
-            peer.write_all(bad.as_bytes()).await?;
+            feed(&connection, bad.as_bytes()).await;
         }
         until(&lp, "the last refusal", || journal.names().len() == 8).await?;
         quiet(&lp).await;

@@ -5,7 +5,9 @@ use polyloop_core::{MainLoop, TimerKey, Upgrade};
 use polyloop_framing::{FrameError, Lines};
 
 use crate::fault::{Verdict, ensure, ensure_eq};
-use crate::probe::{Flag, Frames, Handshake, Journal, framed, quiet, record, run, until};
+use crate::probe::{
+    Flag, Frames, Handshake, Journal, fed, feed, framed, quiet, record, run, until,
+};
 
 const LIMIT: usize = 8;
 
@@ -54,7 +56,7 @@ pub fn frame_02<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             let journal = Journal::new();
             let pieces = [b"12345678\r\n", sent];
             let frames = Frames::new(short(), &journal);
-            let (connection, _peer) = framed(&lp, frames, &pieces).await?;
+            let (connection, _peer) = fed(&lp, frames, &pieces).await?;
             let reason = connection.closed().await;
             let refused = format!("refused: {}", sent.escape_ascii());
             ensure_eq!(
@@ -78,10 +80,10 @@ pub fn frame_03<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         let pieces: [&[u8]; 3] = [b"1234567", b"8\r", b"\n12345678\r"];
         let journal = Journal::new();
         let frames = Frames::new(short(), &journal);
-        let (connection, mut peer) = framed(&lp, frames, &pieces).await?;
+        let (connection, _peer) = fed(&lp, frames, &pieces).await?;
         quiet(&lp).await;
         ensure_eq!(journal.names(), ["12345678"], "when half of one was there");
-        peer.write_all(b"\n").await?;
+        feed(&connection, b"\n").await;
         until(&lp, "the second", || journal.names().len() == 2).await?;
         ensure_eq!(journal.names(), ["12345678", "12345678"], "with the rest");
         connection.abort();
@@ -98,7 +100,7 @@ pub fn frame_04<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             let frames = Frames::new(short(), &journal).refused(|_, _, _| Ok(()));
             let pieces = [format!("ok\r\n{begin}"), behind.to_owned()];
             let pieces: Vec<&[u8]> = pieces.iter().map(String::as_bytes).collect();
-            let (connection, _peer) = framed(&lp, frames, &pieces).await?;
+            let (connection, _peer) = fed(&lp, frames, &pieces).await?;
             until(&lp, "both", || journal.names().len() == 2).await?;
             quiet(&lp).await;
             let refused = format!("refused: {begin}{}", behind.escape_default());
@@ -130,17 +132,17 @@ pub fn frame_05<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         };
         let journal = Journal::new();
         let pieces: [&[u8]; 3] = [b"a\r\nraw\r\nb\r\nand c", b"d\r\n", b"enough"];
-        let (connection, mut peer) = framed(&lp, switching(&journal), &pieces).await?;
+        let (connection, _peer) = fed(&lp, switching(&journal), &pieces).await?;
         let raw = "b\\r\\nand cd\\r\\nenough";
         until(&lp, "the raw bytes", || joined(&journal, 2, 0) == raw).await?;
         ensure_eq!(journal.names()[..2], ["a", "raw"], "before them");
-        peer.write_all(b"e\r\n").await?;
+        feed(&connection, b"e\r\n").await;
         until(&lp, "a line", || journal.has("e")).await?;
         ensure_eq!(joined(&journal, 2, 1), raw, "for good");
         connection.abort();
         let journal = Journal::new();
         let pieces: [&[u8]; 2] = [b"raw 4\r\n\r\nxyline\r\nraw 4\r\n1", b"234line\r\n"];
-        let (connection, _peer) = framed(&lp, switching(&journal), &pieces).await?;
+        let (connection, _peer) = fed(&lp, switching(&journal), &pieces).await?;
         until(&lp, "all", || journal.count("line") == 2).await?;
         let expected = "raw 4|\\r\\nxy|line|raw 4|1234|line";
         let told = journal.names().join("|").replace("1|234", "1234");
@@ -173,7 +175,7 @@ pub fn frame_06<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
                 Ok(())
             });
             let pieces: [&[u8]; 2] = [b"fir", b"st\r\nlast\r\nmore\r\nand half"];
-            let (connection, peer) = framed(&lp, frames, &pieces).await?;
+            let (connection, peer) = fed(&lp, frames, &pieces).await?;
             drop(peer);
             connection.closed().await;
             until(&lp, "the end", || journal.has("lost")).await?;
@@ -194,7 +196,7 @@ pub fn frame_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             Ok(())
         });
         let pieces: [&[u8]; 2] = [b"a\r\npause\r\nb\r\npause\r\nc\r\npau", b"se\r\nd\r\n"];
-        let (connection, mut peer) = framed(&lp, frames, &pieces).await?;
+        let (connection, mut peer) = fed(&lp, frames, &pieces).await?;
         peer.close().await?;
         quiet(&lp).await;
         ensure_eq!(journal.names(), ["a", "pause"], "before any resume");

@@ -278,7 +278,10 @@ pub fn proto_19<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             .await?;
         until(&lp, "the end", || journal.has("eof")).await?;
         let expected = ["made", "resumed", "timer", "resumed", "data", "eof"];
-        ensure_eq!(journal.names()[..6], expected, "from a timer");
+        let mut names = journal.names();
+        // However the data is cut.
+        names.dedup();
+        ensure_eq!(names[..6], expected, "from a timer");
 
         // On its way out there is nothing to come.
         let journal = Journal::new();

@@ -1,7 +1,7 @@
 //! [`Frames`]: a protocol that notes its frames, and does what a check tells it.
 
 use futures_util::AsyncWriteExt;
-use polyloop_core::{CloseReason, Connection, Failure, Loop, OnEof, Transport};
+use polyloop_core::{CloseReason, Connection, Failure, Loop, OnEof, Protocol as _, Transport};
 use polyloop_framing::{Decoder, FrameError, FrameProtocol, Framed};
 
 use super::{Event, Journal, Once, RawListener};
@@ -132,4 +132,31 @@ where
         lp.sleep(std::time::Duration::from_millis(2)).await;
     }
     Ok((connection, peer))
+}
+
+/// The same, but told the pieces by hand, exactly so: for what depends on how bytes are cut.
+pub async fn fed<L, D>(
+    lp: &L,
+    frames: Frames<D>,
+    pieces: &[&[u8]],
+) -> Verdict<(Connection<Framed<Frames<D>>>, L::TcpStream)>
+where
+    L: Loop,
+    D: for<'a> Decoder<Frame<'a> = &'a [u8]>,
+{
+    let (connection, peer) = framed(lp, frames, &[]).await?;
+    for piece in pieces {
+        feed(&connection, piece).await;
+    }
+    Ok((connection, peer))
+}
+
+/// Tells it one piece by hand, if it is still there.
+pub async fn feed<D>(connection: &Connection<Framed<Frames<D>>>, piece: &[u8])
+where
+    D: for<'a> Decoder<Frame<'a> = &'a [u8]>,
+{
+    let piece = piece.to_vec();
+    let told = connection.call(move |framed, t| framed.data_received(t, &piece));
+    drop(told.await);
 }
