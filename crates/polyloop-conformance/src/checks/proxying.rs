@@ -66,7 +66,7 @@ pub fn pol_07<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
             ensure!(came.is_empty(), "{part} was answered with {came:?}");
         }
         let told = format!("{:?}", reports.all());
-        ensure!(told.contains(r#"got \"G"#), "{told}");
+        ensure!(told.contains("got \"G"), "{told}");
         ensure_eq!(journal.count("made"), good, "connections that were made");
         server.close();
 
