@@ -98,13 +98,16 @@ fn kv_says_where_it_listens_and_on_what_loop() {
 #[test]
 fn a_program_listens_on_whatever_its_argument_says() {
     in_time(|| {
-        for text in ["tcp:0:interface=127.0.0.1:backlog=5", "TCP:127.0.0.1:0"] {
-            let kv = Running::start(env!("CARGO_BIN_EXE_kv"), &[text]);
-            kv.exchange("PING\r\n", "+PONG\r\n");
+        for name in AnyLoop::available_real() {
+            for text in ["tcp:0:interface=127.0.0.1:backlog=5", "TCP:127.0.0.1:0"] {
+                let kv = Running::start(env!("CARGO_BIN_EXE_kv"), &["--loop", name, text]);
+                kv.exchange("PING\r\n", "+PONG\r\n");
+            }
+            let arguments = ["--loop", name, "tcp:0:timeout=5"];
+            let wrong = output(env!("CARGO_BIN_EXE_kv"), &arguments);
+            let text = String::from_utf8_lossy(&wrong.stderr);
+            assert!(text.contains("timeout= is for connecting"), "{text}");
         }
-        let wrong = output(env!("CARGO_BIN_EXE_kv"), &["tcp:0:timeout=5"]);
-        let text = String::from_utf8_lossy(&wrong.stderr);
-        assert!(text.contains("timeout= is for connecting"), "{text}");
     });
 }
 
@@ -144,10 +147,11 @@ fn kv_serves_redis_cli_over_tls() {
             assert_eq!(set.stdout, b"OK\n", "{set:?}");
             let plain = output("redis-cli", &["-h", "127.0.0.1", "-p", &port, "GET", "key"]);
             assert!(!plain.stdout.starts_with(b"value"), "{plain:?}");
+            let arguments = ["--loop", name, "tls:0:privateKey=nowhere.pem"];
+            let wrong = output(env!("CARGO_BIN_EXE_kv"), &arguments);
+            let text = String::from_utf8_lossy(&wrong.stderr);
+            assert!(text.contains("can't read nowhere.pem"), "{text}");
         }
-        let wrong = output(env!("CARGO_BIN_EXE_kv"), &["tls:0:privateKey=nowhere.pem"]);
-        let text = String::from_utf8_lossy(&wrong.stderr);
-        assert!(text.contains("can't read nowhere.pem"), "{text}");
     });
 }
 

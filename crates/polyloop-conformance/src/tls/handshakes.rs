@@ -104,7 +104,12 @@ pub(crate) fn tls_03<L: MainLoop>(make: &dyn Fn() -> L) -> Verdict {
         cut.close().await?;
         until(&lp, "the reports", || reports.all().len() == 2).await?;
         let told = format!("{:?}", reports.all());
-        ensure!(told.contains("plain HTTP"), "the reports: {told}");
+        // How much of it was there at once is the stream's affair.
+        let parts = ["plain HTTP", "it began with G"];
+        ensure!(
+            parts.iter().any(|part| told.contains(part)),
+            "the reports: {told}"
+        );
         let _ = read_all(&mut garbage).await;
         let options = ConnectOptions::new().layer(connector()?.build()?);
         let good = Once::new(Probe::new(&Journal::new()));
