@@ -17,6 +17,7 @@ use polyloop_core::{
 use polyloop_tls::{TlsError, TlsStream};
 
 use crate::authority::{AUTHORITY, SERVER, acceptor, connector};
+use crate::foreign::has;
 
 /// What both sides have noted: commands, answers, ends.
 #[derive(Clone, Default)]
@@ -391,9 +392,7 @@ async fn smtplib_sends_mail<L: Loop>(lp: L) {
 
 #[polyloop_test(loops(real), timeout = 60)]
 async fn swaks_sends_mail<L: Loop>(lp: L) {
-    let found = Command::new("swaks").arg("--version").output();
-    if found.is_err() {
-        eprintln!("skipped: there is no swaks on this machine");
+    if !has("swaks", "swaks libnet-ssleay-perl") {
         return;
     }
     let (server, heard) = serve(&lp, "127.0.0.1:0").await;
