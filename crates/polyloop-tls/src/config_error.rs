@@ -114,7 +114,7 @@ pub enum TlsConfigError {
     /// The provider can't serve the TLS versions that were chosen.
     #[error("the crypto provider does not fit the TLS versions chosen: {0}")]
     Versions(#[source] rustls::Error),
-    /// What a `tls:` endpoint stands on is none of TCP.
+    /// A text is no endpoint, or what a `tls:` endpoint stands on is none of TCP.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// A configuration wants early data (0-RTT), which can be replayed by anybody and which

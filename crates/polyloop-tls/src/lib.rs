@@ -15,7 +15,8 @@
 //! * [`Identity`] is a certificate with its key; [`Identities`] are those of a server with
 //!   several names, which can be [reloaded](TlsAcceptor::reload) while it serves.
 //! * [`client_endpoint`] and [`server_endpoint`] make of a `tls:` endpoint, and of any other,
-//!   where to connect or listen and what to put there.
+//!   where to connect or listen and what to put there: a program's `--listen` is one call
+//!   more than `tcp:` alone would take, and no branch.
 //! * What goes wrong is a [`TlsConfigError`] when something is made, and a [`TlsError`] when a
 //!   connection is: which name was asked for, whose certificate it was, what the alert said.
 //!

@@ -23,7 +23,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     arguments.choice.run(async |lp| {
-        let (endpoint, tls) = server_endpoint(&arguments.address.parse()?)?;
+        let (endpoint, tls) = server_endpoint(&*arguments.address)?;
         let listen = ListenOptions::new().layer(tls);
         let server = KvServer::listen(&lp, endpoint, listen, KvOptions::default()).await?;
         announce(&server.local_addr())?;

@@ -203,6 +203,18 @@ pub fn endp_11<L: MainLoop>(_: &dyn Fn() -> L) -> Verdict {
     );
     let name = client.arguments().host("hostname");
     ensure_eq!(name, Some("other.example"), "the name to be shown");
+    ensure_eq!(client.arguments().names("alpn").count(), 0, "no protocols");
+    let protocols = parse(r"tls:example:443:alpn=h2,http/1.1,x\:y")?;
+    let names: Vec<&str> = protocols.arguments().names("alpn").collect();
+    ensure_eq!(names, ["h2", "http/1.1", "x:y"], "the protocols");
+    for (text, place) in [
+        ("tls:443:alpn=", 13),
+        ("tls:443:alpn=h2,,http/1.1", 16),
+        (r"tls:443:alpn=x\:y,h 2", 18),
+        ("tls:443:alpn=h2,h3,h2", 19),
+    ] {
+        ensure_eq!(refusal(text)?.position, place, "the place in {text}");
+    }
     Ok(())
 }
 

@@ -44,7 +44,7 @@ pub use text::quote;
 /// | `tcp:` | `tcp:80` (every interface of IPv4), `tcp:80:interface=127.0.0.1:backlog=50` | `tcp:example.com:80:timeout=5:bindAddress=10.0.0.1` |
 /// | `tcp6:` | the same with IPv6 alone | the same |
 /// | `unix:` | `unix:/run/app.sock:mode=660:backlog=50:replaceStale=yes` | `unix:/run/app.sock:timeout=5` |
-/// | `tls:`, `ssl:` | `tls:443:privateKey=key.pem:certKey=cert.pem:extraCertChain=chain.pem` | `tls:example.com:443:trustRoots=/etc/ca:hostname=other.example` |
+/// | `tls:`, `ssl:` | `tls:443:privateKey=key.pem:certKey=cert.pem:extraCertChain=chain.pem` | `tls:example.com:443:trustRoots=/etc/ca:hostname=other.example:alpn=h2,http/1.1` |
 /// | `fd:` | `fd:3`, `fd:web`: a socket that systemd passed on, by number or name | |
 ///
 /// Arguments stand between colons, with their names in any order, or without in the order
@@ -338,6 +338,7 @@ mod tests {
             "fd:web",
             "tls:host=h:port=443:hostname=other",
             "tls:port=443:privateKey=key.pem",
+            r"tls:port=443:alpn=h2,x\:y",
         ] {
             let endpoint: Endpoint = text.parse().unwrap();
             assert_eq!(endpoint.to_string(), text);
@@ -374,6 +375,11 @@ mod tests {
             ("unix:", 5, "it has no value"),
             ("unix:/s:mode=999", 13, "not permissions"),
             ("tls:443:extraCertChain=", 23, "it has no value"),
+            ("tls:443:alpn=", 13, "it has no value"),
+            ("tls:443:alpn=h2,,http/1.1", 16, "a name is empty"),
+            (r"tls:443:alpn=x\:y,", 18, "a name is empty"),
+            ("tls:443:alpn=h2, x", 16, "has a space"),
+            ("tls:443:alpn=h2,x,h2", 18, "\"h2\" is given twice"),
         ] {
             let error = text.parse::<Endpoint>().unwrap_err();
             assert!(error.problem.contains(problem), "{text}: {error}");

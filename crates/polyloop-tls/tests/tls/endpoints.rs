@@ -3,7 +3,7 @@
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 use polyloop::test as polyloop_test;
 use polyloop_core::{
-    ConnectOptions, Endpoint, Failure, ListenOptions, Loop, Protocol, Stream, Transport, quote,
+    ConnectOptions, Failure, ListenOptions, Loop, Protocol, Stream, Transport, quote,
 };
 use polyloop_tls::{MaybeTlsStream, TlsConfigError, TlsError, client_endpoint, server_endpoint};
 use tempfile::TempDir;
@@ -45,11 +45,16 @@ fn files() -> (TempDir, impl Fn(&str) -> String) {
 
 /// A word and its echo, between a server and a client of these texts.
 async fn exchange<L: Loop>(lp: &L, at: &str, to: &str) -> Result<bool, Failure> {
-    let (endpoint, tls) = server_endpoint(&at.parse()?)?;
+    Ok(agreed(lp, at, to).await?.is_some())
+}
+
+/// The same, and the protocol that they have agreed on, if they are secure.
+async fn agreed<L: Loop>(lp: &L, at: &str, to: &str) -> Result<Option<Option<Vec<u8>>>, Failure> {
+    let (endpoint, tls) = server_endpoint(at)?;
     let options = ListenOptions::new().layer(tls);
     let server = lp.serve_with(endpoint, options, || Echo).await?;
     let port = server.local_addr().port().unwrap();
-    let (endpoint, tls) = client_endpoint(&to.replace("PORT", &port.to_string()).parse()?)?;
+    let (endpoint, tls) = client_endpoint(to.replace("PORT", &port.to_string()))?;
     let options = ConnectOptions::new().layer(tls);
     let mut stream = lp.dial_with(endpoint, options).await?;
     stream.write_all(b"ping").await?;
@@ -57,9 +62,13 @@ async fn exchange<L: Loop>(lp: &L, at: &str, to: &str) -> Result<bool, Failure> 
     let mut came = [0; 4];
     stream.read_exact(&mut came).await?;
     assert_eq!(&came, b"ping");
+    let peer = stream.peer()?;
     let secure = matches!(stream, MaybeTlsStream::Secure(_));
-    assert_eq!(stream.peer()?.secure().is_some(), secure);
-    Ok(secure)
+    assert_eq!(peer.secure().is_some(), secure);
+    let agreed = peer
+        .secure()
+        .map(|told| told.protocol().map(<[u8]>::to_vec));
+    Ok(agreed)
 }
 
 #[polyloop_test(timeout = 60)]
@@ -101,11 +110,31 @@ async fn both_sides_are_made_of_texts<L: Loop>(lp: L) {
     assert!(!plain.unwrap());
 }
 
+#[polyloop_test(timeout = 60)]
+async fn the_texts_say_which_protocols_are_spoken<L: Loop>(lp: L) {
+    let (_directory, at) = files();
+    let server = format!("tls:127.0.0.1:0:privateKey={}", at("both.pem"));
+    let trusting = format!("tls:127.0.0.1:PORT:trustRoots={}", at("ca.pem"));
+    for (theirs, ours, expected) in [
+        (":alpn=h2,http/1.1", ":alpn=http/1.1,h2", Some(&b"h2"[..])),
+        (r":alpn=a\:b", r":alpn=h2,a\:b", Some(b"a:b")),
+        (":alpn=h2", "", None),
+        ("", ":alpn=h2", None),
+    ] {
+        let (server, client) = (format!("{server}{theirs}"), format!("{trusting}{ours}"));
+        let spoken = agreed(&lp, &server, &client).await.unwrap();
+        assert_eq!(spoken, Some(expected.map(<[u8]>::to_vec)), "{client}");
+    }
+    let (server, client) = (format!("{server}:alpn=h2"), format!("{trusting}:alpn=h3"));
+    let refused = exchange(&lp, &server, &client).await.unwrap_err();
+    assert!(TlsError::of(&refused).is_some(), "{refused:?}");
+}
+
 #[test]
 fn what_is_wrong_is_told_with_its_file_or_place() {
     let (_directory, at) = files();
-    let server = |text: &str| server_endpoint(&text.parse().unwrap()).map(drop);
-    let client = |text: &str| client_endpoint(&text.parse().unwrap()).map(drop);
+    let server = |text: &str| server_endpoint(text).map(drop);
+    let client = |text: &str| client_endpoint(text).map(drop);
     assert!(matches!(server("tls:443"), Err(TlsConfigError::NoIdentity)));
     let missing = server("tls:443:privateKey=nowhere.pem").unwrap_err();
     assert!(missing.to_string().contains("nowhere.pem"), "{missing}");
@@ -134,7 +163,11 @@ fn what_is_wrong_is_told_with_its_file_or_place() {
         matches!(no_roots, Err(TlsConfigError::NoCertificate { .. })),
         "{no_roots:?}"
     );
-    let misplaced = "tls:a.test:443:trustRoot=x".parse::<Endpoint>();
-    let misplaced = misplaced.unwrap_err().to_string();
-    assert!(misplaced.contains("(at 15)"), "{misplaced}");
+    for (text, at) in [
+        ("tls:a.test:443:trustRoot=x", "(at 15)"),
+        ("tls:a.test:443:alpn=h2,", "(at 23)"),
+    ] {
+        let misplaced = client(text).unwrap_err().to_string();
+        assert!(misplaced.contains(at), "{misplaced}");
+    }
 }

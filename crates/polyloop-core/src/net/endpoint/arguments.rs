@@ -53,6 +53,11 @@ impl Arguments {
         self.get(name).and_then(|port| port.parse().ok())
     }
 
+    /// The names that an argument lists; none if it is not given.
+    pub fn names(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.get(name).into_iter().flat_map(|list| list.split(','))
+    }
+
     /// All of them, in the order of their scheme.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().map(|(name, value)| (*name, value.as_str()))
@@ -81,8 +86,8 @@ impl Arguments {
     /// Fits what was written to what a scheme takes. `positional` are the names of those
     /// that may be given without one.
     pub(super) fn fit(
+        text: &str,
         pieces: Vec<Piece>,
-        end: usize,
         parameters: &'static [Parameter],
         positional: &[&'static str],
     ) -> Result<Self, Fault> {
@@ -126,21 +131,18 @@ impl Arguments {
             let Some(at) = given.iter().position(|(name, _)| *name == known.name) else {
                 if known.required {
                     let problem = format!("it has no {}", known.name);
-                    return Err(Fault::new(end, problem, names(parameters)));
+                    return Err(Fault::new(text.len(), problem, names(parameters)));
                 }
                 continue;
             };
             let (_, piece) = given.swap_remove(at);
-            known
-                .form
-                .check(&piece.value)
-                .map_err(|(problem, expected)| {
-                    Fault::new(
-                        piece.value_at,
-                        problem,
-                        format!("{} as {expected}", known.name),
-                    )
-                })?;
+            known.form.check(&piece.value).map_err(|misfit| {
+                Fault::new(
+                    piece.place_of(misfit.at, text),
+                    misfit.problem,
+                    format!("{} as {}", known.name, misfit.expected),
+                )
+            })?;
             arguments.set(known.name, piece.value);
         }
         Ok(arguments)

@@ -34,6 +34,7 @@ pub(super) enum Form {
     Seconds,
     Switch,
     Address,
+    Names,
 }
 
 /// Who may be given an argument.
@@ -94,6 +95,12 @@ impl Parameter {
         Self::new(name, Form::Address)
     }
 
+    /// Names between commas, such as those of protocols (ALPN): each of 1 to 255 bytes without
+    /// spaces, and none of them twice.
+    pub const fn names(name: &'static str) -> Self {
+        Self::new(name, Form::Names)
+    }
+
     /// Without it there is no endpoint.
     pub const fn required(mut self) -> Self {
         self.required = true;
@@ -114,27 +121,39 @@ impl Parameter {
 }
 
 impl Form {
-    /// What is wrong with a value, and what was expected.
-    pub(super) fn check(self, value: &str) -> Result<(), (String, &'static str)> {
+    /// What is wrong with a value, where in it, and what was expected.
+    pub(super) fn check(self, value: &str) -> Result<(), Misfit> {
+        let wrong = |problem: &str, expected| Misfit {
+            at: 0,
+            problem: problem.to_owned(),
+            expected,
+        };
         let expected = match self {
             Self::Text => "a text",
             Self::Host => {
                 return plain::check_host(unbracketed(value))
-                    .map_err(|problem| (problem.to_owned(), "a host's name or address"));
+                    .map_err(|problem| wrong(problem, "a host's name or address"));
             }
             Self::Port => {
                 return plain::port(value)
                     .map(|_| ())
-                    .map_err(|problem| (problem.to_owned(), "a number from 0 to 65535"));
+                    .map_err(|problem| wrong(problem, "a number from 0 to 65535"));
             }
             Self::Number => "a number from 0 to 4294967295",
             Self::Octal => "permissions in octal, such as 660",
             Self::Seconds => "a time in seconds, such as 2.5",
             Self::Switch => "yes or no",
             Self::Address => "an IP address",
+            Self::Names => {
+                return check_names(value).map_err(|(at, problem)| Misfit {
+                    at,
+                    problem,
+                    expected: "names between commas, such as h2,http/1.1",
+                });
+            }
         };
         let fits = match self {
-            Self::Text | Self::Host | Self::Port => !value.is_empty(),
+            Self::Text | Self::Host | Self::Port | Self::Names => !value.is_empty(),
             Self::Number => number(value).is_some(),
             Self::Octal => octal(value).is_some(),
             Self::Seconds => seconds(value).is_some(),
@@ -144,11 +163,48 @@ impl Form {
         if fits {
             Ok(())
         } else if value.is_empty() {
-            Err(("it has no value".to_owned(), expected))
+            Err(wrong("it has no value", expected))
         } else {
-            Err((format!("{value:?} is not {expected}"), expected))
+            Err(wrong(&format!("{value:?} is not {expected}"), expected))
         }
     }
+}
+
+/// What is wrong with the value of an argument.
+pub(super) struct Misfit {
+    /// Where in the value, in bytes.
+    pub(super) at: usize,
+    pub(super) problem: String,
+    pub(super) expected: &'static str,
+}
+
+/// The longest name that ALPN can carry.
+const LONGEST_NAME: usize = 255;
+
+/// What is wrong with names between commas, and where.
+fn check_names(value: &str) -> Result<(), (usize, String)> {
+    if value.is_empty() {
+        return Err((0, "it has no value".to_owned()));
+    }
+    let (mut at, mut before) = (0, Vec::new());
+    for name in value.split(',') {
+        let problem = if name.is_empty() {
+            Some("a name is empty".to_owned())
+        } else if name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            Some(format!("{name:?} has a space in it"))
+        } else if name.len() > LONGEST_NAME {
+            Some(format!("a name has more than {LONGEST_NAME} bytes"))
+        } else {
+            let twice = before.contains(&name);
+            twice.then(|| format!("{name:?} is given twice"))
+        };
+        if let Some(problem) = problem {
+            return Err((at, problem));
+        }
+        before.push(name);
+        at += name.len() + 1;
+    }
+    Ok(())
 }
 
 /// A host without the brackets around an IPv6 address.

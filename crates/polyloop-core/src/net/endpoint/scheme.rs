@@ -87,7 +87,7 @@ impl fmt::Debug for dyn Scheme {
 
 /// The arguments of `tls:`, which a crate that adds TLS takes over with the name. A
 /// certificate is looked for in the file of the key unless it is given; an empty chain is
-/// none (ENDP-11).
+/// none. `alpn` lists the protocols to agree on, the preferred one first (ENDP-11).
 pub const TLS_PARAMETERS: &[Parameter] = &[
     Parameter::host("host"),
     Parameter::port("port").required(),
@@ -100,6 +100,7 @@ pub const TLS_PARAMETERS: &[Parameter] = &[
     Parameter::address("bindAddress").for_clients(),
     Parameter::text("trustRoots"),
     Parameter::host("hostname").for_clients(),
+    Parameter::names("alpn"),
 ];
 
 const TCP_PARAMETERS: &[Parameter] = &[
@@ -241,7 +242,7 @@ impl Schemes {
         };
         let pieces = text::split(given, name.len() + 1)
             .map_err(|at| Fault::new(at, "a backslash ends it", r"a character behind it, or \\"))?;
-        let arguments = Arguments::fit(pieces, given.len(), kind.parameters(), kind.positional())?;
+        let arguments = Arguments::fit(given, pieces, kind.parameters(), kind.positional())?;
         Ok(Endpoint::of(kind, arguments))
     }
 

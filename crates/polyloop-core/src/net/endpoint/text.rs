@@ -81,6 +81,24 @@ impl Piece {
             value_at: at,
         }
     }
+
+    /// Where in `text`, which it was cut from, that byte of its value stands.
+    pub(super) fn place_of(&self, byte: usize, text: &str) -> usize {
+        let written = &text[self.value_at..];
+        let (mut seen, mut at, mut literal) = (0, 0, false);
+        for letter in written.chars() {
+            if !literal && letter == '\\' {
+                (literal, at) = (true, at + 1);
+                continue;
+            }
+            if seen >= byte {
+                break;
+            }
+            (literal, seen, at) = (false, seen + letter.len_utf8(), at + letter.len_utf8());
+        }
+        // A backslash belongs to the letter behind it.
+        self.value_at + at - usize::from(literal)
+    }
 }
 
 /// How long the address in brackets is that the text begins with, if it does and nothing
@@ -116,6 +134,16 @@ mod tests {
         assert_eq!(pairs("h=[fe80::1%2]"), [named("h", "[fe80::1%2]")]);
         assert_eq!(pairs("[a:b]"), [plain("[a"), plain("b]")]);
         assert_eq!(split(r"a\", 0), Err(1));
+    }
+
+    #[test]
+    fn a_byte_of_a_value_is_found_in_the_text() {
+        let text = r"a:n=b\:c,\\\\d:e";
+        let piece = &split(text, 0).unwrap()[1];
+        assert_eq!(piece.value, r"b:c,\\d");
+        for (byte, at) in [(0, 4), (1, 5), (2, 7), (3, 8), (4, 9), (6, 13), (7, 14)] {
+            assert_eq!(piece.place_of(byte, text), at, "byte {byte}");
+        }
     }
 
     #[test]
