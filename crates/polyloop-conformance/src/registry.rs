@@ -336,7 +336,7 @@ macro_rules! for_each_behaviour {
                 }
                 Udp udp {
                     udp_sending: Udp {
-                        udp_01 udp_02 udp_03 udp_04 udp_05 udp_06 udp_07
+                        udp_01 udp_02 udp_03 udp_04 udp_05 udp_06 udp_07 udp_13
                     }
                     udp_settings: Udp {
                         udp_08 udp_09 udp_11

@@ -28,7 +28,7 @@ const SECTIONS: &[(&str, usize)] = &[
     ("WATCH", 15),
     ("SIG", 9),
     ("PROC", 12),
-    ("UDP", 12),
+    ("UDP", 13),
     ("DGRAM", 7),
     ("POL", 7),
     ("FRAME", 14),

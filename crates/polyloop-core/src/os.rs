@@ -33,6 +33,8 @@ mod watched;
 #[cfg(unix)]
 pub use callback::ReadinessCallback;
 #[cfg(unix)]
+pub(crate) use descriptor::look;
+#[cfg(unix)]
 pub use error::{IntoInnerError, WatchError};
 pub use interest::Interest;
 #[cfg(unix)]

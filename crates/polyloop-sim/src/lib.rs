@@ -21,9 +21,9 @@
 //! | module | what |
 //! | --- | --- |
 //! | `sim`, `builder`, `host`, `faults` | a simulation, as a test sees it |
-//! | `sim_loop`, `hosts_run`, `spawned`, `timer`, `signals`, `tcp`, `stream`, `listener` | the loop of one host |
+//! | `sim_loop`, `hosts_run`, `spawned`, `timer`, `signals`, `tcp`, `stream`, `listener`, `udp`, `udp_socket` | the loop of one host |
 //! | `drive`, `world`, `agenda`, `clock`, `ready`, `scheduler`, `pace`, `stalls`, `threads` | what happens, and in what order |
-//! | `network` | hosts, links and TCP, as a state machine |
+//! | `network` | hosts, links, TCP and datagrams, as a state machine |
 //! | [`trace`], `report` | what happened, and why it can't go on |
 //! | `seed`, `seeds` | which seed, or which ones; what is told of one that fails |
 
@@ -53,13 +53,15 @@ mod tcp;
 mod threads;
 mod timer;
 pub mod trace;
+mod udp;
+mod udp_socket;
 mod unix;
 mod world;
 
 pub use builder::Builder;
 pub use host::{HostId, HostRef};
 pub use listener::SimTcpListener;
-pub use network::{Crash, Fault, FaultKind, FaultRate, Link};
+pub use network::{Crash, Fault, FaultKind, FaultRate, Link, Oversized};
 pub use pace::Pace;
 pub use scheduler::Scheduler;
 pub use seed::{SeedError, seed_from_env};
@@ -70,3 +72,4 @@ pub use spawned::Spawned;
 pub use stream::SimTcpStream;
 pub use timer::SimTimer;
 pub use trace::{Diagram, Trace};
+pub use udp_socket::SimUdpSocket;

@@ -11,11 +11,13 @@
 //! | `link`, `wire`, `packet`, `queue` | from host to host: what segments meet on their way |
 //! | `connection`, `end`, `outgoing`, `incoming`, `alarm`, `resending` | TCP |
 //! | `listener`, `socket`, `paths` | what programs call |
+//! | `datagrams` | UDP, from one socket to another |
 //! | `fault`, `faulting` | what breaks |
 
 mod address;
 mod alarm;
 mod connection;
+mod datagrams;
 mod effects;
 mod end;
 mod errno;
@@ -46,13 +48,15 @@ use slab::Slab;
 
 pub(crate) use effects::Effects;
 pub use fault::{Crash, Fault, FaultKind, FaultRate};
-pub use link::Link;
 pub(crate) use link::is_share;
+pub use link::{Link, Oversized};
 
 use crate::HostId;
 use crate::clock::{LONGEST, Nanos, nanos};
 use crate::trace::ConnectionId;
 use connection::Connection;
+use datagrams::Datagrams;
+pub(crate) use datagrams::UdpId;
 use faulting::Planned;
 use listener::{ListenerKey, Listening};
 use machine::Machine;
@@ -98,6 +102,7 @@ pub(crate) struct Network {
     listening: BTreeMap<(HostId, u16), Vec<usize>>,
     names_of_sockets: BTreeMap<(HostId, UnixAddress), Bound>,
     next_name: u64,
+    datagrams: Datagrams,
     link: Link,
     loopback: Link,
     wires: BTreeMap<(HostId, HostId), Wire>,
@@ -119,8 +124,10 @@ impl Network {
     /// No hosts yet. Whatever is drawn is drawn from `rng`; hosts without a link of
     /// their own between them have `link`.
     pub(crate) fn new(mut rng: fastrand::Rng, link: Link) -> Self {
+        let salt = rng.u64(..);
         Self {
-            queue: Queue::new(rng.u64(..)),
+            queue: Queue::new(salt),
+            datagrams: Datagrams::new(queue::mix(salt)),
             rng,
             machines: Vec::new(),
             names: BTreeMap::new(),

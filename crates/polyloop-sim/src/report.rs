@@ -19,6 +19,8 @@ pub(crate) enum Wait {
     Accept(SocketAddr),
     Read(SocketAddr),
     Write(SocketAddr),
+    Datagram(SocketAddr),
+    Room(SocketAddr),
 }
 
 /// All that it waited for, as far as a report would list it. Mostly it is one thing, which
@@ -59,6 +61,8 @@ impl fmt::Display for Wait {
             Self::Accept(address) => write!(f, "accepts on {address}"),
             Self::Read(peer) => write!(f, "reads from {peer}"),
             Self::Write(peer) => write!(f, "writes to {peer}"),
+            Self::Datagram(address) => write!(f, "receives datagrams on {address}"),
+            Self::Room(address) => write!(f, "waits for room to send datagrams from {address}"),
         }
     }
 }

@@ -49,7 +49,7 @@ impl Tcp for SimLoop {
     }
 }
 
-fn of_the_real_system() -> io::Error {
+pub(crate) fn of_the_real_system() -> io::Error {
     io::Error::new(
         io::ErrorKind::Unsupported,
         "a simulated host can't use a socket of the real system",

@@ -3,9 +3,10 @@
 //! It holds nothing that differs between two runs of the same seed: no address of
 //! memory, no clock of the machine, no order of a hash map. So two traces can be
 //! compared byte for byte. `text` writes one as lines, `diagram` as a picture;
-//! `words` says what an event is for both, and `clock` how a time is written.
+//! `words` (and `datagram` for datagrams) say what an event is for both, and `clock` how a time is written.
 
 mod clock;
+mod datagram;
 mod diagram;
 mod event;
 mod recorder;
@@ -16,6 +17,7 @@ mod words;
 
 pub(crate) use recorder::Recorder;
 
+pub use datagram::{Datagram, DatagramEvent, DatagramId, Loss};
 pub use diagram::Diagram;
 pub use event::{ConnectionId, Event, Phase, Record, Segment, Stalled, TaskId};
 

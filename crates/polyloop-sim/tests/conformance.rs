@@ -24,7 +24,7 @@ fn simulation(seed: u64, scheduler: Scheduler, pace: Pace) -> SimLoop {
 polyloop_conformance::suite!(
     sim,
     || super::simulation(0, super::Scheduler::Random, super::Pace::Instant),
-    lacks: [SystemSockets, Watch, Processes, Udp]
+    lacks: [SystemSockets, Watch, Processes]
 );
 
 #[test]
@@ -70,6 +70,7 @@ fn failures_of(seed: u64) -> Vec<String> {
     let outcomes = Runner::new(&name, move || simulation(seed, scheduler, pace))
         .lacking(&[Capability::SystemSockets])
         .with(abilities::signals())
+        .with(abilities::udp())
         .run_all();
     assert!(
         outcomes

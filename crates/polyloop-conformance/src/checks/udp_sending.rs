@@ -1,8 +1,10 @@
 //! UDP: sockets for datagrams, and what becomes of what is sent.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_util::future::{Either, select};
@@ -325,6 +327,50 @@ pub fn udp_07<L: MainLoop + Udp>(make: &dyn Fn() -> L) -> Verdict {
             "with room a poll gives {sent:?}"
         );
         ensure_eq!(receive(&lp, &far).await?.0, b"y", "the last one");
+        Ok(())
+    })
+}
+
+/// By several tasks at once, by polls, and by whoever was told that there is none.
+pub fn udp_13<L: MainLoop + Udp>(make: &dyn Fn() -> L) -> Verdict {
+    const TASKS: usize = 4;
+
+    run(make, async |lp| {
+        let (near, from) = bind(&lp)?;
+        let (far, to) = bind(&lp)?;
+        let near = Arc::new(near);
+        let mut tasks = Vec::new();
+        for _ in 0..TASKS {
+            let near = near.clone();
+            tasks.push(lp.spawn(async move {
+                // Each of them may find it full: somebody else was faster.
+                loop {
+                    near.writable().await?;
+                    match near.try_send_to(b"x", to) {
+                        Err(SendError::Full) => {}
+                        sent => return sent.map_err(Fault::from),
+                    }
+                }
+            }));
+        }
+        for _ in 0..TASKS {
+            ensure_eq!(
+                receive(&lp, &far).await?,
+                (b"x".to_vec(), from),
+                "what came"
+            );
+        }
+        for task in tasks {
+            task.await??;
+        }
+        let limit = lp.sleep(std::time::Duration::from_secs(10));
+        let room = poll_fn(|cx| near.poll_writable(cx));
+        match select(pin!(room), pin!(limit)).await {
+            Either::Left((room, _)) => room?,
+            Either::Right(_) => return Err(Fault::new("polls wait 10 s in vain for room")),
+        }
+        near.try_send_to(b"y", to)?;
+        ensure_eq!(receive(&lp, &far).await?.0, b"y", "what came behind polls");
         Ok(())
     })
 }

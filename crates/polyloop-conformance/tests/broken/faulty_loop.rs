@@ -82,6 +82,7 @@ pub(crate) enum Fault {
     SendsCutDatagrams,
     SendsToAnybody,
     HidesRefusals,
+    HidesRoom,
     QueuesDatagrams,
     BroadcastsAlways,
     MixesUpSources,

@@ -169,4 +169,18 @@ impl DatagramSocket for FaultyUdp {
             None => Poll::Ready(Ok(())),
         }
     }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.has(Fault::HidesRoom) {
+            return Poll::Pending;
+        }
+        self.inner.poll_writable(cx)
+    }
+
+    async fn writable(&self) -> io::Result<()> {
+        if self.has(Fault::HidesRoom) {
+            return std::future::pending().await;
+        }
+        self.inner.writable().await
+    }
 }

@@ -119,6 +119,7 @@ broken! {
     a_connected_socket_that_sends_to_anybody: SendsToAnybody => "UDP-05";
     a_refusal_that_is_hidden: HidesRefusals => "UDP-06", "DGRAM-04";
     datagrams_that_are_queued: QueuesDatagrams => "UDP-07";
+    room_that_nobody_is_told_of: HidesRoom => "UDP-13";
     broadcast_without_leave: BroadcastsAlways => "UDP-08";
     sources_mixed_up: MixesUpSources => "DGRAM-02";
 }

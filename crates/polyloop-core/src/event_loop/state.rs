@@ -238,7 +238,8 @@ impl LoopState {
         self.discard_here(waiting);
     }
 
-    pub(crate) fn check_open(&self) -> Result<(), LoopClosed> {
+    /// Fails once the loop takes no more work. For what a backend hands out by itself.
+    pub fn check_open(&self) -> Result<(), LoopClosed> {
         if self.gone.load(Ordering::Acquire) == 0 {
             Ok(())
         } else {

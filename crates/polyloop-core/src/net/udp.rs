@@ -6,11 +6,13 @@
 //! | [`DatagramSocket`] | what its sockets do |
 //! | [`UdpSettings`] | what can be set on one: broadcast, multicast, … |
 //! | [`WatchedUdp`] | the socket of every loop that has [`Watch`](crate::Watch) |
+//! | [`Addressing`] | where datagrams go and what is told, for a loop whose sockets are its own |
 //!
 //! Nothing is kept back here: a datagram is the system's as soon as it is sent, and what the
 //! system has no room for is told to whoever sends (UDP-07). Protocols are one floor up, in
 //! [`crate::net::datagrams`].
 
+mod addressing;
 mod datagram_socket;
 mod error;
 mod family;
@@ -22,6 +24,7 @@ mod watched;
 
 use std::net::SocketAddr;
 
+pub use addressing::Addressing;
 pub use datagram_socket::DatagramSocket;
 pub use error::{MulticastError, SendError, UdpError};
 pub use options::UdpOptions;

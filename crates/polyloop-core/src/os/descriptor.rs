@@ -30,7 +30,7 @@ fn flags(descriptor: BorrowedFd<'_>) -> io::Result<OFlag> {
 }
 
 /// Looks whether the descriptor is ready now; `WouldBlock` if not.
-pub(super) fn look(descriptor: BorrowedFd<'_>, interest: Interest) -> io::Result<()> {
+pub(crate) fn look(descriptor: BorrowedFd<'_>, interest: Interest) -> io::Result<()> {
     let events = match interest {
         Interest::Readable => PollFlags::POLLIN,
         Interest::Writable => PollFlags::POLLOUT,

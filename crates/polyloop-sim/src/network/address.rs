@@ -53,6 +53,55 @@ pub(super) fn not_bindable(address: SocketAddr) -> Option<Errno> {
     }
 }
 
+/// Whom a datagram reaches that is sent to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    One,
+    /// Everybody; `inside` one host, by its loopback.
+    Broadcast {
+        inside: bool,
+    },
+    /// The members of a group.
+    Group,
+}
+
+pub(super) fn reach(ip: IpAddr) -> Reach {
+    /// Of the network that all hosts are in.
+    const EVERYBODY: Ipv4Addr = Ipv4Addr::new(10, 255, 255, 255);
+    const INSIDE: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
+    match ip {
+        IpAddr::V4(Ipv4Addr::BROADCAST | EVERYBODY) => Reach::Broadcast { inside: false },
+        IpAddr::V4(INSIDE) => Reach::Broadcast { inside: true },
+        ip if ip.is_multicast() => Reach::Group,
+        _ => Reach::One,
+    }
+}
+
+/// Why no datagram leads to an address, if none can.
+pub(super) fn no_datagrams_to(address: SocketAddr) -> Option<Errno> {
+    match address {
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => {
+            Some(off_link(v6, Errno::Unreachable))
+        }
+        _ => None,
+    }
+}
+
+/// Why a socket for datagrams can't have an address that is none of its host's.
+pub(super) fn no_datagrams_on(address: SocketAddr) -> Option<Errno> {
+    match address {
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => {
+            Some(off_link(v6, Errno::AddrNotAvailable))
+        }
+        SocketAddr::V6(v6) if v6.ip().is_multicast() => {
+            let is_of_link = matches!(v6.ip().segments()[0] & 0xf, 1 | 2);
+            (is_of_link && v6.scope_id() == 0).then_some(Errno::Invalid)
+        }
+        other if reach(other.ip()) != Reach::One => None,
+        _ => Some(Errno::AddrNotAvailable),
+    }
+}
+
 /// Without a number of the link, such an address means nothing; and no host has a link of
 /// that number.
 fn off_link(address: SocketAddrV6, otherwise: Errno) -> Errno {

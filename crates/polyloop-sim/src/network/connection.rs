@@ -350,6 +350,8 @@ impl Network {
             Due::Packet(packet) => self.arrive(now, packet),
             Due::Timer(end) => self.on_timer(now, end),
             Due::Reset(key) => self.reset_both(now, key),
+            Due::Flight(flight) => self.land(now, *flight),
+            Due::Room(socket) => self.on_room(socket),
             Due::Fault(place) => self.on_planned(now, place),
             Due::Draw(place) => self.on_draw(now, place),
         }

@@ -36,7 +36,7 @@ impl Effects {
     }
 
     /// Records what `event` makes of content, if anybody wants to know.
-    pub(super) fn record_payload(&mut self, now: Nanos, event: impl FnOnce() -> Event) {
+    pub(super) fn record_payload<E: Into<Event>>(&mut self, now: Nanos, event: impl FnOnce() -> E) {
         if self.payload {
             self.record(now, event);
         }
@@ -47,9 +47,9 @@ impl Effects {
     }
 
     /// Records what `event` makes, if anybody wants to know.
-    pub(super) fn record(&mut self, now: Nanos, event: impl FnOnce() -> Event) {
+    pub(super) fn record<E: Into<Event>>(&mut self, now: Nanos, event: impl FnOnce() -> E) {
         if self.recording {
-            self.records.push((now, event()));
+            self.records.push((now, event().into()));
         }
     }
 

@@ -275,6 +275,7 @@ impl Network {
                 self.let_go(now, at);
             }
         }
+        self.forget_datagrams(now, host);
         let machine = self.machine_mut(host);
         machine.forget();
         machine.down = how == Crash::Silent;
@@ -301,9 +302,13 @@ impl Network {
         let machine = self.machine_mut(host);
         machine.paused = false;
         let packets = std::mem::take(&mut machine.frozen_packets);
+        let datagrams = std::mem::take(&mut machine.frozen_datagrams);
         let timers = std::mem::take(&mut machine.frozen_timers);
         for packet in packets {
             self.queue.push(now, Due::Packet(packet));
+        }
+        for flight in datagrams {
+            self.queue.push(now, Due::Flight(Box::new(flight)));
         }
         for at in timers {
             if let Some(end) = self.end_mut(at) {

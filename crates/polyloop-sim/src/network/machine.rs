@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use polyloop_core::Query;
 
-use super::Network;
+use super::datagrams::Flight;
 use super::errno::Errno;
 use super::packet::{EndKey, Packet};
 use super::ports::Ports;
+use super::{Nanos, Network};
 use crate::HostId;
 
 /// One host, as the network knows it.
@@ -17,6 +18,10 @@ pub(super) struct Machine {
     pub(super) v4: Ipv4Addr,
     pub(super) v6: Ipv6Addr,
     pub(super) ports: Ports,
+    /// Those of datagrams, which have nothing to do with the others.
+    pub(super) udp_ports: Ports,
+    /// When the last datagram from the host to itself arrives.
+    pub(super) last_inside: Nanos,
     descriptors: usize,
     pub(super) descriptor_limit: Option<usize>,
     /// Crashed silently, and not restarted yet.
@@ -26,6 +31,7 @@ pub(super) struct Machine {
     pub(super) isolated: bool,
     /// What arrived, and what was due, while it stood still.
     pub(super) frozen_packets: Vec<Packet>,
+    pub(super) frozen_datagrams: Vec<Flight>,
     pub(super) frozen_timers: Vec<EndKey>,
 }
 
@@ -33,17 +39,21 @@ impl Machine {
     fn new(name: &str, number: u32, rng: &mut fastrand::Rng) -> Self {
         let [_, b, c, d] = number.to_be_bytes();
         let [high, low] = [(number >> 16) as u16, (number & 0xffff) as u16];
+        let ports = Ports::new(rng);
         Self {
             name: name.to_owned(),
             v4: Ipv4Addr::new(10, b, c, d),
             v6: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, high, low),
-            ports: Ports::new(rng),
+            udp_ports: ports.beside(),
+            ports,
+            last_inside: 0,
             descriptors: 0,
             descriptor_limit: None,
             down: false,
             paused: false,
             isolated: false,
             frozen_packets: Vec::new(),
+            frozen_datagrams: Vec::new(),
             frozen_timers: Vec::new(),
         }
     }
@@ -85,9 +95,11 @@ impl Machine {
     /// Forgets all that was open.
     pub(super) fn forget(&mut self) {
         self.ports.clear();
+        self.udp_ports.clear();
         self.descriptors = 0;
         self.paused = false;
         self.frozen_packets.clear();
+        self.frozen_datagrams.clear();
         self.frozen_timers.clear();
     }
 }

@@ -84,6 +84,20 @@ impl Ports {
         }
     }
 
+    /// Those of another kind of socket: none in use, and other numbers given out first, so
+    /// that the two are not mistaken for each other.
+    pub(super) fn beside(&self) -> Self {
+        const APART: u16 = 11_003;
+        let count = LAST - FIRST + 1;
+        Self {
+            used: BTreeMap::new(),
+            pairs: BTreeSet::new(),
+            lingering: BTreeMap::new(),
+            lingering_pairs: BTreeMap::new(),
+            next: FIRST + (self.next - FIRST + APART) % count,
+        }
+    }
+
     /// A port that nothing uses. One that was let go of is not given out again soon.
     pub(super) fn free(&mut self) -> Option<u16> {
         for _ in FIRST..=LAST {

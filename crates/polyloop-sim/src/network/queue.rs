@@ -6,7 +6,9 @@ use std::collections::BinaryHeap;
 use slab::Slab;
 
 use super::Nanos;
+use super::datagrams::{Flight, UdpId};
 use super::packet::{EndKey, Key, Packet};
+use crate::HostId;
 
 /// What is going to happen.
 #[derive(Clone, Debug)]
@@ -17,6 +19,10 @@ pub(super) enum Due {
     Timer(EndKey),
     /// Something resets a connection.
     Reset(Key),
+    /// A datagram arrives.
+    Flight(Box<Flight>),
+    /// A datagram has left its socket.
+    Room(UdpId),
     /// A fault that was asked for, by its place.
     Fault(usize),
     /// A fault of some rate, by its place. These go on for ever.
@@ -92,6 +98,8 @@ impl Queue {
             Due::Packet(packet) => lane(packet.to),
             Due::Timer(end) => lane(*end),
             Due::Reset(key) => key.id.0 << 1,
+            Due::Flight(flight) => lane_between(flight.from, flight.to),
+            Due::Room(socket) => 1 << 62 | socket.serial(),
             Due::Fault(_) => u64::MAX,
             Due::Draw(_) => {
                 self.endless += 1;
@@ -140,8 +148,14 @@ fn lane(end: EndKey) -> u64 {
     end.key.id.0 << 1 | end.side as u64
 }
 
+/// Of datagrams from one host to another.
+fn lane_between(from: HostId, to: HostId) -> u64 {
+    // Numbers of connections do not get there.
+    1 << 63 | u64::from(from.0 & 0x3fff_ffff) << 32 | u64::from(to.0)
+}
+
 /// Scatters the bits of a number (the finalizer of `SplitMix64`).
-fn mix(number: u64) -> u64 {
+pub(super) fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

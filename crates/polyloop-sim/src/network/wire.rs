@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::datagrams::Flight;
 use super::packet::{EndKey, Outbound, Packet, Side};
 use super::queue::Due;
 use super::{LONGEST, Link, Nanos, Network, nanos};
@@ -21,6 +22,7 @@ pub(super) struct Wire {
     pub(super) drawn_holds: u32,
     /// What waits until it is released.
     pub(super) waiting: Vec<Packet>,
+    pub(super) waiting_datagrams: Vec<Flight>,
     /// The link has something to send until then.
     busy_until: Nanos,
 }
@@ -33,11 +35,25 @@ impl Wire {
     pub(super) fn is_held(&self) -> bool {
         self.held || self.drawn_holds > 0
     }
+
+    /// Takes the link for so many bytes, behind what it has to send already: when they have
+    /// left.
+    pub(super) fn occupy(&mut self, now: Nanos, bytes: u64, bandwidth: u64) -> Nanos {
+        occupy(&mut self.busy_until, now, bytes, bandwidth)
+    }
 }
 
-/// How many segments wait for a host that stands still; what comes then is lost, as it is
+fn occupy(busy_until: &mut Nanos, now: Nanos, bytes: u64, bandwidth: u64) -> Nanos {
+    let takes = u128::from(bytes) * 1_000_000_000 / u128::from(bandwidth.max(1));
+    let takes = u64::try_from(takes).map_or(LONGEST, |takes| takes.min(LONGEST));
+    let leaves = now.max(*busy_until) + takes;
+    *busy_until = leaves.min(LONGEST);
+    leaves
+}
+
+/// How many segments and datagrams wait for a host that stands still; what comes then is lost, as it is
 /// where a system has no time to look at them.
-const INPUT_QUEUE: usize = 1_000;
+pub(super) const INPUT_QUEUE: usize = 1_000;
 
 /// What becomes of a segment that leaves.
 enum Fate {
@@ -141,10 +157,7 @@ impl Network {
         }
         let mut leaves = now;
         if let Some(bandwidth) = link.bandwidth {
-            let takes = u128::from(size) * 1_000_000_000 / u128::from(bandwidth.max(1));
-            leaves = now.max(*busy_until)
-                + u64::try_from(takes).map_or(LONGEST, |takes| takes.min(LONGEST));
-            *busy_until = leaves.min(LONGEST);
+            leaves = occupy(busy_until, now, size, bandwidth);
         }
         let mut at = leaves + nanos(link.latency) + rng.u64(0..=nanos(link.jitter));
         if link.reorder <= 0.0 || rng.f64() >= link.reorder {
@@ -215,6 +228,7 @@ impl Network {
                 Fate::Lost => self.lose(now, from, to, &packet),
             }
         }
+        self.release_datagrams(now, from, to);
     }
 
     pub(super) fn lose(&mut self, now: Nanos, from: HostId, to: HostId, packet: &Packet) {
@@ -253,7 +267,7 @@ impl Network {
         }
         let machine = self.machine_mut(to_host);
         if machine.paused {
-            if machine.frozen_packets.len() >= INPUT_QUEUE {
+            if machine.frozen_packets.len() + machine.frozen_datagrams.len() >= INPUT_QUEUE {
                 return self.lose(now, from_host, to_host, &packet);
             }
             machine.frozen_packets.push(packet);

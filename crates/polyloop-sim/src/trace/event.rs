@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::datagram::DatagramEvent;
 use crate::HostId;
 
 /// One event, when it happened.
@@ -224,6 +225,8 @@ pub enum Event {
         /// Whether by a reset.
         reset: bool,
     },
+    /// Something about datagrams.
+    Datagram(DatagramEvent),
     /// A fault was made, or mended: a partition, a crash, a pause, …
     Fault {
         /// The host it is about, if it is about one.

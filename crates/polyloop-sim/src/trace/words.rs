@@ -131,6 +131,7 @@ pub(super) fn describe(trace: &Trace, event: &Event) -> Described {
             };
             of(connection, host, words.to_owned())
         }
+        Event::Datagram(event) => event.describe(trace),
         Event::Fault { host, text, .. } => Described {
             host: *host,
             connection: None,
@@ -141,7 +142,7 @@ pub(super) fn describe(trace: &Trace, event: &Event) -> Described {
 }
 
 /// What was written, as far as it fits on a line.
-fn written(bytes: &[u8]) -> String {
+pub(super) fn written(bytes: &[u8]) -> String {
     const SHOWN: usize = 64;
     let shown = bytes[..bytes.len().min(SHOWN)].escape_ascii();
     let rest = if bytes.len() > SHOWN { "\u{2026}" } else { "" };

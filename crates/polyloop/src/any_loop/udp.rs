@@ -25,45 +25,15 @@ enum Sockets {
     #[cfg(feature = "tokio")]
     Tokio(<crate::TokioLoop as Udp>::UdpSocket),
     #[cfg(feature = "sim")]
-    Sim(Absent),
+    Sim(<crate::SimLoop as Udp>::UdpSocket),
     Absent(Absent),
-}
-
-/// Makes a socket of whichever loop it is, if that has some.
-macro_rules! made {
-    ($lp:expr, $inner:ident => $makes:expr) => {
-        match $lp {
-            #[cfg(feature = "async-std")]
-            AnyLoop::AsyncStd($inner) => Sockets::AsyncStd($makes?),
-            #[cfg(feature = "smol")]
-            AnyLoop::Smol($inner) => Sockets::Smol($makes?),
-            #[cfg(feature = "tokio")]
-            AnyLoop::Tokio($inner) => Sockets::Tokio($makes?),
-            #[cfg(feature = "sim")]
-            AnyLoop::Sim(_) => Sockets::Sim(simulated()?),
-            AnyLoop::Absent($inner) => Sockets::Absent($makes?),
-        }
-    };
-}
-
-/// The simulation has no `Udp`, and only here, where it could be another loop, is asked for
-/// it.
-#[cfg(feature = "sim")]
-fn simulated() -> Result<Absent, UdpError> {
-    Err(UdpError::Refused {
-        name: "sim",
-        source: io::Error::new(
-            io::ErrorKind::Unsupported,
-            "a simulation has no datagrams; run what needs them on a real loop",
-        ),
-    })
 }
 
 impl Udp for AnyLoop {
     type UdpSocket = AnyUdpSocket;
 
     fn adopt_udp(&self, socket: UdpSocket) -> Result<AnyUdpSocket, UdpError> {
-        let socket = made!(self, lp => lp.adopt_udp(socket));
+        let socket = dispatch!(Self, self, lp => Sockets as wrap: wrap(lp.adopt_udp(socket)?));
         Ok(AnyUdpSocket(socket))
     }
 
@@ -72,7 +42,8 @@ impl Udp for AnyLoop {
         address: SocketAddr,
         options: &UdpOptions,
     ) -> Result<AnyUdpSocket, UdpError> {
-        let socket = made!(self, lp => lp.bind_udp(address, options));
+        let socket =
+            dispatch!(Self, self, lp => Sockets as wrap: wrap(lp.bind_udp(address, options)?));
         Ok(AnyUdpSocket(socket))
     }
 
@@ -81,7 +52,8 @@ impl Udp for AnyLoop {
         peer: SocketAddr,
         options: &UdpOptions,
     ) -> Result<AnyUdpSocket, UdpError> {
-        let socket = made!(self, lp => lp.connect_udp(peer, options));
+        let socket =
+            dispatch!(Self, self, lp => Sockets as wrap: wrap(lp.connect_udp(peer, options)?));
         Ok(AnyUdpSocket(socket))
     }
 }
@@ -189,6 +161,14 @@ impl DatagramSocket for AnyUdpSocket {
 
     fn poll_send(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), SendError>> {
         dispatch!(Sockets, &self.0, socket => socket.poll_send(cx, data))
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        dispatch!(Sockets, &self.0, socket => socket.poll_writable(cx))
+    }
+
+    async fn writable(&self) -> io::Result<()> {
+        dispatch!(Sockets, &self.0, socket => socket.writable().await)
     }
 
     fn poll_io<R>(

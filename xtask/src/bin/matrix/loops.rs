@@ -78,7 +78,9 @@ impl LoopKind {
             Self::Smol => on(&real(self.name(), SmolLoop::new), ids),
             Self::AsyncStd => on(&real(self.name(), AsyncStdLoop::new), ids),
             Self::Sim => {
-                let runner = Runner::new(self.name(), simulated).with(abilities::signals());
+                let runner = Runner::new(self.name(), simulated)
+                    .with(abilities::signals())
+                    .with(abilities::udp());
                 on(&runner.lacking(&[Capability::SystemSockets]), ids)
             }
         }

@@ -18,8 +18,12 @@ use crate::os::Interest;
 /// An error of receiving is about one datagram, never about the socket: on a connected one it
 /// says, say, that nobody was there for an earlier one (UDP-06). Go on receiving.
 ///
-/// One task receives by polls at a time, and one sends: the last that polled is woken. How
-/// many may await is the loop's: any number, on those with [`Watch`](crate::Watch).
+/// One task receives by polls at a time, and one sends: the last that polled is woken. Any
+/// number may await, on all loops that come with polyloop.
+///
+/// Code that sends by tries and has its own order of who is next, such as a QUIC library with
+/// many connections on one socket, shares the socket in an [`Arc`](std::sync::Arc) and has
+/// each of them wait with [`writable`](Self::writable) when there was no room.
 pub trait DatagramSocket: UdpSettings + Send + Sync + 'static {
     /// Takes a datagram if one is there, with its length and whom it is from; an error of kind
     /// `WouldBlock` if none is.
@@ -50,6 +54,12 @@ pub trait DatagramSocket: UdpSettings + Send + Sync + 'static {
     /// The same to the peer of a connected socket.
     fn poll_send(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), SendError>>;
 
+    /// Ready when there is room for a datagram (UDP-13): for code that sends by tries. By a
+    /// look at the system, so never for an event of the past.
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_io(cx, Interest::Writable, has_room)
+    }
+
     /// Tries an operation on the socket below until it gives something else than `WouldBlock`:
     /// for what is not here, such as the segments, the congestion marks and the interface of
     /// a datagram, which `quinn-udp` knows. Of kind `Unsupported` where there is no socket.
@@ -64,6 +74,12 @@ pub trait DatagramSocket: UdpSettings + Send + Sync + 'static {
             io::ErrorKind::Unsupported,
             "the loop's sockets are its own: there is none of the system's below",
         )))
+    }
+
+    /// Waits until there is room for a datagram (UDP-13). Somebody else may have taken it by
+    /// then: send with a try. Cancel safe: nothing is lost.
+    fn writable(&self) -> impl Future<Output = io::Result<()>> + Send {
+        poll_fn(|cx| self.poll_writable(cx))
     }
 
     /// Waits for a datagram: its length, and whom it is from. Cancel safe: nothing is lost.
@@ -91,5 +107,20 @@ pub trait DatagramSocket: UdpSettings + Send + Sync + 'static {
     /// The same to the peer of a connected socket.
     fn send(&self, data: &[u8]) -> impl Future<Output = Result<(), SendError>> + Send {
         poll_fn(|cx| self.poll_send(cx, data))
+    }
+}
+
+/// Looks whether a datagram could be sent now; `WouldBlock` if not.
+pub(super) fn has_room(socket: &UdpSocket) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd as _;
+        crate::os::look(socket.as_fd(), Interest::Writable)
+    }
+    // Nothing here asks the system; then the next try tells.
+    #[cfg(not(unix))]
+    {
+        let _ = socket;
+        Ok(())
     }
 }

@@ -3,9 +3,12 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
+#[cfg(unix)]
 use socket2::{SockRef, Type};
 
-use super::error::{SendError, UdpError};
+use super::error::SendError;
+#[cfg(unix)]
+use super::error::UdpError;
 
 /// The family of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +20,17 @@ pub(super) enum Family {
 }
 
 impl Family {
+    /// Of a socket on that address.
+    pub(super) fn at(local: SocketAddr, v6_only: bool) -> Self {
+        match local {
+            SocketAddr::V4(_) => Self::V4,
+            SocketAddr::V6(_) if v6_only => Self::V6,
+            SocketAddr::V6(_) => Self::Both,
+        }
+    }
+
     /// Of a socket, which has to be one for datagrams.
+    #[cfg(unix)]
     pub(super) fn of(socket: &std::net::UdpSocket) -> Result<Self, UdpError> {
         let asked = SockRef::from(socket);
         let is_datagram = asked.r#type().is_ok_and(|kind| kind == Type::DGRAM);

@@ -1,7 +1,7 @@
 //! How sockets for datagrams are made and configured, once for all backends.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -15,14 +15,7 @@ pub(super) fn bind(address: SocketAddr, options: &UdpOptions) -> Result<UdpSocke
 
 /// A socket connected to `peer`, which does not block.
 pub(super) fn connect(peer: SocketAddr, options: &UdpOptions) -> Result<UdpSocket, UdpError> {
-    let any = match peer {
-        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-    };
-    let local = options.local_address.unwrap_or(any);
-    if local.is_ipv4() != peer.is_ipv4() {
-        return Err(UdpError::Families { local, peer });
-    }
+    let local = options.local_for(peer)?;
     let socket = bind(local, options)?;
     match socket.connect(peer) {
         Ok(()) => Ok(socket),

@@ -1,6 +1,8 @@
 //! [`UdpOptions`]: what is set on a socket before it is bound.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::error::UdpError;
 
 /// Options of a socket for datagrams. What can be changed later, too, is in
 /// [`UdpSettings`](super::UdpSettings).
@@ -42,6 +44,23 @@ impl Default for UdpOptions {
             recv_buffer_size: None,
             send_buffer_size: None,
             local_address: None,
+        }
+    }
+}
+
+impl UdpOptions {
+    /// Where a socket is bound that is to be connected to `peer`: the address that was asked
+    /// for, which has to be of its family, or any. For loops whose sockets are their own.
+    pub fn local_for(&self, peer: SocketAddr) -> Result<SocketAddr, UdpError> {
+        let any = match peer {
+            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+        };
+        let local = self.local_address.unwrap_or(any);
+        if local.is_ipv4() == peer.is_ipv4() {
+            Ok(local)
+        } else {
+            Err(UdpError::Families { local, peer })
         }
     }
 }

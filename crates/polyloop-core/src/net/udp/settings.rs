@@ -32,6 +32,24 @@ impl fmt::Display for MulticastInterface {
     }
 }
 
+impl MulticastInterface {
+    /// Whether a socket on `local` can join or leave `group` on this one, as far as that can
+    /// be told without the system. For loops whose sockets are their own.
+    pub fn check_group(self, local: SocketAddr, group: IpAddr) -> Result<(), MulticastError> {
+        membership(local, group, self).map(drop)
+    }
+
+    /// Whether a socket on `local` can send to groups by this one, likewise.
+    pub fn check_outgoing(self, local: SocketAddr) -> Result<(), MulticastError> {
+        match (local, self) {
+            (_, Self::Default)
+            | (SocketAddr::V4(_), Self::Address(_))
+            | (SocketAddr::V6(_), Self::Index(_)) => Ok(()),
+            (_, given) => Err(MulticastError::WrongInterface { local, given }),
+        }
+    }
+}
+
 /// The settings of a socket for datagrams.
 ///
 /// A real socket says so in [`socket`](Self::socket), and the rest follows; a simulated one
@@ -156,19 +174,15 @@ pub trait UdpSettings {
     /// address.
     fn set_multicast_interface(&self, interface: MulticastInterface) -> Result<(), MulticastError> {
         let local = self.local_addr()?;
+        interface.check_outgoing(local)?;
         let socket = SockRef::from(socket_of(self)?);
-        match (local, interface) {
-            (SocketAddr::V4(_), MulticastInterface::Default) => {
+        match interface {
+            MulticastInterface::Default if local.is_ipv4() => {
                 socket.set_multicast_if_v4(&Ipv4Addr::UNSPECIFIED)?;
             }
-            (SocketAddr::V4(_), MulticastInterface::Address(address)) => {
-                socket.set_multicast_if_v4(&address)?;
-            }
-            (SocketAddr::V6(_), MulticastInterface::Default) => socket.set_multicast_if_v6(0)?,
-            (SocketAddr::V6(_), MulticastInterface::Index(index)) => {
-                socket.set_multicast_if_v6(index.get())?;
-            }
-            (_, given) => return Err(MulticastError::WrongInterface { local, given }),
+            MulticastInterface::Default => socket.set_multicast_if_v6(0)?,
+            MulticastInterface::Address(address) => socket.set_multicast_if_v4(&address)?,
+            MulticastInterface::Index(index) => socket.set_multicast_if_v6(index.get())?,
         }
         Ok(())
     }

@@ -6,9 +6,9 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::task::{Context, Poll};
 
-use super::datagram_socket::DatagramSocket;
+use super::addressing::Addressing;
+use super::datagram_socket::{DatagramSocket, has_room};
 use super::error::{SendError, UdpError};
-use super::family::Family;
 use super::settings::UdpSettings;
 use crate::os::{Interest, Watch, Watcher};
 
@@ -17,27 +17,23 @@ use crate::os::{Interest, Watch, Watcher};
 /// Any number of tasks may await in both directions; of those that poll, one.
 pub struct WatchedUdp<L: Watch> {
     watcher: L::Watcher<UdpSocket>,
-    family: Family,
-    /// Whom it is connected to.
-    peer: Option<SocketAddr>,
+    addressing: Addressing,
 }
 
 impl<L: Watch> WatchedUdp<L> {
     /// What [`Udp::adopt_udp`](super::Udp::adopt_udp) does on such a loop. For backends.
     pub fn adopt(lp: &L, socket: UdpSocket) -> Result<Self, UdpError> {
         lp.state().check_open()?;
-        let family = Family::of(&socket)?;
+        let addressing = Addressing::of(&socket)?;
         let refused = |source| UdpError::Refused {
             name: lp.state().name(),
             source,
         };
         socket.set_nonblocking(true).map_err(refused)?;
-        let peer = socket.peer_addr().ok().map(|peer| family.incoming(peer));
         let watcher = lp.watcher(socket).map_err(refused)?;
         Ok(Self {
             watcher,
-            family,
-            peer,
+            addressing,
         })
     }
 
@@ -48,25 +44,7 @@ impl<L: Watch> WatchedUdp<L> {
     /// Where a datagram really goes; `None` to the peer.
     #[inline]
     fn destination(&self, to: SocketAddr) -> Result<Option<SocketAddr>, SendError> {
-        match self.peer {
-            Some(peer) if peer == to => Ok(None),
-            Some(peer) => Err(SendError::Connected { peer, to }),
-            None => match self.family.outgoing(to) {
-                Some(to) => Ok(Some(to)),
-                None => Err(self.wrong_family(to)),
-            },
-        }
-    }
-
-    #[cold]
-    fn wrong_family(&self, to: SocketAddr) -> SendError {
-        match self.udp().local_addr() {
-            Ok(local) => SendError::WrongFamily { local, to },
-            Err(source) => SendError::Failed {
-                to: Some(to),
-                source,
-            },
-        }
+        self.addressing.destination(to, || self.udp().local_addr())
     }
 
     fn told(
@@ -75,13 +53,7 @@ impl<L: Watch> WatchedUdp<L> {
         data: &[u8],
         to: Option<SocketAddr>,
     ) -> Result<(), SendError> {
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let to = to.map(|to| self.family.incoming(to)).or(self.peer);
-                Err(self.family.send_error(error, data, to))
-            }
-        }
+        self.addressing.told(sent, data, to)
     }
 }
 
@@ -100,14 +72,14 @@ impl<L: Watch> UdpSettings for WatchedUdp<L> {
     }
 
     fn peer_addr(&self) -> Option<SocketAddr> {
-        self.peer
+        self.addressing.peer()
     }
 }
 
 impl<L: Watch> DatagramSocket for WatchedUdp<L> {
     fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (length, from) = self.udp().recv_from(buffer)?;
-        Ok((length, self.family.incoming(from)))
+        Ok((length, self.addressing.incoming(from)))
     }
 
     fn try_send_to(&self, data: &[u8], to: SocketAddr) -> Result<(), SendError> {
@@ -126,7 +98,7 @@ impl<L: Watch> DatagramSocket for WatchedUdp<L> {
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
         self.watcher
             .poll_io(cx, Interest::Readable, |socket| socket.recv_from(buffer))
-            .map_ok(|(length, from)| (length, self.family.incoming(from)))
+            .map_ok(|(length, from)| (length, self.addressing.incoming(from)))
     }
 
     fn poll_send_to(
@@ -156,10 +128,14 @@ impl<L: Watch> DatagramSocket for WatchedUdp<L> {
         self.watcher.poll_io(cx, interest, operation)
     }
 
+    async fn writable(&self) -> io::Result<()> {
+        self.watcher.io(Interest::Writable, has_room).await
+    }
+
     async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let receive = |socket: &UdpSocket| socket.recv_from(buffer);
         let (length, from) = self.watcher.io(Interest::Readable, receive).await?;
-        Ok((length, self.family.incoming(from)))
+        Ok((length, self.addressing.incoming(from)))
     }
 
     async fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {

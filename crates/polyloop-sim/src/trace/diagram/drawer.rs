@@ -5,19 +5,28 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::super::words::describe;
-use super::super::{ConnectionId, Event, Phase, Record, Segment, Trace, clock};
+use super::super::{
+    ConnectionId, Datagram, DatagramEvent, DatagramId, Event, Phase, Record, Segment, Trace, clock,
+};
 use super::kind::Kind;
 use super::picture::{Fate, Mark, Shape};
 use crate::HostId;
 
-/// What tells one segment on its way from another.
-type Key = (ConnectionId, HostId, HostId, Segment);
+/// What tells one of those on their way from another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Segment(ConnectionId, Segment),
+    Datagram(DatagramId, Datagram),
+}
+
+/// The same, with where it is from and where it goes.
+type Key = (What, HostId, HostId);
 
 /// Draws record after record, and remembers what is not over yet.
 pub(super) struct Drawer<'a> {
     trace: &'a Trace,
     marks: Vec<Mark>,
-    /// Segments on their way: their marks, the oldest first.
+    /// What is on its way: its marks, the oldest first.
     flying: BTreeMap<Key, VecDeque<usize>>,
     /// Faults that last: their marks.
     lasting: Vec<usize>,
@@ -59,18 +68,8 @@ impl<'a> Drawer<'a> {
                 segment,
                 ..
             } => {
-                let key = (*connection, *from, *to, *segment);
-                self.flying
-                    .entry(key)
-                    .or_default()
-                    .push_back(self.marks.len());
-                let shape = Shape::Arrow {
-                    from: *from,
-                    to: *to,
-                    fate: Fate::InFlight,
-                };
-                let label = format!("{connection} {}", short(segment));
-                self.add(row, record, Kind::of(segment), shape, label);
+                let what = What::Segment(*connection, *segment);
+                self.left(row, record, (what, *from, *to));
             }
             Event::Arrived {
                 connection,
@@ -78,12 +77,8 @@ impl<'a> Drawer<'a> {
                 to,
                 segment,
             } => {
-                self.landed(
-                    row,
-                    record,
-                    (*connection, *from, *to, *segment),
-                    Fate::Arrived,
-                );
+                let what = What::Segment(*connection, *segment);
+                self.landed(row, record, (what, *from, *to), Fate::Arrived);
             }
             Event::Lost {
                 connection,
@@ -91,8 +86,10 @@ impl<'a> Drawer<'a> {
                 to,
                 segment,
             } => {
-                self.landed(row, record, (*connection, *from, *to, *segment), Fate::Lost);
+                let what = What::Segment(*connection, *segment);
+                self.landed(row, record, (what, *from, *to), Fate::Lost);
             }
+            Event::Datagram(event) => self.draw_datagram(row, record, event),
             Event::Fault {
                 host,
                 peer,
@@ -125,16 +122,64 @@ impl<'a> Drawer<'a> {
                 let label = format!("{connection} connects to {to}");
                 self.add(row, record, Kind::States, Shape::Dot { host: *host }, label);
             }
-            other => {
-                let described = describe(self.trace, other);
-                if let Some(host) = described.host {
-                    let label = match described.connection {
-                        Some(connection) => format!("{connection} {}", described.words),
-                        None => described.words,
-                    };
-                    self.add(row, record, Kind::States, Shape::Dot { host }, label);
-                }
+            _ => self.state(row, record),
+        }
+    }
+
+    fn draw_datagram(&mut self, row: usize, record: &Record, event: &DatagramEvent) {
+        match event {
+            DatagramEvent::Sent {
+                datagram,
+                from,
+                to,
+                what,
+                ..
+            } => {
+                let what = What::Datagram(*datagram, *what);
+                self.left(row, record, (what, *from, *to));
             }
+            DatagramEvent::Arrived {
+                datagram,
+                from,
+                to,
+                what,
+            } => {
+                let what = What::Datagram(*datagram, *what);
+                self.landed(row, record, (what, *from, *to), Fate::Arrived);
+            }
+            DatagramEvent::Lost {
+                datagram,
+                from,
+                to: Some(to),
+                what,
+                ..
+            } => {
+                let what = What::Datagram(*datagram, *what);
+                self.landed(row, record, (what, *from, *to), Fate::Lost);
+            }
+            DatagramEvent::Lost { datagram, from, .. } => {
+                let label = format!("{datagram} is lost");
+                let shape = Shape::Dot { host: *from };
+                self.add(row, record, Kind::Datagrams, shape, label);
+            }
+            DatagramEvent::Dropped { datagram, host, .. } => {
+                let label = format!("{datagram}: no room");
+                let shape = Shape::Dot { host: *host };
+                self.add(row, record, Kind::Datagrams, shape, label);
+            }
+            _ => self.state(row, record),
+        }
+    }
+
+    /// A change of state.
+    fn state(&mut self, row: usize, record: &Record) {
+        let described = describe(self.trace, &record.event);
+        if let Some(host) = described.host {
+            let label = match described.connection {
+                Some(connection) => format!("{connection} {}", described.words),
+                None => described.words,
+            };
+            self.add(row, record, Kind::States, Shape::Dot { host }, label);
         }
     }
 
@@ -153,12 +198,18 @@ impl<'a> Drawer<'a> {
         for index in self.flying.into_values().flatten() {
             let mark = &mut self.marks[index];
             mark.until = end;
-            let Event::Sent {
+            let (Event::Sent {
                 from,
                 to,
                 arrives: Some(arrives),
                 ..
-            } = records[mark.row].event
+            }
+            | Event::Datagram(DatagramEvent::Sent {
+                from,
+                to,
+                arrives: Some(arrives),
+                ..
+            })) = records[mark.row].event
             else {
                 continue;
             };
@@ -213,9 +264,22 @@ impl<'a> Drawer<'a> {
         }
     }
 
-    /// A segment's way is over.
+    /// Something is on its way.
+    fn left(&mut self, row: usize, record: &Record, key: Key) {
+        let (what, from, to) = key;
+        let on_their_way = self.flying.entry(key).or_default();
+        on_their_way.push_back(self.marks.len());
+        let shape = Shape::Arrow {
+            from,
+            to,
+            fate: Fate::InFlight,
+        };
+        self.add(row, record, what.kind(), shape, what.label());
+    }
+
+    /// Its way is over.
     fn landed(&mut self, row: usize, record: &Record, key: Key, fate: Fate) {
-        let (connection, from, to, segment) = key;
+        let (what, from, to) = key;
         if let Some(index) = self.flying.get_mut(&key).and_then(VecDeque::pop_front) {
             let mark = &mut self.marks[index];
             let took = record.at.saturating_sub(self.trace.records[mark.row].at);
@@ -223,7 +287,12 @@ impl<'a> Drawer<'a> {
             mark.until = row;
             mark.shape = Shape::Arrow { from, to, fate };
             let _ = match fate {
-                Fate::Lost => write!(mark.details, "\nlost after {took}"),
+                Fate::Lost => match &record.event {
+                    Event::Datagram(DatagramEvent::Lost { why, .. }) => {
+                        write!(mark.details, "\nlost after {took}: {why}")
+                    }
+                    _ => write!(mark.details, "\nlost after {took}"),
+                },
                 _ => write!(mark.details, "\non its way for {took}"),
             };
             return;
@@ -233,14 +302,8 @@ impl<'a> Drawer<'a> {
         } else {
             fate
         };
-        let label = format!("{connection} {}", short(&segment));
-        self.add(
-            row,
-            record,
-            Kind::of(&segment),
-            Shape::Arrow { from, to, fate },
-            label,
-        );
+        let shape = Shape::Arrow { from, to, fate };
+        self.add(row, record, what.kind(), shape, what.label());
     }
 
     fn fault(
@@ -289,7 +352,24 @@ fn same_ends(one: Ends, other: Ends) -> bool {
     one == other || one == (other.1, other.0)
 }
 
-/// What stands on an arrow.
+impl What {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Segment(_, segment) => Kind::of(segment),
+            Self::Datagram(..) => Kind::Datagrams,
+        }
+    }
+
+    /// What stands on an arrow.
+    fn label(&self) -> String {
+        match self {
+            Self::Segment(connection, segment) => format!("{connection} {}", short(segment)),
+            Self::Datagram(id, Datagram::Data { length, .. }) => format!("{id} {length} B"),
+            Self::Datagram(id, Datagram::Refusal { .. }) => format!("{id} refusal"),
+        }
+    }
+}
+
 fn short(segment: &Segment) -> String {
     match segment {
         Segment::Data { len, .. } => format!("{len} B"),

@@ -7,6 +7,7 @@ use super::super::Segment;
 pub(super) enum Kind {
     Handshake,
     Data,
+    Datagrams,
     Acks,
     Ends,
     States,
@@ -18,9 +19,10 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Handshake,
         Self::Data,
+        Self::Datagrams,
         Self::Acks,
         Self::Ends,
         Self::States,
@@ -36,6 +38,7 @@ impl Kind {
         match self {
             Self::Handshake => "handshake",
             Self::Data => "data",
+            Self::Datagrams => "datagrams",
             Self::Acks => "acks",
             Self::Ends => "ends",
             Self::States => "states",
@@ -52,6 +55,7 @@ impl Kind {
         match self {
             Self::Handshake => "handshake",
             Self::Data => "data",
+            Self::Datagrams => "datagrams",
             Self::Acks => "acks",
             Self::Ends => "FIN, RST",
             Self::States => "states",
