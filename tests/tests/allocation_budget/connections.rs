@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use polyloop_core::{Deferred, Failure, Loop, Protocol, Server, TimerKey, Transport};
 
-use crate::meter::{count, count_beside};
+use crate::meter::{TIMES, count, count_beside};
+use crate::metered_loop::bytes_of_last_started;
 use crate::raw::{Does, Raw};
 use crate::sheet::Budget::{AtMost, RawPlus};
 use crate::sheet::Sheet;
@@ -107,6 +108,24 @@ async fn accepting<L: Loop>(lp: &L, raw: &impl Raw, sheet: &mut Sheet) {
     let server = lp.serve("127.0.0.1:0", || Echo).await.unwrap();
     let counted = count_at(address_of(&server)).await;
     sheet.enter("accept, echo, lose", RawPlus(0), counted, reference);
+    server.close();
+}
+
+/// A connection that has nothing to do is its task: it holds no buffer, and its runtime
+/// keeps the room that its future takes for as long as it lasts. Asked of the loops
+/// themselves: an `AnyLoop` has room for the largest stream of those that are compiled in.
+pub(crate) async fn staying<L: Loop, R: Raw>(lp: &L, _: &R, sheet: &mut Sheet) {
+    let server = lp.serve("127.0.0.1:0", || Echo).await.unwrap();
+    let address = address_of(&server);
+    let task = beside(move || {
+        echo(&mut connect(address));
+        bytes_of_last_started()
+    })
+    .await;
+    // Of one connection, where the sheet has what many operations come to.
+    let counted = task as u64 * TIMES;
+    let budget = AtMost(R::CONNECTION_TASK);
+    sheet.enter("bytes of a connection's task", budget, counted, None);
     server.close();
 }
 

@@ -60,6 +60,8 @@ where
     L: MainLoop + MainBackend + Udp + Into<AnyLoop>,
 {
     one(name, lp.clone(), raw, sheet);
+    let metered = MeteredLoop(lp.clone());
+    (metered.run(connections::staying(&metered, raw, sheet))).unwrap();
     let any: AnyLoop = lp.clone().into();
     one(&format!("{name}, as AnyLoop"), any, raw, sheet);
 }

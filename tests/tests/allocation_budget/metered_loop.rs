@@ -1,9 +1,10 @@
-//! A loop whose tasks are metered, and which is otherwise the one inside.
+//! A loop whose tasks are metered and weighed, and which is otherwise the one inside.
 
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
 
 use polyloop_core::backend::{Backend, MainBackend};
@@ -12,6 +13,14 @@ use polyloop_core::{
 };
 
 use crate::meter::Metered;
+
+/// The bytes of the last future that was started: what a runtime keeps for a task, beside
+/// its own books.
+static LAST_STARTED: AtomicUsize = AtomicUsize::new(0);
+
+pub(crate) fn bytes_of_last_started() -> usize {
+    LAST_STARTED.load(Ordering::SeqCst)
+}
 
 #[derive(Clone)]
 pub(crate) struct MeteredLoop<L>(pub(crate) L);
@@ -33,6 +42,7 @@ impl<L: MainLoop> Backend for MeteredLoop<L> {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        LAST_STARTED.store(size_of::<F>(), Ordering::SeqCst);
         self.0.start(Metered::new(future))
     }
 

@@ -24,6 +24,10 @@ pub(crate) use tokio::Tokio;
 /// What a program does that uses a runtime directly. Everything is called inside the
 /// runtime.
 pub(crate) trait Raw {
+    /// What a connection's task may take, in bytes, before an idle connection costs more on
+    /// this runtime: a few bytes more in the future can be a block of another size.
+    const CONNECTION_TASK: u64;
+
     async fn spawn_and_join(&self, value: u64) -> u64;
 
     /// A task that gives up one turn.

@@ -7,6 +7,7 @@
 
 mod catch_cancel;
 pub(crate) mod first_turn;
+mod standing;
 pub(crate) mod supervised;
 pub(crate) mod table;
 
@@ -14,8 +15,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-pub(crate) use catch_cancel::take_cancel;
 pub use catch_cancel::{CatchCancel, catch_cancel};
+pub(crate) use standing::{has_same_waker, take_cancel};
 pub use supervised::Outcome;
 
 use crate::event_loop::backend::{Backend, StartedTask};

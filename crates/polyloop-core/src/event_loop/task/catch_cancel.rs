@@ -3,66 +3,15 @@
 //! Dropping a future cannot await. A body that has to clean up with further
 //! awaits wraps what may be interrupted; everything outside the wrapper runs on.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::standing::take_cancel;
 use crate::promise::discard::discard_in_place;
 use crate::promise::failure::Failure;
-use crate::sync::primitive::thread_local;
-
-thread_local! {
-    /// How the code that runs on this thread stands to cancelling: the bits below.
-    static STANDING: Cell<u8> = const { Cell::new(0) };
-    /// Why the task that is being polled was cancelled. Looked at only where its
-    /// standing says that there is something: this is on the way of every poll.
-    static REASON: Cell<Option<String>> = const { Cell::new(None) };
-}
-
-/// It runs in a task.
-const IN_TASK: u8 = 1;
-/// The task was cancelled, and nobody has taken the reason.
-const ASKED: u8 = 2;
-/// The body of the task waits in a wrapper.
-const CATCHING: u8 = 4;
-
-/// Polls the body of a task. Gives back whether it now waits in a wrapper.
-pub(super) fn scope<T>(poll: impl FnOnce() -> T) -> (T, bool) {
-    let outer = STANDING.replace(IN_TASK);
-    let polled = poll();
-    (polled, STANDING.replace(outer) & CATCHING != 0)
-}
-
-/// The same for a task that was cancelled. Gives back the reason, too, if nobody took
-/// it.
-pub(super) fn scope_of_cancelled<T>(
-    reason: String,
-    poll: impl FnOnce() -> T,
-) -> (T, bool, Option<String>) {
-    let outer_reason = REASON.replace(Some(reason));
-    let outer = STANDING.replace(IN_TASK | ASKED);
-    let polled = poll();
-    let catching = STANDING.replace(outer) & CATCHING != 0;
-    (polled, catching, REASON.replace(outer_reason))
-}
-
-/// The reason of a cancel that has come, if one has; otherwise notes that the body
-/// waits for one. A hand-written future asks at each poll, and then sees its cancel instead
-/// of being dropped.
-pub(crate) fn take_cancel() -> Option<String> {
-    let standing = STANDING.get();
-    if standing & ASKED != 0 {
-        STANDING.set(standing & !ASKED);
-        return REASON.take();
-    }
-    if standing & IN_TASK != 0 {
-        STANDING.set(standing | CATCHING);
-    }
-    None
-}
 
 /// Runs `future` until it finishes or the surrounding task is cancelled, and
 /// then says so instead of ending the task.

@@ -5,16 +5,17 @@
 use std::any::Any;
 use std::future::Future;
 use std::mem::needs_drop;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, RawWakerVTable, Waker};
+use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
 
-use super::catch_cancel;
 use super::first_turn::FirstTurn;
+use super::standing;
 use super::table::{Cancel, TaskId};
 use crate::event_loop::context::Entered;
 use crate::event_loop::state::LoopState;
@@ -57,26 +58,25 @@ pub(crate) struct Guard {
     state: Option<Arc<LoopState>>,
     id: TaskId,
     /// The waker that the table holds a clone of.
-    known: Option<KnownWaker>,
+    known: Option<WakerMark>,
     location: &'static Location<'static>,
 }
 
-/// What a waker is told by as long as a clone of it is kept somewhere.
-struct KnownWaker {
-    vtable: &'static RawWakerVTable,
-    data: usize,
-}
+/// What a waker is told by as long as a clone of it is kept somewhere, in half the room of
+/// one.
+///
+/// Because of the clone neither of its addresses is given to anything else meanwhile. Two
+/// wakers of one kind always differ, and two of different kinds all but certainly; a
+/// runtime has one kind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct WakerMark(NonZero<usize>);
 
-impl KnownWaker {
+impl WakerMark {
+    #[inline]
     fn of(waker: &Waker) -> Self {
-        Self {
-            vtable: waker.vtable(),
-            data: waker.data().addr(),
-        }
-    }
-
-    fn is(&self, waker: &Waker) -> bool {
-        std::ptr::eq(self.vtable, waker.vtable()) && self.data == waker.data().addr()
+        let vtable = std::ptr::from_ref(waker.vtable()).addr();
+        let mark = waker.data().addr() ^ vtable.rotate_left(usize::BITS / 2);
+        Self(NonZero::new(mark).unwrap_or(NonZero::<usize>::MAX))
     }
 }
 
@@ -106,12 +106,12 @@ impl Guard {
 
     #[inline]
     fn is_known_by(&self, waker: &Waker) -> bool {
-        self.known.as_ref().is_some_and(|known| known.is(waker))
+        self.known == Some(WakerMark::of(waker))
     }
 
     /// Notes that the future waits, and how to wake it. False if it is to look again.
     fn suspend(&mut self, told_to_end: bool, waker: &Waker) -> bool {
-        self.known = Some(KnownWaker::of(waker));
+        self.known = Some(WakerMark::of(waker));
         self.state.as_ref().is_none_or(|state| {
             state
                 .tasks
@@ -173,8 +173,10 @@ impl<F: Future> Future for Supervised<F> {
                 None => FirstTurn::begin(state.id(), this.guard.location),
                 Some(_) => None,
             };
+            let same_waker = this.guard.is_known_by(cx.waker());
             let turn = Turn {
                 future: this.future.as_mut(),
+                same_waker,
                 catching: this.catching,
                 location: this.guard.location,
             };
@@ -185,9 +187,7 @@ impl<F: Future> Future for Supervised<F> {
                 Some(cancel) => within(&mut this.guard.state, span, || turn.take_last(cx, cancel)),
             };
             let Poll::Ready(result) = step else {
-                if this.guard.is_known_by(cx.waker())
-                    || this.guard.suspend(*this.told_to_end, cx.waker())
-                {
+                if same_waker || this.guard.suspend(*this.told_to_end, cx.waker()) {
                     return Poll::Pending;
                 }
                 continue;
@@ -215,6 +215,8 @@ fn within<R>(
 /// pending: it goes before its outcome is seen.
 struct Turn<'a, F> {
     future: Pin<&'a mut Option<F>>,
+    /// It is polled with the waker that its suspended task is found by.
+    same_waker: bool,
     catching: &'a mut bool,
     location: &'static Location<'static>,
 }
@@ -227,8 +229,9 @@ impl<F: Future> Turn<'_, F> {
         let mut value = None;
         let polled;
         // The scope is not left by a panic.
-        (polled, *self.catching) =
-            catch_cancel::scope(|| poll(self.future.as_mut(), cx, &mut value));
+        (polled, *self.catching) = standing::scope(self.same_waker, || {
+            poll(self.future.as_mut(), cx, &mut value)
+        });
         match (polled, value) {
             (Ok(()), None) => Poll::Pending,
             (Ok(()), Some(value)) => Poll::Ready(Ok(value)),
@@ -249,7 +252,9 @@ impl<F: Future> Turn<'_, F> {
         let mut value = None;
         let (polled, untaken);
         (polled, *self.catching, untaken) =
-            catch_cancel::scope_of_cancelled(reason, || poll(self.future.as_mut(), cx, &mut value));
+            standing::scope_of_cancelled(self.same_waker, reason, || {
+                poll(self.future.as_mut(), cx, &mut value)
+            });
         match (polled, value, untaken) {
             (Ok(()), None, None) => Poll::Pending,
             (Ok(()), None, Some(reason)) => {

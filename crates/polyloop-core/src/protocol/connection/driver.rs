@@ -17,7 +17,6 @@ use std::any::type_name;
 use std::cell::OnceCell;
 use std::future::Future;
 use std::io;
-use std::num::NonZero;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -30,7 +29,7 @@ use super::mailbox::Mailbox;
 use super::rare::Rare;
 use crate::event_loop::backend::Backend;
 use crate::event_loop::read_buffer::ReadBuffer;
-use crate::event_loop::task::take_cancel;
+use crate::event_loop::task::{has_same_waker, take_cancel};
 use crate::promise::deferred::Resolver;
 use crate::promise::failure::{Failure, catch};
 use crate::protocol::peer::Peer;
@@ -77,8 +76,6 @@ pub(crate) struct Driver<P: Protocol, O: Origin, S: Stream> {
     busy: bool,
     /// Empty as long as nobody outside needs it.
     mailbox: OnceCell<Arc<Mailbox>>,
-    /// Which waker the origin has been given; a task's does not change in practice.
-    known_waker: Option<NonZero<usize>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,7 +105,6 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
             phase: Phase::New,
             busy: false,
             mailbox: OnceCell::new(),
-            known_waker: None,
         }
     }
 
@@ -235,14 +231,6 @@ impl<P: Protocol, O: Origin, S: Stream> Driver<P, O, S> {
     }
 }
 
-/// What tells a waker from another of the same task, in half the room of a clone. The
-/// origin keeps a clone, so neither address is given to anything else meanwhile. Two of
-/// one kind always differ, and two of different kinds all but certainly.
-fn mark_of(waker: &Waker) -> Option<NonZero<usize>> {
-    let vtable = std::ptr::from_ref(waker.vtable()).addr();
-    NonZero::new(waker.data().addr() ^ vtable.rotate_left(usize::BITS / 2))
-}
-
 impl<P: Protocol, O: Origin, S: Stream> Unpin for Driver<P, O, S> {}
 
 impl<P: Protocol, O: Origin, S: Stream> Future for Driver<P, O, S> {
@@ -254,10 +242,10 @@ impl<P: Protocol, O: Origin, S: Stream> Future for Driver<P, O, S> {
         // Asked at every poll: it also says that the end of the loop is to be told here.
         let loop_ends = take_cancel().is_some();
         if this.protocol.is_some() {
-            let waker = mark_of(cx.waker());
-            if waker.is_none() || waker != this.known_waker {
+            // The task remembers its waker, so the driver need not; it does not change in
+            // practice.
+            if !has_same_waker() {
                 this.origin.attend(cx.waker());
-                this.known_waker = waker;
             }
             this.look_for_mailbox();
             let ended = match loop_ends.then(|| this.hurry(cx)) {
