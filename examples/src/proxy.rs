@@ -1,4 +1,5 @@
-//! Proxy: a TCP forwarder that never holds more than it was told to.
+//! Proxy: a forwarder that never holds more than it was told to, with TLS and PROXY headers
+//! on either side.
 //!
 //! Two connections are joined: what one receives, the other sends. They are different
 //! tasks, maybe on different threads, so each speaks to the other
@@ -9,25 +10,31 @@
 //!   direction holds at most the high mark of the write buffer, [`READ_AHEAD`], and
 //!   one read ([`ProxyStats::peak_buffered`] shows what it came to).
 //! * **Half close.** The end of one side's sending is passed on behind its last byte;
-//!   the other direction goes on.
+//!   the other direction goes on. TLS has no half that can be closed alone: such a side is
+//!   closed when it has said nothing for a while behind the end of the other one.
 //! * **Resets.** One that is reset or fails resets the other: its peer must not take
 //!   half of an answer for all of it.
 //! * **Nothing before the target is there.** A client is not read from until then, so
 //!   its data waits in its own buffers. If the target can't be reached, the client's
 //!   connection is reset: to end it cleanly would be an answer, an empty one.
+//! * **Layers.** Each side may have its own, TLS for example; they are the business of the
+//!   options, and no line of the forwarding knows them. What a client's PROXY header says is
+//!   passed on in the target's.
 
+mod dialer;
 mod link;
 mod side;
 
 use std::sync::Arc;
 
 use polyloop_core::{
-    Address, ConnectOptions, Endpoint, IntoEndpoint, ListenError, ListenOptions, Loop, Server,
-    WriteLimits,
+    Address, ConnectOptions, Endpoint, IntoEndpoint, Layer, ListenError, ListenOptions, Loop,
+    Server, WriteLimits,
 };
 
+use dialer::Dialer;
+pub use dialer::{HeaderVersion, Target};
 pub use link::{ProxyStats, READ_AHEAD};
-use side::Dialer;
 pub use side::Side;
 
 /// What can be set about a proxy.
@@ -57,11 +64,15 @@ pub fn sides<L: Loop>(
     options: ConnectOptions,
     stats: Arc<ProxyStats>,
 ) -> impl FnMut() -> Side<L> + Send + 'static {
-    let dialer = Dialer {
-        lp: lp.clone(),
-        target,
-        options,
-    };
+    sides_to(lp, Target::new(target, options), stats)
+}
+
+fn sides_to<L: Loop, Y: Layer<L::TcpStream> + Clone>(
+    lp: &L,
+    target: Target<Y>,
+    stats: Arc<ProxyStats>,
+) -> impl FnMut() -> Side<L> + Send + 'static {
+    let dialer = Dialer::new(lp, target);
     move || Side::accepted(dialer.clone(), stats.clone())
 }
 
@@ -89,11 +100,40 @@ impl<L: Loop> Proxy<L> {
         target: impl IntoEndpoint,
         options: ProxyOptions,
     ) -> Result<Self, ListenError> {
+        let target = Target::new(target.into_endpoint()?, options.connect);
+        Self::forward(lp, listen, options.listen, target).await
+    }
+
+    /// The same with layers on either side: `listen` may have one for the clients, and the
+    /// target one of its own.
+    ///
+    /// ```
+    /// use polyloop::tls::{client_endpoint, server_endpoint};
+    /// use polyloop_core::{ConnectOptions, Failure, ListenOptions, Loop};
+    /// use polyloop_examples::proxy::{HeaderVersion, Proxy, Target};
+    ///
+    /// /// From `tls:8443:privateKey=server.pem` to `tls:example.org:443`.
+    /// async fn forward<L: Loop>(lp: &L, from: &str, to: &str) -> Result<Proxy<L>, Failure> {
+    ///     let (at, near) = server_endpoint(from)?;
+    ///     let (to, far) = client_endpoint(to)?;
+    ///     let target = Target::new(to, ConnectOptions::new()).layer(far);
+    ///     let target = target.header(Some(HeaderVersion::Binary));
+    ///     Ok(Proxy::forward(lp, at, ListenOptions::new().layer(near), target).await?)
+    /// }
+    /// ```
+    pub async fn forward<A, B>(
+        lp: &L,
+        at: impl IntoEndpoint,
+        listen: ListenOptions<A>,
+        target: Target<B>,
+    ) -> Result<Self, ListenError>
+    where
+        A: Layer<L::TcpStream>,
+        B: Layer<L::TcpStream> + Clone,
+    {
         let stats = Arc::new(ProxyStats::default());
-        let factory = sides(lp, target.into_endpoint()?, options.connect, stats.clone());
-        let server = lp
-            .serve_with(listen.into_endpoint()?, options.listen, factory)
-            .await?;
+        let factory = sides_to(lp, target, stats.clone());
+        let server = lp.serve_with(at.into_endpoint()?, listen, factory).await?;
         Ok(Self { server, stats })
     }
 

@@ -219,8 +219,8 @@ fn chat_and_proxy_work_together() {
         for name in AnyLoop::available_real() {
             let chat = Running::start(env!("CARGO_BIN_EXE_chat"), &["--loop", name, ANY]);
             let target = chat.address.to_string();
-            let proxy =
-                Running::start(env!("CARGO_BIN_EXE_proxy"), &["--loop", name, ANY, &target]);
+            let arguments = ["--loop", name, "--listen", ANY, "--connect", &target];
+            let proxy = Running::start(env!("CARGO_BIN_EXE_proxy"), &arguments);
             proxy.exchange(
                 "ana\n",
                 "* what is your name?\n* welcome, ana; here: nobody else\n",

@@ -122,6 +122,11 @@ impl Link {
         self.lock().end(which).handle.clone()
     }
 
+    /// Whether an end is not read from, because of the other one.
+    pub(super) fn is_held_back(&self, which: Which) -> bool {
+        self.lock().end(which.other()).holds_back
+    }
+
     /// Sends `data` to an end. False if no more should be read until it says so.
     pub(super) fn forward(self: &Arc<Self>, to: Which, data: &[u8]) -> bool {
         let (handle, go_on) = {

@@ -1,12 +1,13 @@
 //! One side of a forwarded connection: a protocol that only passes on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use polyloop_core::{
-    CancelOnDrop, CloseReason, ConnectOptions, Endpoint, Failure, Loop, OnEof, Promise, Protocol,
-    Transport, TransportHandle,
+    CancelOnDrop, CloseReason, Failure, Loop, OnEof, Promise, Protocol, TimerKey, Transport,
 };
 
+use super::dialer::{Client, Dialer};
 use super::link::{Link, ProxyStats, Which};
 
 /// One side of a forwarded connection; the same code serves both.
@@ -20,13 +21,11 @@ pub struct Side<L: Loop> {
     dialing: Option<CancelOnDrop<L::Task<()>>>,
 }
 
-/// Connects to the target.
-#[derive(Clone)]
-pub(super) struct Dialer<L> {
-    pub(super) lp: L,
-    pub(super) target: Endpoint,
-    pub(super) options: ConnectOptions,
-}
+/// How long a side that can't be half closed is read from behind the end of the other one,
+/// counted from its last byte: there may be an answer on its way.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+const ENDING: TimerKey = TimerKey::new("ending");
 
 impl<L: Loop> Side<L> {
     pub(super) fn accepted(dialer: Dialer<L>, stats: Arc<ProxyStats>) -> Self {
@@ -38,28 +37,12 @@ impl<L: Loop> Side<L> {
         }
     }
 
-    fn towards_target(link: Arc<Link>) -> Self {
+    pub(super) fn towards_target(link: Arc<Link>) -> Self {
         Self {
             link,
             which: Which::Target,
             dialer: None,
             dialing: None,
-        }
-    }
-}
-
-impl<L: Loop> Dialer<L> {
-    async fn dial(self, link: Arc<Link>, client: TransportHandle) {
-        let factory = move || Side::<L>::towards_target(link.clone());
-        let connected = self
-            .lp
-            .connect_with(&self.target, self.options, factory)
-            .await;
-        if let Err(error) = connected {
-            let context = format!("no way to forward {}", client.peer_addr());
-            self.lp.report(&context, &Failure::new(error));
-            // A clean end would be an answer: an empty one.
-            client.abort();
         }
     }
 }
@@ -71,9 +54,13 @@ impl<L: Loop> Protocol for Side<L> {
         if let Some(dialer) = self.dialer.take() {
             // Until the target is there, what the client sends stays in its buffers.
             transport.pause_reading();
-            let lp = dialer.lp.clone();
-            let dial = dialer.dial(self.link.clone(), handle);
-            self.dialing = Some(lp.spawn(dial).cancel_on_drop());
+            let addresses = (transport.peer_addr().as_ip(), transport.local_addr());
+            let way = match addresses {
+                (Some(from), Some(to)) => to.as_ip().map(|to| (from, to)),
+                _ => None,
+            };
+            let dial = dialer.dial(self.link.clone(), Client { handle, way });
+            self.dialing = Some(dialer.lp.spawn(dial).cancel_on_drop());
         } else if other_stands && let Some(client) = self.link.handle(Which::Client) {
             client.post(|transport| {
                 transport.resume_reading();
@@ -90,6 +77,19 @@ impl<L: Loop> Protocol for Side<L> {
         if !self.link.forward(self.which.other(), data) {
             transport.pause_reading();
         }
+        if transport.cancel_timer(ENDING) {
+            transport.set_timer(ENDING, LAST_WORDS);
+        }
+        Ok(())
+    }
+
+    fn timer_fired(&mut self, transport: &mut dyn Transport, _: TimerKey) -> Result<(), Failure> {
+        // What is not read from can't have said its last word.
+        if self.link.is_held_back(self.which) {
+            transport.set_timer(ENDING, LAST_WORDS);
+        } else {
+            transport.close();
+        }
         Ok(())
     }
 
@@ -105,7 +105,7 @@ impl<L: Loop> Protocol for Side<L> {
                 if transport.can_write_eof() {
                     transport.write_eof()?;
                 } else {
-                    transport.close();
+                    transport.set_timer(ENDING, LAST_WORDS);
                 }
                 Ok(())
             });
