@@ -113,6 +113,15 @@ impl<T: HostRef + ?Sized> HostRef for &T {
     }
 }
 
+impl Sim {
+    /// The addresses of a host, as a lookup of its name gives them: of IPv4, then of IPv6.
+    /// For what takes no names, such as [datagrams](polyloop_core::Udp).
+    pub fn addresses(&self, host: impl HostRef) -> [IpAddr; 2] {
+        let host = host.host_in(self);
+        lock(&self.shared.world).network.host_addresses(host)
+    }
+}
+
 /// Why no host may have that name.
 pub(crate) fn unfit(name: &str) -> Option<String> {
     // What a lookup would ask for: another script may spell an address, too.

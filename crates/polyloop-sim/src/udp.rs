@@ -1,6 +1,5 @@
 //! Datagrams of a simulated host.
 
-use std::io;
 use std::net::SocketAddr;
 
 use polyloop_core::backend::Backend as _;
@@ -26,11 +25,9 @@ impl Udp for SimLoop {
         address: SocketAddr,
         options: &UdpOptions,
     ) -> Result<SimUdpSocket, UdpError> {
-        self.state().check_open()?;
         let refused = |source| UdpError::Bind { address, source };
-        self.bound(address, options)
-            .and_then(|socket| socket.told_its_address(options))
-            .map_err(refused)
+        let socket = self.bound(address, options)?;
+        socket.told_its_address(options).map_err(refused)
     }
 
     fn connect_udp(
@@ -38,10 +35,7 @@ impl Udp for SimLoop {
         peer: SocketAddr,
         options: &UdpOptions,
     ) -> Result<SimUdpSocket, UdpError> {
-        self.state().check_open()?;
-        let address = options.local_for(peer)?;
-        let refused = |source| UdpError::Bind { address, source };
-        let socket = self.bound(address, options).map_err(refused)?;
+        let socket = self.bound(options.local_for(peer)?, options)?;
         let refused = |source| UdpError::Connect { peer, source };
         socket
             .connected(peer)
@@ -51,11 +45,15 @@ impl Udp for SimLoop {
 }
 
 impl SimLoop {
-    fn bound(&self, address: SocketAddr, options: &UdpOptions) -> io::Result<SimUdpSocket> {
-        self.check_power()?;
+    fn bound(&self, address: SocketAddr, options: &UdpOptions) -> Result<SimUdpSocket, UdpError> {
+        let refused = |source| UdpError::Bind { address, source };
+        // One that has crashed takes no work either, and this says more.
+        self.check_power().map_err(refused)?;
+        self.state().check_open()?;
         let id = self
             .sim()
-            .with_network(|network, now| network.bind_udp(now, self.id(), address, options))?;
+            .with_network(|network, now| network.bind_udp(now, self.id(), address, options))
+            .map_err(refused)?;
         Ok(SimUdpSocket::new(self.sim().clone(), id, address))
     }
 }

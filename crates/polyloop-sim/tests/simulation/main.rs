@@ -2,6 +2,9 @@
 
 mod crashes;
 mod crowds;
+mod datagram_buffers;
+mod datagram_hosts;
+mod datagrams;
 mod hosts;
 mod inputs;
 mod ordeals;
