@@ -13,11 +13,11 @@ use crate::passing::Passed;
 use crate::shell::Shell;
 
 /// The profile in the workspace's manifest.
-const PROFILE: &str = "--profile bench-release --package polyloop-bench";
+const PROFILE: &str = "--profile bench-release --package";
 
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     // All programs first: running one builds that one only.
-    Shell::cargo(&format!("build {PROFILE} --bins")).run()?;
+    Shell::cargo(&format!("build {PROFILE} polyloop-bench --bins")).run()?;
     let selected = |simulated: bool| {
         let wanted = |suite: &str| {
             let filters = &options.filters;
@@ -29,14 +29,17 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     if selected(true) {
         let features = "--features sim-peers --bin polyloop-bench-sim-peers";
         let apart = "--config build.rustflags=[\"--cfg\",\"madsim\"] --target-dir target/sim-peers";
-        Shell::cargo(&format!("build {PROFILE} {features} {apart}")).run()?;
+        Shell::cargo(&format!(
+            "build {PROFILE} polyloop-bench-peers {features} {apart}"
+        ))
+        .run()?;
     }
     if selected(false) {
         // By itself, so that what it switches on in the runtimes stays out of the rest.
         let features = "--features peers --bin polyloop-bench-peers";
-        Shell::cargo(&format!("build {PROFILE} {features}")).run()?;
+        Shell::cargo(&format!("build {PROFILE} polyloop-bench-peers {features}")).run()?;
     }
-    let call = format!("run {PROFILE} --bin polyloop-bench --");
+    let call = format!("run {PROFILE} polyloop-bench --bin polyloop-bench --");
     Shell::cargo(&call).args(arguments(options)?).run()
 }
 

@@ -1,7 +1,7 @@
 //! Simulations of work that other simulators can do as well: tasks that sleep, and streams
 //! that are written to and read from, without a protocol.
 //!
-//! `src/bin/sim_peers` has the same work on the others.
+//! `peers/src/bin/sim_peers` has the same work on the others.
 
 use std::future::poll_fn;
 use std::io;
