@@ -181,6 +181,55 @@ fn it_prints_what_it_is() {
     }
 }
 
+/// A simulated loop has them, too: the same calls, and no socket of the system's below.
+#[cfg(unix)]
+#[polyloop::test]
+async fn datagrams(lp: AnyLoop) -> Result<(), Failure> {
+    use polyloop::{DatagramSocket, MulticastInterface, SendError, Udp, UdpOptions, UdpSettings};
+
+    let here: SocketAddr = "127.0.0.1:0".parse()?;
+    let far = lp.bind_udp(here, &UdpOptions::new())?;
+    let to = far.local_addr()?;
+    let near = lp.connect_udp(to, &UdpOptions::new().local_address(Some(here)))?;
+    assert_eq!(near.peer_addr(), Some(to));
+    assert_eq!(near.socket().is_none(), lp.name() == "sim");
+    near.writable().await?;
+    poll_fn(|cx| near.poll_writable(cx)).await?;
+    near.try_send(b"a")?;
+    near.send(b"b").await?;
+    near.send_to(b"c", to).await?;
+    let mut buffer = [0; 8];
+    for expected in [b"a", b"b", b"c"] {
+        let (length, from) = far.recv_from(&mut buffer).await?;
+        assert_eq!(
+            (&buffer[..length], from),
+            (&expected[..], near.local_addr()?)
+        );
+    }
+    far.send_to(b"d", near.local_addr()?).await?;
+    assert_eq!(near.recv(&mut buffer).await?, 1);
+    let long = near.try_send(&vec![0; 70_000]);
+    assert!(matches!(long, Err(SendError::TooLong { .. })), "{long:?}");
+
+    far.set_broadcast(true)?;
+    far.set_ttl(9)?;
+    far.set_multicast_ttl(3)?;
+    far.set_multicast_loop(false)?;
+    assert!(far.broadcast()? && !far.multicast_loop()?);
+    assert_eq!((far.ttl()?, far.multicast_ttl()?), (9, 3));
+    let loopback = MulticastInterface::Address(std::net::Ipv4Addr::LOCALHOST);
+    far.set_multicast_interface(loopback)?;
+    assert_eq!(far.multicast_interface()?, loopback);
+    let group = "239.255.71.3".parse()?;
+    far.join_multicast(group, loopback)?;
+    far.leave_multicast(group, loopback)?;
+    assert!(far.leave_multicast(group, loopback).is_err());
+
+    let theirs = std::net::UdpSocket::bind(here)?;
+    assert_eq!(lp.adopt_udp(theirs).is_err(), lp.name() == "sim");
+    Ok(())
+}
+
 #[cfg(unix)]
 #[polyloop::test]
 async fn descriptors(lp: AnyLoop) -> Result<(), Failure> {

@@ -88,7 +88,7 @@ pub enum Fault {
 #[non_exhaustive]
 pub enum Crash {
     /// The programs die and the machine lives on: each peer gets a reset, and who
-    /// connects is refused.
+    /// connects, or sends datagrams there, is refused.
     Reset,
     /// The machine is gone: nobody is told, and whatever is sent to it vanishes, until
     /// it is restarted. Then it resets connections it does not know any more.

@@ -1,12 +1,14 @@
 //! A run with something of everything: tasks, timers, threads that call back, servers
-//! and clients on three hosts, jitter, loss, faults, a crash and a restart.
+//! and clients on three hosts, datagrams, jitter, loss, faults, a crash and a restart.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use polyloop_core::{
-    Backoff, Calls, ClientService, CloseReason, Failure, Loop, Promise, Protocol, Spawner,
-    TaskGroup, Threads, Timers, Transport,
+    Backoff, Calls, ClientService, CloseReason, DatagramProtocol, DatagramSocket,
+    DatagramTransport, Failure, Loop, Promise, Protocol, Spawner, TaskGroup, Threads, Timers,
+    Transport, Udp, UdpOptions,
 };
 use polyloop_sim::trace::Trace;
 use polyloop_sim::{Crash, FaultKind, FaultRate, Link, Pace, Scheduler, Sim, SimLoop};
@@ -26,6 +28,18 @@ struct Echo;
 impl Protocol for Echo {
     fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) -> Result<(), Failure> {
         transport.write(data)?;
+        Ok(())
+    }
+}
+
+impl DatagramProtocol for Echo {
+    fn datagram_received(
+        &mut self,
+        transport: &mut dyn DatagramTransport,
+        data: &[u8],
+        from: SocketAddr,
+    ) -> Result<(), Failure> {
+        transport.send_to(data, from)?;
         Ok(())
     }
 }
@@ -72,13 +86,23 @@ pub(crate) fn told(seed: u64, scheduler: Scheduler, pace: Pace) -> Story {
         .seed(seed)
         .scheduler(scheduler)
         .pace(pace)
-        .link(Link::new().latency(5 * MS).jitter(3 * MS).loss(0.02))
+        .link(
+            Link::new()
+                .latency(5 * MS)
+                .jitter(3 * MS)
+                .loss(0.02)
+                .duplicate(0.05),
+        )
         .thread_time(Duration::ZERO..=3 * MS)
         .keep_records(usize::MAX)
         .time_limit(Duration::from_secs(600))
         .build();
     let (server, client) = (sim.host("server"), sim.host("client"));
     server.on_boot(|lp| async move {
+        let any = SocketAddr::from(([0, 0, 0, 0], 7));
+        if let Ok(socket) = lp.bind_udp(any, &UdpOptions::new()) {
+            let _ = lp.drive_datagrams(socket, Echo);
+        }
         if let Ok(server) = lp.serve("0.0.0.0:7", || Echo).await {
             server.drained().await;
         }
@@ -95,7 +119,10 @@ pub(crate) fn told(seed: u64, scheduler: Scheduler, pace: Pace) -> Story {
     sim.run(async move {
         let services: Vec<_> = (0..3).map(|name| service(&client, &notes, name)).collect();
         let tasks = crowd(&stage.local(), &notes);
+        let office = SocketAddr::new(stage.addresses("server")[0], 7);
+        let asking = client.spawn(ask(client.clone(), office, notes.clone()));
         stage.local().sleep(4_000 * MS).await;
+        let _ = asking.await;
         for service in services {
             let _ = service.stop().await;
         }
@@ -108,6 +135,28 @@ pub(crate) fn told(seed: u64, scheduler: Scheduler, pace: Pace) -> Story {
     Story {
         trace: sim.trace(),
         log,
+    }
+}
+
+/// Asks again and again, in datagrams of one piece and of several, and notes what comes.
+async fn ask(lp: SimLoop, office: SocketAddr, log: Log) {
+    let socket = lp.connect_udp(office, &UdpOptions::new()).unwrap();
+    for round in 0..150 {
+        let sent = socket.send(&vec![b'x'; round * 30]).await.is_ok();
+        lp.sleep(20 * MS).await;
+        while let Some(told) = received(&socket) {
+            log.lock()
+                .unwrap()
+                .push(format!("in round {round} ({sent}): {told}"));
+        }
+    }
+}
+
+fn received(socket: &impl DatagramSocket) -> Option<String> {
+    match socket.try_recv_from(&mut [0; 8_192]) {
+        Ok((length, _)) => Some(format!("{length} bytes")),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => None,
+        Err(error) => Some(error.to_string()),
     }
 }
 
