@@ -1,15 +1,15 @@
 //! The matrix as one page of HTML that needs nothing beside it.
 //!
 //! Each line is a `<details>` whose summary is a row of a grid, so that it folds
-//! without a script; the page's style is in `page.css`.
+//! without a script; the page's style, and what escapes its text, are those of
+//! `cargo polyloop test`.
 
 use std::fmt::Write as _;
 
+use cargo_polyloop::page::{self, bar, escape, prose};
 use polyloop_conformance::Status;
 
 use crate::matrix::{Counts, Matrix, Row, Section, counted};
-
-const STYLE: &str = include_str!("page.css");
 
 /// The whole file.
 pub(crate) fn write(matrix: &Matrix) -> String {
@@ -19,14 +19,15 @@ pub(crate) fn write(matrix: &Matrix) -> String {
         1 => "1 behaviour fails".to_owned(),
         many => format!("{many} behaviours fail"),
     };
-    let mut page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>polyloop: {verdict}</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body style=\"--loops: {}\">\n<h1>How polyloop's loops behave</h1>\n\
-         <p class=\"lead\">{} on {}: <b{}>{verdict}</b> ({}). \
-         Click a line for what was seen, why it does not apply, and how to run it again.</p>\n",
+    let mut page = page::head(
+        &format!("polyloop: {verdict}"),
+        "How polyloop's loops behave",
         matrix.loops.len(),
+    );
+    let _ = writeln!(
+        page,
+        "<p class=\"lead\">{} on {}: <b{}>{verdict}</b> ({}). \
+         Click a line for what was seen, why it does not apply, and how to run it again.</p>",
         counted(matrix.rows.len(), "behaviour"),
         counted(matrix.loops.len(), "loop"),
         if total.fail > 0 {
@@ -38,7 +39,8 @@ pub(crate) fn write(matrix: &Matrix) -> String {
     );
     page += "<div class=\"cards\">\n";
     for (column, name) in matrix.loops.iter().enumerate() {
-        page += &card(name, matrix.whole().counts(column));
+        let counts = matrix.whole().counts(column);
+        page += &page::card(name, &classes(counts), &counts.words().join(", "));
     }
     page += "</div>\n<div class=\"row head\"><span class=\"id\">ID</span>\
              <span class=\"text\">behaviour</span>";
@@ -61,32 +63,14 @@ pub(crate) fn write(matrix: &Matrix) -> String {
     page + "</body>\n</html>\n"
 }
 
-/// One loop at a glance.
-fn card(name: &str, counts: Counts) -> String {
-    format!(
-        "<div class=\"card{}\"><b>{}</b>{}<p>{}</p></div>\n",
-        if counts.fail > 0 { " failing" } else { "" },
-        escape(name),
-        bar(counts),
-        counts.words().join(", ")
-    )
-}
-
-/// The counts as lengths.
-fn bar(counts: Counts) -> String {
-    let parts = [
+/// The counts, each with the class of its outcome.
+fn classes(counts: Counts) -> [(&'static str, usize); 4] {
+    [
         ("fail", counts.fail),
         ("pass", counts.pass),
         ("na", counts.not_applicable),
         ("yet", counts.not_yet),
-    ];
-    let parts = parts.into_iter().filter(|(_, count)| *count > 0);
-    let parts =
-        parts.map(|(class, count)| format!("<i class=\"{class}\" style=\"flex: {count}\"></i>"));
-    format!(
-        "<span class=\"bar\" aria-hidden=\"true\">{}</span>",
-        parts.collect::<String>()
-    )
+    ]
 }
 
 fn section(matrix: &Matrix, section: Section<'_>, open: bool) -> String {
@@ -106,7 +90,7 @@ fn section(matrix: &Matrix, section: Section<'_>, open: bool) -> String {
         let _ = write!(
             text,
             "<span class=\"{class}\">{}{words}</span>",
-            bar(counts)
+            bar(&classes(counts))
         );
     }
     text += "</summary>\n";
@@ -207,64 +191,12 @@ fn face(status: &Status) -> &'static str {
     }
 }
 
-/// A sentence, with what stands between backticks shown as code.
-fn prose(text: &str) -> String {
-    let mut parts = text.split('`');
-    let mut prose = escape(parts.next().unwrap_or_default());
-    while let Some(code) = parts.next() {
-        match parts.next() {
-            Some(rest) => {
-                let _ = write!(prose, "<code>{}</code>{}", escape(code), escape(rest));
-            }
-            // A backtick without a partner is no more than that.
-            None => {
-                let _ = write!(prose, "`{}", escape(code));
-            }
-        }
-    }
-    prose
-}
-
-/// Text as it may stand in an element or in a quoted attribute.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use polyloop_conformance::Status;
 
-    use super::{escape, prose, write};
+    use super::write;
     use crate::matrix::{Matrix, Row, tests::sample};
-
-    #[test]
-    fn markup_in_a_text_stays_text() {
-        assert_eq!(
-            escape("<a href=\"x\">'&'</a>"),
-            "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;"
-        );
-    }
-
-    #[test]
-    fn what_stands_between_backticks_is_code() {
-        assert_eq!(
-            prose("`a<b>` in `c`."),
-            "<code>a&lt;b&gt;</code> in <code>c</code>."
-        );
-        assert_eq!(prose("one ` alone & kept"), "one ` alone &amp; kept");
-        assert_eq!(prose("none"), "none");
-    }
 
     #[test]
     fn no_text_of_a_row_reaches_the_page_unescaped() {
