@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{new, test};
+use crate::{new, seeds, test};
 
 /// As cargo calls it: `cargo-polyloop polyloop …`.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ pub(crate) enum Command {
     New(new::Options),
     /// Runs the tests, and shows them as a matrix of tests and loops.
     Test(test::Options),
+    /// Hunts over many seeds on all processors, and keeps those under which a test fails.
+    Seeds(seeds::Options),
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! - `cargo polyloop new` begins such a library.
 //! - `cargo polyloop test` runs its tests, and shows them as a matrix of tests and loops.
+//! - `cargo polyloop seeds` hunts for seeds under which a simulated test fails.
 //!
 //! A test has a process of its own, so its exit code is its outcome: nothing depends on how
 //! the harness words its report, and a test that takes its process down takes no other
@@ -21,6 +22,7 @@ mod new;
 pub mod page;
 mod project;
 mod running;
+mod seeds;
 mod set;
 mod table;
 mod test;
@@ -40,6 +42,7 @@ pub fn main() -> ExitCode {
     let done = match command {
         Command::New(options) => new::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Seeds(options) => seeds::run(&options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

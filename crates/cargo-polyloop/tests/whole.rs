@@ -42,7 +42,12 @@ fn configured(program: &str, folder: &Path, arguments: &[&str]) -> Command {
         .env_remove("CARGO_MANIFEST_DIR")
         .env_remove("GITHUB_STEP_SUMMARY")
         .env_remove("RUSTFLAGS");
-    for variable in ["POLYLOOP_SEED", "POLYLOOP_SEEDS", "POLYLOOP_TRACE"] {
+    for variable in [
+        "POLYLOOP_SEED",
+        "POLYLOOP_SEEDS",
+        "POLYLOOP_FIRST_SEED",
+        "POLYLOOP_TRACE",
+    ] {
         command.env_remove(variable);
     }
     command

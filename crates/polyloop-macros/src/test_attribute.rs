@@ -156,6 +156,7 @@ fn run(
             #polyloop::__private::SeedsTest {
                 path: #path,
                 package: ::core::option_env!("CARGO_PKG_NAME"),
+                folder: ::core::option_env!("CARGO_MANIFEST_DIR"),
                 deadline: #deadline,
                 virtual_deadline: #virtual_deadline,
                 seeds: #seeds,

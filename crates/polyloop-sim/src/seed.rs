@@ -32,7 +32,8 @@ pub fn seed_from_env() -> Result<Option<u64>, SeedError> {
     given.map(|text| parse(&text.to_string_lossy())).transpose()
 }
 
-fn parse(text: &str) -> Result<u64, SeedError> {
+/// A seed as it is written.
+pub(crate) fn parse(text: &str) -> Result<u64, SeedError> {
     let trimmed = text.trim();
     let parsed = match trimmed.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16),

@@ -1,18 +1,21 @@
 //! [`Seeds`]: a test under many seeds, and what is known when one of them fails.
 //!
-//! `counterexample` is what a failing seed gives, and its report; `outcome` is what a
+//! `counterexample` is what a failing seed gives, and its report; `kept` reads the file of
+//! seeds that are tried first; `outcome` is what a
 //! test may return; `run` is one seed; `hush`
 //! keeps its panics; `environment` is what the one who runs the tests asks for.
 
 mod counterexample;
 mod environment;
 mod hush;
+mod kept;
 mod outcome;
 mod run;
 #[cfg(test)]
 mod tests;
 
 use std::future::Future;
+use std::ops::Range;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -78,6 +81,7 @@ pub struct Seeds {
     name: Option<String>,
     package: Option<String>,
     picture: Option<PathBuf>,
+    kept: Option<PathBuf>,
     over: Arc<AtomicBool>,
 }
 
@@ -94,6 +98,7 @@ impl Seeds {
             name: None,
             package: None,
             picture: None,
+            kept: None,
             over: Arc::default(),
         }
     }
@@ -176,6 +181,14 @@ impl Seeds {
         self
     }
 
+    /// Where the seeds are kept under which it failed before: [`check`](Self::check) tries
+    /// those first, and tells of the first one that fails. The file has a seed on each line, and what is behind a `#` is a
+    /// remark; without the file there are none. `cargo polyloop seeds` keeps there what it finds.
+    pub fn kept_in(mut self, path: impl Into<PathBuf>) -> Self {
+        self.kept = Some(path.into());
+        self
+    }
+
     /// Begins no further seed once `over` is set: for a limit in real time, which another
     /// thread watches, of a search that is to end with what it has found.
     ///
@@ -203,12 +216,13 @@ impl Seeds {
     ///
     /// It follows the environment: `POLYLOOP_SEED` makes it run that seed only,
     /// `POLYLOOP_SEEDS` is another number of seeds (unless it is one seed by design),
-    /// and `POLYLOOP_TRACE` says where the run of a failing seed is drawn (or, if that ends in
+    /// `POLYLOOP_FIRST_SEED` begins with that seed, and with none that is kept (then also a
+    /// test of one seed has as many as asked for), and `POLYLOOP_TRACE` says where the run of a failing seed is drawn (or, if that ends in
     /// `.txt`, written as lines), or, with `POLYLOOP_SEED`, that of this seed however it ends.
     ///
     /// # Panics
     /// If the body panics or returns an error, if a simulation can't go on, or if a
-    /// variable of the environment can't be followed. The text, which is printed too, tells
+    /// variable of the environment can't be followed or the file of kept seeds not be read. The text, which is printed too, tells
     /// the seed, how to run exactly that one again, and the last events. The panics of
     /// single runs are printed under `POLYLOOP_SEED` only.
     #[track_caller]
@@ -252,8 +266,21 @@ impl Seeds {
             run.error
                 .map(|error| self.counterexample(seed, error, run.trace))
         } else {
-            let count = environment.seeds.filter(|_| self.count > 1);
-            self.search(count.unwrap_or(self.count), &mut body)
+            let first = environment.first;
+            let count = environment.seeds;
+            let count = count.filter(|_| self.count > 1 || first.is_some());
+            let count = count.unwrap_or(self.count);
+            let kept = match (first, &self.kept) {
+                (None, Some(path)) => kept::read(path),
+                _ => Ok(Vec::new()),
+            };
+            let kept = match kept {
+                Ok(kept) => kept,
+                Err(error) => panic!("{error}"),
+            };
+            let first = first.unwrap_or(0);
+            self.first_kept(&kept, &mut body)
+                .or_else(|| self.search(first..first.saturating_add(count), &mut body))
         };
         if let Some(found) = found {
             let line = draw(found.seed, &found.trace);
@@ -275,10 +302,31 @@ impl Seeds {
         B: FnMut(SimLoop) -> F,
         F: Future<Output: Outcome>,
     {
-        self.search(self.count, &mut body)
+        self.search(0..self.count, &mut body)
     }
 
-    fn search<B, F>(&self, count: u64, body: &mut B) -> Option<Counterexample>
+    /// Tries the seeds that it failed under before.
+    fn first_kept<B, F>(&self, kept: &[u64], body: &mut B) -> Option<Counterexample>
+    where
+        B: FnMut(SimLoop) -> F,
+        F: Future<Output: Outcome>,
+    {
+        let _hush = (!kept.is_empty()).then(Hush::begin);
+        for (before, seed) in (0..).zip(kept) {
+            if self.over.load(Ordering::Acquire) {
+                break;
+            }
+            let run = self.run(*seed, body);
+            if let Some(error) = run.error {
+                let mut found = self.counterexample(*seed, error, run.trace);
+                found.runs = before + 1;
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    fn search<B, F>(&self, seeds: Range<u64>, body: &mut B) -> Option<Counterexample>
     where
         B: FnMut(SimLoop) -> F,
         F: Future<Output: Outcome>,
@@ -286,16 +334,16 @@ impl Seeds {
         /// How many seeds are tried after the first failing one, for a shorter run.
         const LOOK_ON: u64 = 20;
 
-        let _hush = (count > 1).then(Hush::begin);
+        let Range { start, mut end } = seeds;
+        let _hush = (end.saturating_sub(start) > 1).then(Hush::begin);
         let mut best: Option<Counterexample> = None;
         let mut failing = Vec::new();
-        let mut end = count;
-        let mut seed = 0;
+        let mut seed = start;
         while seed < end && !self.over.load(Ordering::Acquire) {
             let run = self.run(seed, body);
             if let Some(error) = run.error {
                 if failing.is_empty() {
-                    end = end.min(seed + 1 + LOOK_ON);
+                    end = end.min(seed.saturating_add(1 + LOOK_ON));
                 }
                 failing.push(seed);
                 let found = self.counterexample(seed, error, run.trace);
@@ -309,7 +357,7 @@ impl Seeds {
             seed += 1;
         }
         let mut best = best?;
-        best.runs = seed;
+        best.runs = seed - start;
         failing.retain(|seed| *seed != best.seed);
         best.others = failing;
         Some(best)

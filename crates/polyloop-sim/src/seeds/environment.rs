@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::{SeedError, seed_from_env};
+use crate::{SeedError, seed, seed_from_env};
 
 const SEEDS: &str = "POLYLOOP_SEEDS";
+const FIRST: &str = "POLYLOOP_FIRST_SEED";
 const TRACE: &str = "POLYLOOP_TRACE";
 
 /// What was asked for.
@@ -18,6 +19,8 @@ pub(super) struct Environment {
     pub(super) seed: Option<u64>,
     /// So many seeds.
     pub(super) seeds: Option<u64>,
+    /// Beginning with this one.
+    pub(super) first: Option<u64>,
     /// Where the picture goes.
     pub(super) trace: Option<PathBuf>,
 }
@@ -29,6 +32,8 @@ pub(super) enum EnvironmentError {
     Seed(#[from] SeedError),
     #[error("{SEEDS} is {given:?}; expected how many seeds to run, at least 1")]
     Seeds { given: OsString },
+    #[error("{FIRST} is {given:?}; expected the first seed to run, a whole number")]
+    First { given: OsString },
 }
 
 impl Environment {
@@ -37,6 +42,7 @@ impl Environment {
         Ok(Self {
             seed: seed_from_env()?,
             seeds: set(SEEDS).map(count).transpose()?,
+            first: set(FIRST).map(first).transpose()?,
             trace: set(TRACE).map(PathBuf::from),
         })
     }
@@ -47,6 +53,11 @@ fn count(given: OsString) -> Result<u64, EnvironmentError> {
     parsed
         .filter(|count| *count > 0)
         .ok_or(EnvironmentError::Seeds { given })
+}
+
+fn first(given: OsString) -> Result<u64, EnvironmentError> {
+    let parsed = seed::parse(&given.to_string_lossy());
+    parsed.map_err(|_| EnvironmentError::First { given })
 }
 
 /// Whether a run is written to `path` as lines instead of being drawn.

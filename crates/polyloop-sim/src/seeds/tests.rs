@@ -144,3 +144,24 @@ fn what_is_not_simulated_shows_when_each_seed_runs_twice() {
         None
     );
 }
+
+#[test]
+fn seeds_that_failed_before_are_tried_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kept.txt");
+    std::fs::write(&path, "9\n5000\n").unwrap();
+    let ran = Mutex::new(Vec::new());
+    let body = |lp: SimLoop| {
+        let seed = lp.sim().seed();
+        ran.lock().unwrap().push(seed);
+        async move { assert_ne!(seed, 5000, "on purpose") }
+    };
+    let seeds = Seeds::first(3).named("a").kept_in(&path);
+    let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| seeds.check(body)));
+    let report = checked.unwrap_err().downcast::<String>().unwrap();
+    assert!(report.contains("POLYLOOP_SEED=5000 cargo test"), "{report}");
+    assert_eq!(std::mem::take(&mut *ran.lock().unwrap()), [9, 5000]);
+    std::fs::write(&path, "9\n").unwrap();
+    seeds.check(body);
+    assert_eq!(*ran.lock().unwrap(), [9, 0, 1, 2]);
+}

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +19,8 @@ pub struct SeedsTest {
     pub path: &'static str,
     /// The package that it is compiled in.
     pub package: Option<&'static str>,
+    /// The folder of that package.
+    pub folder: Option<&'static str>,
     /// How long it may take under each seed, in real time.
     pub deadline: Duration,
     /// How much virtual time it may take under each seed.
@@ -42,6 +44,7 @@ where
     let SeedsTest {
         path,
         package,
+        folder,
         deadline,
         virtual_deadline,
         seeds,
@@ -65,6 +68,9 @@ where
         }
         if let Some(package) = package {
             runs = runs.package(package);
+        }
+        if let Some(folder) = folder {
+            runs = runs.kept_in(kept(folder, path));
         }
         if let Some(trace) = trace {
             runs = runs.picture(Path::new(trace));
@@ -112,6 +118,14 @@ where
             }),
         },
     );
+}
+
+/// The file that `cargo polyloop seeds` keeps a test's seeds in.
+fn kept(folder: &str, path: &str) -> PathBuf {
+    let file = path.replace("r#", "").replace("::", "-");
+    Path::new(folder)
+        .join(".polyloop-seeds")
+        .join(format!("{file}.txt"))
 }
 
 /// The run under one seed.
