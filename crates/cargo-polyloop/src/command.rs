@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{new, seeds, test};
+use crate::{features, new, seeds, test};
 
 /// As cargo calls it: `cargo-polyloop polyloop …`.
 #[derive(Parser)]
@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Test(test::Options),
     /// Hunts over many seeds on all processors, and keeps those under which a test fails.
     Seeds(seeds::Options),
+    /// Builds every set of the features that switch loops: none may take a loop away.
+    Features(features::Options),
 }
 
 #[cfg(test)]

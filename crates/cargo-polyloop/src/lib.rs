@@ -3,6 +3,7 @@
 //! - `cargo polyloop new` begins such a library.
 //! - `cargo polyloop test` runs its tests, and shows them as a matrix of tests and loops.
 //! - `cargo polyloop seeds` hunts for seeds under which a simulated test fails.
+//! - `cargo polyloop features` builds every set of the features that switch loops.
 //!
 //! A test has a process of its own, so its exit code is its outcome: nothing depends on how
 //! the harness words its report, and a test that takes its process down takes no other
@@ -12,6 +13,7 @@ mod building;
 mod cargo;
 mod case;
 mod command;
+mod features;
 mod html;
 mod json;
 mod junit;
@@ -43,6 +45,7 @@ pub fn main() -> ExitCode {
         Command::New(options) => new::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Seeds(options) => seeds::run(&options),
+        Command::Features(options) => features::run(&options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

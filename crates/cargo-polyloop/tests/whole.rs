@@ -242,3 +242,42 @@ fn a_package_without_such_tests_or_without_that_loop_is_told_so() {
     assert_eq!(line(&told, "a "), ["pass", "FAIL"]);
     assert!(told.contains("its process ended with signal"), "{told}");
 }
+
+/// A stand-in for polyloop, with its features alone, and tests called as the attribute calls
+/// them: what is asked here is cargo's part.
+#[test]
+fn a_set_of_features_that_takes_a_loop_away_is_found() {
+    let scratch = tempfile::tempdir().unwrap();
+    let here = scratch.path();
+    let write = |file: &str, text: &str| {
+        let path = here.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let stand_in = "[package]\nname = \"polyloop\"\nversion = \"9.0.0\"\nedition = \"2024\"\n\
+                    [features]\ntokio = []\nsmol = []\n";
+    write("polyloop/Cargo.toml", stand_in);
+    write("polyloop/src/lib.rs", "");
+    let manifest = "[package]\nname = \"switching\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+                    [features]\nsmol = [\"polyloop/smol\"]\ntokio = [\"polyloop/tokio\"]\n\
+                    [dependencies]\npolyloop = { path = \"polyloop\" }\n[workspace]\n";
+    write("Cargo.toml", manifest);
+    let library = |condition: &str| {
+        let text = "#[cfg(test)]\nmod a {\n    #[cfg(CONDITION)]\n    #[test]\n    fn smol() {}\n    \
+                    #[cfg(feature = \"tokio\")]\n    #[test]\n    fn tokio() {}\n}\n";
+        write("src/lib.rs", &text.replace("CONDITION", condition));
+    };
+    library("feature = \"smol\"");
+    let told = succeeds(&mut polyloop(here, &["features"]));
+    assert!(told.contains("no features: tests on no loop"), "{told}");
+    assert!(
+        told.contains("the features smol, tokio: tests on tokio, smol"),
+        "{told}"
+    );
+    library("all(feature = \"smol\", not(feature = \"tokio\"))");
+    let told = fails(&mut polyloop(here, &["features"]));
+    assert!(
+        told.contains("FAIL a::smol runs with the features smol, and not"),
+        "{told}"
+    );
+}

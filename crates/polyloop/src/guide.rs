@@ -1,6 +1,9 @@
 //! The guide: how to write on polyloop, in short chapters. There is no code
 //! here, only documentation.
 
+#[doc = include_str!("guide/first_library.md")]
+pub mod first_library {}
+
 #[doc = include_str!("guide/writing_a_library.md")]
 pub mod writing_a_library {}
 
