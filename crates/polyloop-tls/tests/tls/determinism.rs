@@ -4,14 +4,22 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
-use polyloop::sim::{Sim, Trace};
-use polyloop_core::{ListenOptions, Listener, Promise, Resolve, Spawner, Tcp, TcpOptions};
+use polyloop::sim::{Link, Sim, Trace};
+use polyloop_core::{
+    Endpoint, ListenOptions, Listener, Loop, Promise, Resolve, Spawner, Tcp, TcpOptions, Timers,
+    Upgrade, UpgradeOptions,
+};
 use polyloop_tls::rustls::HandshakeKind;
 use polyloop_tls::{Identity, TlsAcceptor, TlsConnector, deterministic, roots_from_pem};
 use rcgen::{CertificateParams, KeyPair};
+
+use crate::starttls::{Notes, is_whole, senders, serve_with};
 
 /// Keys that are the same in every process.
 const KEYS: [&str; 2] = [
@@ -30,10 +38,8 @@ fn signed(key: &str, name: &str) -> (String, String) {
     (params.self_signed(&pair).unwrap().pem(), pem)
 }
 
-/// Three connections, two of them resumed, each with some data in both directions.
-fn told(seed: u64) -> Trace {
-    let sim = Sim::builder().seed(seed).payload(true).build();
-    let (server, client) = (sim.host("server"), sim.host("client"));
+/// Both sides of a seed.
+fn sides(seed: u64) -> (TlsAcceptor, TlsConnector) {
     let ours = [signed(KEYS[0], "server"), signed(KEYS[1], "client")];
     let [(server_chain, server_key), (client_chain, client_key)] = &ours;
     let acceptor = TlsAcceptor::builder()
@@ -47,6 +53,14 @@ fn told(seed: u64) -> Trace {
         .provider(deterministic::provider(!seed))
         .build()
         .unwrap();
+    (acceptor, connector)
+}
+
+/// Three connections, two of them resumed, each with some data in both directions.
+fn told(seed: u64) -> Trace {
+    let sim = Sim::builder().seed(seed).payload(true).build();
+    let (server, client) = (sim.host("server"), sim.host("client"));
+    let (acceptor, connector) = sides(seed);
     let open: SocketAddr = "0.0.0.0:443".parse().unwrap();
     let mut listener = server.bind_tcp(open, &ListenOptions::default()).unwrap();
 
@@ -88,21 +102,68 @@ fn told(seed: u64) -> Trace {
     sim.trace()
 }
 
-fn digests() -> String {
-    format!("{:x?}", [0, 1, 2, 3].map(|seed| told(seed).digest))
+/// A mail over a connection that is made secure in the middle of its life.
+fn told_of_upgrade(seed: u64) -> Trace {
+    let sim = Sim::builder().seed(seed).payload(true).build();
+    sim.default_link(Link::new().loss(0.05).reorder(0.1));
+    let (server, client) = (sim.host("server"), sim.host("client"));
+    let (acceptor, connector) = sides(seed);
+    let (open, far) = (Arc::<AtomicBool>::default(), Arc::default());
+    let (opened, heard): (_, Arc<Mutex<Option<Notes>>>) = (open.clone(), Arc::clone(&far));
+    let serving = server.clone();
+    server
+        .spawn(async move {
+            let tls = Upgrade::new(&serving, acceptor);
+            let (server, notes) = serve_with(&serving, "0.0.0.0:25", tls).await;
+            *heard.lock().unwrap() = Some(notes);
+            opened.store(true, Ordering::Relaxed);
+            server.drained().await;
+        })
+        .detach();
+    let dialling = client.clone();
+    let done = client.spawn(async move {
+        while !open.load(Ordering::Relaxed) {
+            dialling.sleep(Duration::from_millis(5)).await;
+        }
+        let near = Notes::default();
+        let asked = UpgradeOptions::new().asked(Some(Endpoint::tcp("server", 25)));
+        let tls = Upgrade::with(&dialling, connector, asked);
+        let connected = dialling.connect("server:25", senders(&tls, &near)).await;
+        let _connection = connected.unwrap();
+        near.at_the_end(&dialling).await;
+        let far = far.lock().unwrap().clone().unwrap();
+        is_whole(&far.at_the_end(&dialling).await);
+    });
+    sim.run(done).unwrap().unwrap();
+    sim.trace()
 }
 
-#[test]
-fn a_seed_gives_the_same_bytes_twice() {
+fn digests() -> String {
+    let tell = |seed| (told(seed).digest, told_of_upgrade(seed).digest);
+    format!("{:x?}", [0, 1, 2, 3].map(tell))
+}
+
+/// Byte for byte, and another seed gives others.
+fn is_the_same_twice(tell: fn(u64) -> Trace) {
     for seed in 0..4 {
-        let (first, second) = (told(seed), told(seed));
+        let (first, second) = (tell(seed), tell(seed));
         let pairs = first.records.iter().zip(&second.records);
         for (one, other) in pairs {
             assert_eq!(one, other, "seed {seed}");
         }
         assert_eq!(first, second, "seed {seed}");
     }
-    assert_ne!(told(0).digest, told(1).digest);
+    assert_ne!(tell(0).digest, tell(1).digest);
+}
+
+#[test]
+fn a_seed_gives_the_same_bytes_twice() {
+    is_the_same_twice(told);
+}
+
+#[test]
+fn a_seed_gives_the_same_upgrade_twice() {
+    is_the_same_twice(told_of_upgrade);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod determinism;
 mod endpoints;
 mod ends;
 mod foreign;
+mod idle;
 mod layers;
 mod making;
 mod refusals;

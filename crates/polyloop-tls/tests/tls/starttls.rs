@@ -21,7 +21,7 @@ use crate::foreign::has;
 
 /// What both sides have noted: commands, answers, ends.
 #[derive(Clone, Default)]
-struct Notes(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
 
 impl Notes {
     fn note(&self, what: impl Into<String>) {
@@ -33,7 +33,7 @@ impl Notes {
     }
 
     /// All of them, once the connection is lost.
-    async fn at_the_end<L: Loop>(&self, lp: &L) -> Vec<String> {
+    pub(crate) async fn at_the_end<L: Loop>(&self, lp: &L) -> Vec<String> {
         loop {
             let all = self.all();
             if all.iter().any(|note| note.starts_with("lost: ")) {
@@ -63,7 +63,7 @@ impl Lines {
 }
 
 /// A server that takes mail over TLS alone.
-struct Mailbox {
+pub(crate) struct Mailbox {
     tls: Upgrade,
     lines: Lines,
     in_mail: bool,
@@ -138,7 +138,7 @@ const DIALOGUE: [&str; 6] = [
 ];
 
 /// A client that sends one mail.
-struct Sender {
+pub(crate) struct Sender {
     tls: Upgrade,
     lines: Lines,
     /// What it has said in plain.
@@ -148,7 +148,7 @@ struct Sender {
 }
 
 /// A factory of them.
-fn senders(tls: &Upgrade, notes: &Notes) -> impl FnMut() -> Sender + Send + 'static {
+pub(crate) fn senders(tls: &Upgrade, notes: &Notes) -> impl FnMut() -> Sender + Send + 'static {
     let (tls, notes) = (tls.clone(), notes.clone());
     move || Sender {
         tls: tls.clone(),
@@ -207,7 +207,15 @@ impl Protocol for Sender {
 }
 
 async fn serve<L: Loop>(lp: &L, at: &str) -> (Server<Mailbox>, Notes) {
-    let (tls, notes) = (Upgrade::new(lp, acceptor()), Notes::default());
+    serve_with(lp, at, Upgrade::new(lp, acceptor())).await
+}
+
+pub(crate) async fn serve_with<L: Loop>(
+    lp: &L,
+    at: &str,
+    tls: Upgrade,
+) -> (Server<Mailbox>, Notes) {
+    let notes = Notes::default();
     let shared = notes.clone();
     let server = lp.serve(at, move || Mailbox {
         tls: tls.clone(),
@@ -225,7 +233,7 @@ fn of_server<L: Loop>(lp: &L) -> Upgrade {
 }
 
 /// What a server has to have heard, from whomever the mail came.
-fn is_whole(heard: &[String]) {
+pub(crate) fn is_whole(heard: &[String]) {
     let at = |note: &str| heard.iter().position(|known| known == note);
     let asked = at("plain: STARTTLS").expect("it was not asked for");
     assert_eq!(at("upgraded"), Some(asked + 1), "{heard:?}");
