@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 /// Every suite, in the order they run.
-pub(crate) const SUITES: [&str; 28] = [
+pub(crate) const SUITES: [&str; 32] = [
     "ping1",
     "ping64",
     "ping1000",
@@ -30,6 +30,10 @@ pub(crate) const SUITES: [&str; 28] = [
     "udp-echo",
     "unix-ping",
     "process",
+    "tls-stream",
+    "tls-ping",
+    "tls-handshakes",
+    "tls-idle",
     "sim-events",
     "sim-hosts",
     "sim-retries",

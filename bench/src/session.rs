@@ -31,6 +31,9 @@ pub(crate) use machine::Machine;
 use pace::Pace;
 use programs::Programs;
 
+/// Connections whose two ends are in one program, where memory is measured.
+const WITHIN: u64 = 2000;
+
 /// Measures polyloop against hand-written programs.
 #[derive(Parser)]
 #[command(name = "cargo xtask bench")]
@@ -107,6 +110,9 @@ fn contests(options: &Options) -> Vec<(Suite, LoopKind)> {
 fn figures(contest: &Contest<'_>) -> Result<Vec<Row>, String> {
     if let Work::Idle(connections) = contest.suite.work() {
         return memory::measure(contest, connections);
+    }
+    if contest.suite == Suite::TlsIdle {
+        return memory::measure_within(contest, WITHIN);
     }
     if let Work::Simulation(_) | Work::PlainSimulation(_) = contest.suite.work() {
         return simulating::measure(contest);

@@ -18,6 +18,8 @@ mod process;
 pub(crate) mod simulated;
 pub(crate) mod simulation;
 mod smol_raw;
+mod tls;
+mod tls_by_hand;
 mod tokio_raw;
 mod udp_echo;
 mod unix_ping;

@@ -28,6 +28,10 @@ pub(crate) enum Suite {
     UdpEcho,
     UnixPing,
     Process,
+    TlsStream,
+    TlsPing,
+    TlsHandshakes,
+    TlsIdle,
     SimEvents,
     SimHosts,
     SimRetries,
@@ -69,7 +73,7 @@ pub(crate) enum Payload {
 pub(crate) const LINES_PER_BATCH: u64 = 512;
 
 impl Suite {
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::Ping1,
         Self::Ping64,
         Self::Ping1000,
@@ -91,6 +95,10 @@ impl Suite {
         Self::UdpEcho,
         Self::UnixPing,
         Self::Process,
+        Self::TlsStream,
+        Self::TlsPing,
+        Self::TlsHandshakes,
+        Self::TlsIdle,
         Self::SimEvents,
         Self::SimHosts,
         Self::SimRetries,
@@ -125,7 +133,11 @@ impl Suite {
             | Self::Closing
             | Self::UdpEcho
             | Self::UnixPing
-            | Self::Process => Work::Inside,
+            | Self::Process
+            | Self::TlsStream
+            | Self::TlsPing
+            | Self::TlsHandshakes
+            | Self::TlsIdle => Work::Inside,
             Self::SimEvents => Work::Simulation(Scenario::Echo {
                 hosts: 10,
                 connections: 4,
@@ -194,6 +206,18 @@ impl Suite {
             Self::Process => {
                 "a child process started and waited for, against tokio's own, and on smol and \
                  async-std against async-process"
+            }
+            Self::TlsStream => {
+                "64 KiB and their echo over one TLS connection, as fast as they go, both ends in \
+                 the program, against tokio-rustls, and on smol and async-std futures-rustls"
+            }
+            Self::TlsPing => "64 bytes and their echo over one TLS connection, against the same",
+            Self::TlsHandshakes => {
+                "connect, a whole TLS handshake, 64 bytes and their echo, close; against the same"
+            }
+            Self::TlsIdle => {
+                "idle TLS connections, both ends in the program, that have said something once; \
+                 against the same"
             }
             Self::SimEvents => {
                 "10 simulated hosts with 40 connections that echo 64 bytes; an event is a \

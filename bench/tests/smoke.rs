@@ -120,6 +120,9 @@ fn each_subject_works_by_itself() {
         "udp-echo",
         "unix-ping",
         "process",
+        "tls-stream",
+        "tls-ping",
+        "tls-handshakes",
     ];
     let mut arguments = inside.to_vec();
     arguments.extend(["call", "--loop", "tokio", "--loop", "smol"]);

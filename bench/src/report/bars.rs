@@ -54,8 +54,8 @@ impl Metric {
 pub(crate) fn bar(row: &Row) -> Option<Bar> {
     use Suite::{
         AnyLoop, CallLater, Chain10, Churn, Deferred, Idle, Lines, MovedCalls, Ping1, Ping64,
-        Ping1000, Process, SimEvents, SimHosts, SimRetries, Spawn, Stream, UdpEcho, UnixPing,
-        Waiters, ZeroDelay,
+        Ping1000, Process, SimEvents, SimHosts, SimRetries, Spawn, Stream, TlsHandshakes, TlsIdle,
+        TlsPing, TlsStream, UdpEcho, UnixPing, Waiters, ZeroDelay,
     };
     if !row.subject.has_bars() {
         return None;
@@ -72,6 +72,11 @@ pub(crate) fn bar(row: &Row) -> Option<Bar> {
         (Process, Metric::CpuNanos) => Bar::Ratio(1.05),
         (UdpEcho, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(1.0),
         (UnixPing, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(1.03),
+        (TlsStream, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(1.0),
+        (TlsPing | TlsHandshakes, Metric::CpuNanos | Metric::Nanos) => Bar::Ratio(1.03),
+        // rustls itself allocates for each record.
+        (TlsStream | TlsPing | TlsHandshakes, Metric::Allocations) => Bar::Ratio(1.0),
+        (TlsIdle, Metric::MemoryIdle) => Bar::Ratio(1.0),
         // async-io itself allocates when it waits.
         (UdpEcho | UnixPing, Metric::Allocations) if row.on.is_on_async_io() => Bar::Ratio(1.0),
         (UdpEcho | UnixPing, Metric::Allocations) => Bar::Value(0.0),
@@ -88,7 +93,7 @@ pub(crate) fn bar(row: &Row) -> Option<Bar> {
         // They stand in where the machine is too restless to tell time.
         (
             Ping1 | Ping64 | Ping1000 | AnyLoop | Stream | Lines | Churn | Spawn | CallLater
-            | Deferred | UdpEcho | UnixPing,
+            | Deferred | UdpEcho | UnixPing | TlsStream | TlsPing | TlsHandshakes,
             Metric::Instructions,
         ) => {
             return bar(&Row {

@@ -54,6 +54,29 @@ pub(crate) fn measure(contest: &Contest<'_>, connections: usize) -> Result<Vec<R
     Ok(rows)
 }
 
+/// The same where the subject makes the connections itself, and keeps them: per connection,
+/// both ends together.
+pub(crate) fn measure_within(contest: &Contest<'_>, connections: u64) -> Result<Vec<Row>, String> {
+    let subjects = contest.subjects();
+    let mut seen = vec![Vec::new(); subjects.len()];
+    for _ in 0..contest.bench.pace.memory {
+        for (place, subject) in subjects.iter().enumerate() {
+            let mut stage = Stage::new(contest)?;
+            stage.enter(contest.start(*subject)?)?;
+            // What the first ones bring in belongs to the program, not to each.
+            stage.turn(0, 10)?;
+            let before = stage.process(0).memory()?;
+            stage.turn(0, connections)?;
+            // The last ones may still be on their way into their tasks.
+            sleep(Duration::from_millis(50));
+            let after = stage.process(0).memory()?;
+            stage.end()?;
+            seen[place].push((after as f64 - before as f64) / connections as f64);
+        }
+    }
+    Ok(contest.rows(Metric::MemoryIdle, &seen))
+}
+
 fn once(contest: &Contest<'_>, subject: Subject, connections: usize) -> Result<Memory, String> {
     let mut stage = Stage::new(contest)?;
     stage.enter(contest.start(subject)?)?;

@@ -185,7 +185,9 @@ pub(crate) fn fewest(suite: Suite) -> u64 {
         // One takes as long as a hundred of the others.
         Suite::Closing => 200,
         // And as a thousand.
-        Suite::Process => 20,
+        Suite::Process | Suite::TlsHandshakes => 20,
+        Suite::TlsStream => 100,
+        Suite::TlsIdle => 10,
         _ => 2000,
     }
 }

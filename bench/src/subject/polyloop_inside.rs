@@ -12,7 +12,7 @@ use polyloop::{
 
 use super::control::Control;
 use super::crowd::{Round, SESSIONS, batches};
-use super::{moving, process, udp_echo, unix_ping, waiters};
+use super::{moving, process, tls, tls_by_hand, udp_echo, unix_ping, waiters};
 use crate::suites::{Subject, Suite};
 
 /// Runs in a task of the loop, as the hand-written programs do.
@@ -77,6 +77,11 @@ async fn obey<L: Loop + Udp + Processes>(
         (Suite::UnixPing, _) => {
             let client = unix_ping::Client::new(unix_ping::polyloop(&lp).await?);
             control.obey(|n| unix_ping::ask(&client, n)).await;
+        }
+        (Suite::TlsStream | Suite::TlsPing | Suite::TlsHandshakes | Suite::TlsIdle, _) => {
+            let served = tls::OnLoop::serve(&lp).await?;
+            let done = tls_by_hand::obey(suite, control, || served.connect()).await;
+            done.map_err(|error| error.to_string())?;
         }
         (Suite::Process, _) => control.obey(|n| process::start(&lp, n)).await,
         _ => control.obey(deferred).await,

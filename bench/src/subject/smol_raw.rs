@@ -15,7 +15,7 @@ use super::control::Control;
 use super::futures_raw::{Job, connection_with_jobs, echo, echo_lines, moved_calls};
 use super::lines::READ;
 use super::listener;
-use super::{process, tokio_raw, udp_echo, unix_ping};
+use super::{process, tls_by_hand, tokio_raw, udp_echo, unix_ping};
 use crate::suites::{Suite, Work};
 
 pub(super) fn run(suite: Suite, control: Control) -> Result<(), String> {
@@ -89,9 +89,20 @@ async fn inside(suite: Suite, control: Control) -> io::Result<()> {
             control.obey(|n| unix_ping::ask(&client, n)).await;
         }
         Suite::Process => control.obey(process::start_by_hand).await,
+        Suite::TlsStream | Suite::TlsPing | Suite::TlsHandshakes | Suite::TlsIdle => {
+            let (serving, dialling) = tls_by_hand::on_async_io()?;
+            smol::spawn(serve_securely(serving, suite)).detach();
+            dialling.obey(suite, control).await?;
+        }
         _ => control.obey(tokio_raw::oneshot).await,
     }
     Ok(())
+}
+
+async fn serve_securely(serving: tls_by_hand::Serving, suite: Suite) {
+    while let Ok(served) = serving.next(suite).await {
+        smol::spawn(served).detach();
+    }
 }
 
 async fn spawn(operations: u64) {

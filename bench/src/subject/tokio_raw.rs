@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::control::Control;
 use super::crowd::{Round, SESSIONS, Session, batches, wake_all};
 use super::lines::{LineCollector, READ};
-use super::{listener, moving, process, udp_echo, unix_ping};
+use super::{listener, moving, process, tls_by_hand, udp_echo, unix_ping};
 use crate::suites::{LoopKind, Suite, Work};
 
 pub(super) fn run(suite: Suite, on: LoopKind, control: Control) -> Result<(), String> {
@@ -116,6 +116,9 @@ async fn inside(suite: Suite, control: Control) -> io::Result<()> {
             control.obey(|n| ping(&client, n)).await;
         }
         Suite::Process => control.obey(start).await,
+        Suite::TlsStream | Suite::TlsPing | Suite::TlsHandshakes | Suite::TlsIdle => {
+            tls_by_hand::on_tokio(suite, control).await?;
+        }
         _ => control.obey(oneshot).await,
     }
     Ok(())
