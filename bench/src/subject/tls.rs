@@ -28,7 +28,7 @@ const SERVER: &str = include_str!("../../../crates/polyloop-conformance/src/tls/
 const AUTHORITY: &str = include_str!("../../../crates/polyloop-conformance/src/tls/authority.pem");
 
 /// What one write of the stream has.
-const PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+static PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
 /// What goes there and back otherwise.
 const PING: [u8; 64] = [7; 64];
