@@ -53,9 +53,9 @@ impl Metric {
 #[expect(clippy::match_same_arms, reason = "suite by suite, as they are agreed")]
 pub(crate) fn bar(row: &Row) -> Option<Bar> {
     use Suite::{
-        AnyLoop, CallLater, Chain10, Churn, Deferred, Idle, Lines, MovedCalls, Ping1, Ping64,
-        Ping1000, Process, SimEvents, SimHosts, SimRetries, Spawn, Stream, TlsHandshakes, TlsIdle,
-        TlsPing, TlsStream, UdpEcho, UnixPing, Waiters, ZeroDelay,
+        AnyLoop, CallLater, Chain10, Churn, Closing, Deferred, Idle, Lines, MovedCalls, Ping1,
+        Ping64, Ping1000, Process, SimEvents, SimHosts, SimRetries, Spawn, Stream, TlsHandshakes,
+        TlsIdle, TlsPing, TlsStream, UdpEcho, UnixPing, Waiters, ZeroDelay,
     };
     if !row.subject.has_bars() {
         return None;
@@ -64,6 +64,12 @@ pub(crate) fn bar(row: &Row) -> Option<Bar> {
         (ZeroDelay, Metric::Nanos) => Bar::Value(5_000.0),
         // Its reference does something else.
         (ZeroDelay, _) => return None,
+        // Each connect sets `TCP_NODELAY` and asks for this end's address, which the program
+        // by hand does without; where the peer has not ended first, a close asks what it has.
+        (Closing, Metric::SystemCalls | Metric::SocketCalls) => Bar::Over(2.5),
+        // Whoever has left is taken out of a crowd when they are as many as those who stay;
+        // until then its lists grow, by pages.
+        (Waiters, Metric::SystemCalls) => Bar::Over(0.1),
         (_, Metric::SystemCalls | Metric::SocketCalls) => Bar::Ratio(1.0),
         (Ping1 | Ping64 | Ping1000 | AnyLoop, Metric::CpuNanos) => Bar::Ratio(1.03),
         (Stream | Lines, Metric::CpuNanos) => Bar::Ratio(1.0),

@@ -14,15 +14,23 @@ pub use crate::protocol::stream::borrowed::{AsSocket, BorrowedSocket, OwnedSocke
 use super::{ListenOptions, Stream, TcpOptions};
 use crate::protocol::address::Address;
 
+/// A new socket that does not block: on Linux in one system call instead of three.
+pub(super) fn open(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return Socket::new(domain, kind.nonblocking(), protocol);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let socket = Socket::new(domain, kind, protocol)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
+}
+
 /// A non-blocking socket on its way to `address`. It is connected when it becomes
 /// writable and [`finish_connect`] finds no error.
 pub fn start_connect(address: SocketAddr, options: &TcpOptions) -> io::Result<TcpStream> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    socket.set_nonblocking(true)?;
+    let domain = Domain::for_address(address);
+    let socket = open(domain, Type::STREAM, Some(Protocol::TCP))?;
     configure(SockRef::from(&socket), options)?;
     if let Some(local) = options.local_address {
         // Like a listener: an address that an earlier connection used is not busy.
@@ -80,12 +88,8 @@ pub fn end_output(socket: &impl AsSocket) -> io::Result<()> {
 
 /// A non-blocking socket that listens on `address`.
 pub fn listen(address: SocketAddr, options: &ListenOptions) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    socket.set_nonblocking(true)?;
+    let domain = Domain::for_address(address);
+    let socket = open(domain, Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(options.v6_only)?;
     }

@@ -106,7 +106,8 @@ impl Guard {
 
     #[inline]
     fn is_known_by(&self, waker: &Waker) -> bool {
-        self.known == Some(WakerMark::of(waker))
+        self.known
+            .is_some_and(|known| known == WakerMark::of(waker))
     }
 
     /// Notes that the future waits, and how to wake it. False if it is to look again.

@@ -3,10 +3,11 @@
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Type};
 
 use super::error::UdpError;
 use super::options::UdpOptions;
+use crate::net::socket::open;
 
 /// A socket on `address`, which does not block.
 pub(super) fn bind(address: SocketAddr, options: &UdpOptions) -> Result<UdpSocket, UdpError> {
@@ -24,12 +25,8 @@ pub(super) fn connect(peer: SocketAddr, options: &UdpOptions) -> Result<UdpSocke
 }
 
 fn bound(address: SocketAddr, options: &UdpOptions) -> io::Result<UdpSocket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::DGRAM,
-        Some(Protocol::UDP),
-    )?;
-    socket.set_nonblocking(true)?;
+    let domain = Domain::for_address(address);
+    let socket = open(domain, Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(options.v6_only)?;
     }

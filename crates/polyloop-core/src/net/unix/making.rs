@@ -14,6 +14,7 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::error::UnixPathError;
 use super::{DirectoryLock, SocketFile};
+use crate::net::socket::open;
 use crate::net::{ListenOptions, TcpOptions};
 use crate::protocol::address::UnixAddress;
 
@@ -52,8 +53,7 @@ pub(super) fn listen(address: &UnixAddress, options: &ListenOptions) -> io::Resu
 }
 
 fn socket(options: &TcpOptions) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
+    let socket = open(Domain::UNIX, Type::STREAM, None)?;
     set_buffers(&SockRef::from(&socket), options)?;
     Ok(socket)
 }
