@@ -49,6 +49,11 @@
 //! | `platform-roots` (on by default) | trusts what the system trusts, unless roots are given |
 //! | `deterministic` | cryptography for tests, drawn from a seed: the module of that name |
 //!
+//! Of the cipher suites that both sides have, the client's favourite is taken: all of them are
+//! good, and a client knows whether its processor has AES. `testssl.sh` (3.0.8, run by hand
+//! against the example `kv`) calls that order a fault, and finds none else but those of the
+//! test's own certificate; TLS 1.2 and 1.3 are all that it is offered.
+//!
 //! # Time
 //!
 //! A connection asks its loop what time it is. So in a simulation a certificate expires by

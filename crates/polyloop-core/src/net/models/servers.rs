@@ -82,3 +82,32 @@ fn accepted_connections_are_listed_until_they_are_lost() {
         });
     });
 }
+
+/// Whoever closes a server, and then all of its connections, has closed all of them.
+#[test]
+fn no_connection_enters_the_list_of_a_server_that_is_closed() {
+    draw(|| {
+        let book = Book::default();
+        with_server(&book, |lp, server| async move {
+            let client = thread::spawn(move || {
+                let mine = Book::default();
+                let its = mine.clone();
+                // Refused, or reset before it was accepted.
+                if let Ok(connection) = block_on(lp.connect(PORT, move || its.protocol())) {
+                    // It waits for the server to end it.
+                    block_on(connection.closed());
+                }
+            });
+            let closer = server.clone();
+            let closing = thread::spawn(move || {
+                closer.close();
+                for accepted in closer.connections() {
+                    accepted.abort();
+                }
+            });
+            server.drained().await;
+            client.join().unwrap();
+            closing.join().unwrap();
+        });
+    });
+}

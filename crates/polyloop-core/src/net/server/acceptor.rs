@@ -48,23 +48,31 @@ impl<L: Loop, Y: Layer<L::TcpStream>, F: ProtocolFactory> Acceptor<L, Y, F> {
     }
 
     fn accept(&mut self, stream: Y::Stream, peer: Peer) {
+        let local = self.elsewhere(&stream);
+        // Before there is a protocol, for its factory may close the server with this as its
+        // last connection. One that comes after somebody else's close is as good as one that
+        // was not accepted yet.
+        let Some(membership) = Membership::new(&self.common, peer.clone(), local) else {
+            return;
+        };
         let Some(factory) = &mut self.factory else {
             return;
         };
         let protocol = match factory.build(&peer) {
             Ok(Some(protocol)) => protocol,
-            Ok(None) => return,
-            Err(failure) => {
-                self.common.backend.state().report_often(
-                    "the factory failed for a new connection",
-                    type_name::<F>(),
-                    &failure,
-                );
+            other => {
+                // It counts until its socket has gone.
+                drop(stream);
+                if let Err(failure) = other {
+                    self.common.backend.state().report_often(
+                        "the factory failed for a new connection",
+                        type_name::<F>(),
+                        &failure,
+                    );
+                }
                 return;
             }
         };
-        let local = self.elsewhere(&stream);
-        let membership = Membership::new(&self.common, peer, local);
         let mut driver = Driver::new(membership, stream, protocol);
         driver.limit_idle(self.idle_limit);
         task::spawn(&self.common.backend, driver).detach();

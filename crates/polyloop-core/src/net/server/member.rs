@@ -118,11 +118,12 @@ pub(super) struct Membership<B> {
 }
 
 impl<B> Membership<B> {
-    pub(super) fn new(common: &Arc<Common<B>>, peer: Peer, local: Option<Address>) -> Self {
-        Self {
-            key: common.registry.enter(peer, local),
+    /// `None` if the server is closed.
+    pub(super) fn new(common: &Arc<Common<B>>, peer: Peer, local: Option<Address>) -> Option<Self> {
+        Some(Self {
+            key: common.registry.enter(peer, local)?,
             common: common.clone(),
-        }
+        })
     }
 }
 

@@ -198,9 +198,10 @@ impl Registry {
         mailbox
     }
 
-    /// Takes a new connection into the list. `local`: this end's address, where it is not
-    /// the one listened on.
-    pub(super) fn enter(&self, peer: Peer, local: Option<Address>) -> usize {
+    /// Takes a new connection into the list, unless the server is closed: whoever has closed
+    /// it finds all of its connections there. `local`: this end's address, where it is not the
+    /// one listened on.
+    pub(super) fn enter(&self, peer: Peer, local: Option<Address>) -> Option<usize> {
         let mut member = match local {
             Some(local) => {
                 let mailbox = Mailbox::new(peer, self.limits);
@@ -210,10 +211,14 @@ impl Registry {
             None => Member::new(peer, |peer| self.new_mailbox(peer)),
         };
         let mut inner = lock(&self.inner);
+        if inner.phase >= Phase::Closing {
+            drop(inner);
+            return None;
+        }
         if self.has_been_asked() {
             member.mailbox(|peer| self.new_mailbox(peer));
         }
-        inner.members.insert(member)
+        Some(inner.members.insert(member))
     }
 
     /// Looks at a connection in the list.
@@ -230,12 +235,16 @@ impl Registry {
         }
     }
 
-    /// Its socket has gone, too: it leaves the list.
+    /// Its socket has gone, too: it leaves the list. One that never came to have a protocol is
+    /// lost to whoever has found it there.
     pub(super) fn leave(&self, key: usize) {
         let mut inner = lock(&self.inner);
         let member = inner.members.try_remove(key);
         let drained = inner.take_drained();
         drop(inner);
+        if let Some(mailbox) = member.as_ref().and_then(Member::known_mailbox) {
+            mailbox.lose(&CloseReason::Aborted);
+        }
         drop(member);
         tell(drained);
     }
