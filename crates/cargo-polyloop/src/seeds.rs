@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::building::{self, Executable};
+use crate::building;
 use crate::case::{Case, Column};
 use crate::project::Project;
 use crate::running::{Run, processors, progress, seed, told};
@@ -118,9 +119,8 @@ pub(crate) fn run(options: &Options) -> Result<bool, String> {
         };
         nothing = false;
         match find {
-            Find::Seed(seed, report) => {
-                let path = path_of(&project, &executables[case.executable], case);
-                keep(&path, seed).map_err(|error| format!("{}: {error}", path.display()))?;
+            Find::Seed(_, report) => {
+                let path = run.seeds_of(case);
                 anstream::println!("\n{report}\n\nkept in {}", path.display());
             }
             Find::Other(report) => anstream::println!("\n{}: {report}", case.name),
@@ -139,7 +139,7 @@ fn hunt(options: &Options, run: &Run<'_>, cases: &[Case], began: Instant) -> Res
         done: 0,
     });
     let locked = || hunt.lock().unwrap_or_else(PoisonError::into_inner);
-    let work = || -> io::Result<()> {
+    let work = || -> Result<(), String> {
         loop {
             if end.is_some_and(|end| began.elapsed() >= end) {
                 return Ok(());
@@ -156,11 +156,18 @@ fn hunt(options: &Options, run: &Run<'_>, cases: &[Case], began: Instant) -> Res
                 .env("POLYLOOP_FIRST_SEED", stretch.first.to_string())
                 .env("POLYLOOP_SEEDS", stretch.count.to_string())
                 .env_remove("POLYLOOP_SEED")
-                .output()?;
+                .output()
+                .map_err(|error| format!("{} did not start: {error}", case.name))?;
             let mut hunt = locked();
             hunt.done += stretch.count;
             if let (false, None) = (output.status.success(), &hunt.finds[stretch.case]) {
-                hunt.finds[stretch.case] = Some(find(&output, case));
+                let find = find(&output, case);
+                // At once: a hunt may be interrupted.
+                if let Find::Seed(seed, _) = &find {
+                    let path = run.seeds_of(case);
+                    keep(&path, *seed).map_err(|error| format!("{}: {error}", path.display()))?;
+                }
+                hunt.finds[stretch.case] = Some(find);
             }
             let found = hunt.finds.iter().flatten().count();
             progress(&format!(
@@ -173,8 +180,9 @@ fn hunt(options: &Options, run: &Run<'_>, cases: &[Case], began: Instant) -> Res
     thread::scope(|scope| {
         let workers: Vec<_> = (0..processors()).map(|_| scope.spawn(work)).collect();
         workers.into_iter().try_for_each(|worker| {
-            let ended = worker.join().unwrap_or(Ok(()));
-            ended.map_err(|error| format!("a test did not start: {error}"))
+            worker
+                .join()
+                .unwrap_or_else(|payload| resume_unwind(payload))
         })
     })?;
     Ok(hunt.into_inner().unwrap_or_else(PoisonError::into_inner))
@@ -209,12 +217,15 @@ fn find(output: &Output, case: &Case) -> Find {
     }
 }
 
-/// Where the test looks for seeds: its whole path, the crate in front, as a name of a file.
-fn path_of(project: &Project, executable: &Executable, case: &Case) -> PathBuf {
-    let folder = project.packages[executable.package].folder();
-    folder
-        .join(".polyloop-seeds")
-        .join(file_name(&executable.target, &case.name))
+impl Run<'_> {
+    /// Where the test looks for seeds: its whole path, the crate in front, as a name of a file.
+    fn seeds_of(&self, case: &Case) -> PathBuf {
+        let executable = &self.executables[case.executable];
+        let folder = self.project.packages[executable.package].folder();
+        folder
+            .join(".polyloop-seeds")
+            .join(file_name(&executable.target, &case.name))
+    }
 }
 
 fn file_name(target: &str, name: &str) -> String {

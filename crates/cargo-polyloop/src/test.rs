@@ -96,7 +96,14 @@ fn one_set(options: &Options, project: &Project, set: &FeatureSet) -> Result<Mat
     }
     if cases.is_empty() {
         let filter = options.filter.as_deref().unwrap_or_default();
-        return Err(format!("no test's name contains {filter:?}"));
+        let on = match &options.loops[..] {
+            [] => String::new(),
+            loops => {
+                let names: Vec<&str> = loops.iter().map(|column| column.name()).collect();
+                format!(" among those on {}", names.join(", "))
+            }
+        };
+        return Err(format!("no test's name contains {filter:?}{on}"));
     }
     let run = Run {
         project,

@@ -5,8 +5,11 @@
 
 use std::env;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -62,9 +65,53 @@ fn text(output: &Output) -> String {
     )
 }
 
+/// How long a command may take: most of them build something.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+/// Runs a command to its end, or to that of its time.
+fn ended(command: &mut Command) -> Output {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Read beside it: who writes more than a pipe holds would never end.
+    let readers = [
+        reading(child.stdout.take().unwrap()),
+        reading(child.stderr.take().unwrap()),
+    ];
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if started.elapsed() > DEADLINE {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("{command:?} did not end within {DEADLINE:?}");
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let [stdout, stderr] = readers.map(|reader| reader.join().unwrap());
+    Output {
+        status,
+        stdout,
+        stderr,
+    }
+}
+
+fn reading(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut read = Vec::new();
+        pipe.read_to_end(&mut read).unwrap();
+        read
+    })
+}
+
 /// What a command that must succeed prints.
 fn succeeds(command: &mut Command) -> String {
-    let output = command.output().unwrap();
+    let output = ended(command);
     let text = text(&output);
     assert!(output.status.success(), "{command:?}: {text}");
     text
@@ -72,7 +119,7 @@ fn succeeds(command: &mut Command) -> String {
 
 /// What a command that must fail prints.
 fn fails(command: &mut Command) -> String {
-    let output = command.output().unwrap();
+    let output = ended(command);
     let text = text(&output);
     assert_eq!(
         output.status.code().map(|code| code != 0),
@@ -166,6 +213,9 @@ fn a_new_library_passes_on_every_loop_and_a_failure_comes_with_the_way_back() {
     ));
     assert!(told.contains("smol       1 pass"), "{told}");
     assert!(!told.contains("tokio "), "{told}");
+    let nowhere = ["test", "nowhere", "--loop", "smol"];
+    let told = fails(&mut polyloop(&library, &nowhere));
+    assert!(told.contains("\"nowhere\" among those on smol"), "{told}");
 }
 
 #[test]

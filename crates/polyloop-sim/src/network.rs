@@ -7,7 +7,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
-//! | `machine`, `ports`, `address`, `errno` | hosts: names, addresses, ports, descriptors, errors |
+//! | `machine`, `ports`, `binding`, `address`, `errno` | hosts: names, addresses, ports, descriptors, errors |
 //! | `link`, `wire`, `packet`, `queue` | from host to host: what segments meet on their way |
 //! | `connection`, `end`, `outgoing`, `incoming`, `alarm`, `resending` | TCP |
 //! | `listener`, `socket`, `paths` | what programs call |
@@ -16,6 +16,7 @@
 
 mod address;
 mod alarm;
+mod binding;
 mod connection;
 mod datagrams;
 mod effects;

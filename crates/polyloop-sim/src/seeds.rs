@@ -1,8 +1,7 @@
 //! [`Seeds`]: a test under many seeds, and what is known when one of them fails.
 //!
 //! `counterexample` is what a failing seed gives, and its report; `kept` reads the file of
-//! seeds that are tried first; `outcome` is what a
-//! test may return; `run` is one seed; `hush`
+//! seeds that are tried first; `outcome` is what a test may return; `run` is one seed; `hush`
 //! keeps its panics; `environment` is what the one who runs the tests asks for.
 
 mod counterexample;
@@ -182,8 +181,9 @@ impl Seeds {
     }
 
     /// Where the seeds are kept under which it failed before: [`check`](Self::check) tries
-    /// those first, and tells of the first one that fails. The file has a seed on each line, and what is behind a `#` is a
-    /// remark; without the file there are none. `cargo polyloop seeds` keeps there what it finds.
+    /// those first, and tells of the first one that fails. The file has a seed on each line, and
+    /// what is behind a `#` is a remark; without the file there are none. `cargo polyloop seeds`
+    /// keeps there what it finds.
     pub fn kept_in(mut self, path: impl Into<PathBuf>) -> Self {
         self.kept = Some(path.into());
         self
@@ -217,14 +217,15 @@ impl Seeds {
     /// It follows the environment: `POLYLOOP_SEED` makes it run that seed only,
     /// `POLYLOOP_SEEDS` is another number of seeds (unless it is one seed by design),
     /// `POLYLOOP_FIRST_SEED` begins with that seed, and with none that is kept (then also a
-    /// test of one seed has as many as asked for), and `POLYLOOP_TRACE` says where the run of a failing seed is drawn (or, if that ends in
-    /// `.txt`, written as lines), or, with `POLYLOOP_SEED`, that of this seed however it ends.
+    /// test of one seed has as many as asked for), and `POLYLOOP_TRACE` says where the run of a
+    /// failing seed is drawn (or, if that ends in `.txt`, written as lines), or, with
+    /// `POLYLOOP_SEED`, that of this seed however it ends.
     ///
     /// # Panics
     /// If the body panics or returns an error, if a simulation can't go on, or if a
-    /// variable of the environment can't be followed or the file of kept seeds not be read. The text, which is printed too, tells
-    /// the seed, how to run exactly that one again, and the last events. The panics of
-    /// single runs are printed under `POLYLOOP_SEED` only.
+    /// variable of the environment can't be followed or the file of kept seeds not be read. The
+    /// text, which is printed too, tells the seed, how to run exactly that one again, and the
+    /// last events. The panics of single runs are printed under `POLYLOOP_SEED` only.
     #[track_caller]
     pub fn check<B, F>(&self, mut body: B)
     where

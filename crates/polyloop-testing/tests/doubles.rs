@@ -196,6 +196,25 @@ fn test_03() {
     assert_eq!(calls.take().len(), 101);
 }
 
+/// TEST-03: one that asks for itself for ever is found out instead of hanging the test.
+#[test]
+fn a_call_without_an_end_is_reported() {
+    fn again(lp: &SimLoop) {
+        let next = lp.clone();
+        // Refused once the loop has gone.
+        let _ = lp.call_soon(move || again(&next));
+    }
+
+    let found = std::panic::catch_unwind(|| {
+        let mut peer = TestPeer::of(Echo::default());
+        again(peer.protocols_loop());
+        peer.advance(seconds(3600));
+    });
+    let told = found.expect_err("it never ends");
+    let told = told.downcast_ref::<String>().map_or("", String::as_str);
+    assert!(told.contains("turns"), "{told:?}");
+}
+
 /// Says something, and closes.
 struct Parting(&'static [u8]);
 

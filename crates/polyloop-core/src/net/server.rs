@@ -210,7 +210,9 @@ impl<P: Protocol> Server<P> {
         }
     }
 
-    /// The connections that are open now, in no order.
+    /// The connections that are open now, in no order. One that the factory is asked about at
+    /// the moment is among them. Once the server is closed no further one comes: whoever closes
+    /// it, and then all of these, has ended every one.
     pub fn connections(&self) -> Vec<Connection<P>> {
         let mailboxes = self.registry.connections();
         mailboxes.into_iter().map(Connection::new).collect()

@@ -8,7 +8,8 @@ use std::task::{Poll, Waker};
 
 use polyloop_core::{ListenOptions, TcpOptions};
 
-use super::address::{mapped, not_bindable, unmapped};
+use super::address::mapped;
+use super::binding::{Kind, Wanted};
 use super::end::{End, Owner};
 use super::errno::Errno;
 use super::packet::{EndKey, Outbound, Packet};
@@ -87,34 +88,14 @@ impl Network {
         address: SocketAddr,
         options: &ListenOptions,
     ) -> io::Result<ListenerId> {
-        let machine = &mut self.machines[host.index()];
-        machine.check_descriptors()?;
-        let (inner, was_mapped) = unmapped(address);
-        let ip = inner.ip();
-        if was_mapped && options.v6_only {
-            return Err(Errno::Invalid.into());
-        }
-        if !(ip.is_unspecified() || machine.owns(ip))
-            && let Some(errno) = not_bindable(inner)
-        {
-            return Err(errno.into());
-        }
-        let binding = Binding {
-            ip,
-            dual: ip.is_ipv6() && ip.is_unspecified() && !options.v6_only,
+        let wanted = Wanted {
+            address,
+            v6_only: options.v6_only,
             reuse: options.reuse_address,
             share: options.reuse_port,
-            listening: true,
+            kind: Kind::Listening,
         };
-        let port = match inner.port() {
-            0 => machine.ports.free().ok_or(Errno::AddrInUse)?,
-            port => {
-                machine.ports.check(now, port, &binding)?;
-                port
-            }
-        };
-        machine.ports.join(port, binding);
-        machine.open_descriptor();
+        let (binding, port) = self.machines[host.index()].bind(now, &wanted)?;
         let address = SocketAddr::new(address.ip(), port);
         self.next_listener += 1;
         let serial = self.next_listener;

@@ -11,9 +11,8 @@ use polyloop_core::UdpOptions;
 use super::setting::Settings;
 use super::{Interface, UdpId};
 use crate::HostId;
-use crate::network::address::{
-    Reach, mapped, no_datagrams_on, no_datagrams_to, reach, reachable, unmapped,
-};
+use crate::network::address::{Reach, mapped, no_datagrams_to, reach, reachable, unmapped};
+use crate::network::binding::{Kind, Wanted};
 use crate::network::errno::Errno;
 use crate::network::ports::Binding;
 use crate::network::queue::Due;
@@ -129,34 +128,14 @@ impl Network {
         address: SocketAddr,
         options: &UdpOptions,
     ) -> io::Result<UdpId> {
-        let machine = &mut self.machines[host.index()];
-        machine.check_descriptors()?;
-        let (inner, was_mapped) = unmapped(address);
-        let ip = inner.ip();
-        if was_mapped && options.v6_only {
-            return Err(Errno::Invalid.into());
-        }
-        if !(ip.is_unspecified() || machine.owns(ip))
-            && let Some(errno) = no_datagrams_on(inner)
-        {
-            return Err(errno.into());
-        }
-        let binding = Binding {
-            ip,
-            dual: ip.is_ipv6() && ip.is_unspecified() && !options.v6_only,
+        let wanted = Wanted {
+            address,
+            v6_only: options.v6_only,
             reuse: options.reuse_address,
             share: options.reuse_port,
-            listening: false,
+            kind: Kind::Datagrams,
         };
-        let port = match inner.port() {
-            0 => machine.udp_ports.free().ok_or(Errno::AddrInUse)?,
-            port => {
-                machine.udp_ports.check(now, port, &binding)?;
-                port
-            }
-        };
-        machine.udp_ports.join(port, binding);
-        machine.open_descriptor();
+        let (binding, port) = self.machines[host.index()].bind(now, &wanted)?;
         let local = SocketAddr::new(address.ip(), port);
         self.datagrams.next_socket += 1;
         let serial = self.datagrams.next_socket;
