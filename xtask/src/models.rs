@@ -47,7 +47,7 @@ impl Checker {
             .arg(directory)
             .env("RUSTFLAGS", flag)
             // Half an hour becomes a few minutes.
-            .env("CARGO_PROFILE_TEST_OPT_LEVEL", "1")
+            .env("CARGO_PROFILE_TEST_OPT_LEVEL", "3")
             // Panics that a model means to have are many.
             .env("RUST_BACKTRACE", "0")
     }

@@ -187,6 +187,8 @@ pub(crate) fn fewest(suite: Suite) -> u64 {
         // And as a thousand.
         Suite::Process | Suite::TlsHandshakes => 20,
         Suite::TlsStream => 100,
+        // Each is several system calls, on both sides, which take long below strace.
+        Suite::UdpEcho | Suite::UnixPing | Suite::TlsPing => 300,
         Suite::TlsIdle => 10,
         _ => 2000,
     }
